@@ -1,0 +1,101 @@
+"""The mesh of ranks: from a rank to its coordinates and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    IntArray = NDArray[np.int32]
+
+DEFAULT_RANK_ORDER = ("tp", "cp", "ep", "dp", "pp")
+MESH_AXES = ("tp", "cp", "dp", "pp")
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Degrees of parallelism and the order in which ranks run through them.
+
+    The world is ``tp * cp * dp * pp`` ranks. Expert groups are folded: with ``q`` the index of a
+    rank among the ``cp * dp`` ranks of its stage and tensor index (the axis that comes first in
+    `rank_order` running fastest), its expert index is ``q % ep`` and its index among the ranks
+    that hold the same experts, here the axis ``edp``, is ``q // ep`` (Megatron-Core's folding).
+
+    Parameters
+    ----------
+    tp, cp, ep, dp, pp
+        Degrees of the axes.
+    vp
+        Virtual stages a stage holds.
+    rank_order
+        Axes, fastest first.
+    """
+
+    tp: int = 1
+    cp: int = 1
+    ep: int = 1
+    dp: int = 1
+    pp: int = 1
+    vp: int = 1
+    rank_order: tuple[str, ...] = DEFAULT_RANK_ORDER
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks."""
+        return self.tp * self.cp * self.dp * self.pp
+
+    @property
+    def edp(self) -> int:
+        """Number of ranks that hold the same experts."""
+        return self.cp * self.dp // self.ep
+
+    def degree(self, axis: str) -> int:
+        """Number of ranks along one axis (``tp cp ep dp pp edp``)."""
+        return int(getattr(self, axis))
+
+    @cached_property
+    def _strides(self) -> dict[str, int]:
+        strides, step = {}, 1
+        for axis in self.rank_order:
+            if axis in MESH_AXES:
+                strides[axis] = step
+                step *= self.degree(axis)
+        return strides
+
+    @cached_property
+    def fold_order(self) -> tuple[str, str]:
+        """The two axes that expert groups are folded from, fastest first."""
+        first, second = sorted(("cp", "dp"), key=lambda axis: self._strides_index(axis))
+        return first, second
+
+    def _strides_index(self, axis: str) -> int:
+        return self.rank_order.index(axis)
+
+    def coordinate(self, axis: str, rank: ArrayLike) -> IntArray:
+        """Coordinate of ranks along `axis`, same shape as `rank`; also for ``ep`` and ``edp``."""
+        ranks = np.asarray(rank, np.int64)
+        if axis in ("ep", "edp"):
+            fast, slow = self.fold_order
+            q = self.coordinate(fast, ranks) + self.degree(fast) * self.coordinate(slow, ranks)
+            folded = q % self.ep if axis == "ep" else q // self.ep
+            return folded.astype(np.int32)
+        index = (ranks // self._strides[axis]) % self.degree(axis)
+        return index.astype(np.int32)
+
+    def coordinates(self, rank: int) -> dict[str, int]:
+        """All coordinates of one rank: ``tp cp ep pp dp``."""
+        return {axis: int(self.coordinate(axis, rank)) for axis in ("tp", "cp", "ep", "pp", "dp")}
+
+    def rank(self, coordinates: Mapping[str, ArrayLike]) -> IntArray:
+        """Rank at the given ``tp cp dp pp`` coordinates, each broadcast against the others."""
+        total: NDArray[np.int64] = np.zeros((), np.int64)
+        for axis in MESH_AXES:
+            total = total + np.asarray(coordinates[axis], np.int64) * self._strides[axis]
+        return total.astype(np.int32)
