@@ -1,0 +1,87 @@
+"""What ships with the planner, by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from planner.errors import InputError, did_you_mean
+
+Kind = Literal["topology", "workload", "model", "gpu"]
+
+PACKAGE = Path(__file__).resolve().parent
+FOLDERS: dict[Kind, str] = {
+    "topology": "topologies",
+    "workload": "workload/presets",
+    "model": "workload/models",
+    "gpu": "topology/gpus",
+}
+
+
+def folder(kind: Kind) -> Path:
+    """The folder that holds the shipped files of `kind`.
+
+    A wheel carries the topologies as data of the package; in a checkout they lie at the top.
+    """
+    if kind != "topology":
+        return PACKAGE / FOLDERS[kind]
+    installed = PACKAGE / "data" / FOLDERS[kind]
+    return installed if installed.is_dir() else PACKAGE.parent / FOLDERS[kind]
+
+
+def shipped(kind: Kind) -> list[str]:
+    """Names of the shipped files of `kind`, sorted."""
+    return sorted(path.stem for path in folder(kind).glob("*.yaml"))
+
+
+def find(kind: Kind, name_or_path: str | os.PathLike[str], beside: Path | None = None) -> Path:
+    """The file that `name_or_path` stands for.
+
+    An existing path wins over a shipped name, and a name may be given with or without ``.yaml``.
+
+    Parameters
+    ----------
+    beside
+        Folder that a relative path starts from; the working folder by default.
+
+    Raises
+    ------
+    InputError
+        Where there is neither (F001), with the shipped name that comes nearest.
+    """
+    asked = os.fspath(name_or_path)
+    path = Path(beside or "") / asked
+    if "\0" not in asked:
+        if path.is_file() or (_is_path(asked) and path.exists()):
+            return path
+        name = asked.removesuffix(".yaml")
+        if name in shipped(kind):
+            return folder(kind) / f"{name}.yaml"
+        if path.exists():
+            return path
+    raise InputError.of(
+        "F001",
+        f"no file {asked!r}, and no {kind} of that name ships with the planner",
+        expected=f"a path, or one of {', '.join(shipped(kind))}",
+        suggestion=did_you_mean(Path(asked).name.removesuffix(".yaml"), shipped(kind)),
+    )
+
+
+def find_topology(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a topology, by path or name; see `find`."""
+    return find("topology", name_or_path)
+
+
+def find_workload(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a workload, by path or name; see `find`."""
+    return find("workload", name_or_path)
+
+
+def find_model(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a model, by path or name; see `find`."""
+    return find("model", name_or_path)
+
+
+def _is_path(asked: str) -> bool:
+    return os.sep in asked or asked.endswith((".yaml", ".yml"))

@@ -1,0 +1,287 @@
+"""YAML text as a tree of nodes that know where they stand, within limits.
+
+The tree is built from the parser's events without recursion. Aliases are counted as what they
+expand to before anything is expanded, so that a small file cannot grow into a large one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.reader import ReaderError
+
+from planner.errors import InputError, Position, Problem
+from planner.source.scalars import Scalar, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEEPEST = 32
+MOST_NODES = 1_000_000
+CORE = "tag:yaml.org,2002:"
+
+# What the parser counts as the end of a line.
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """One file's text, and the name it is shown by."""
+
+    file: str
+    lines: list[str]
+
+    def position(self, line: int, column: int, length: int = 1) -> Position:
+        """Position of `line` and `column`, both counted from 0."""
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Position(self.file, line + 1, column + 1, max(1, min(length, len(text) - column)), text)
+
+
+@dataclass(eq=False)
+class Node:
+    """A value of the document, and where it stands; `size` and `height` count aliases expanded."""
+
+    text: Text
+    line: int
+    column: int
+    length: int = 1
+    size: int = 1
+    height: int = 1
+    anchor: str | None = None
+
+    def position(self) -> Position:
+        """Where the value starts."""
+        return self.text.position(self.line, self.column, self.length)
+
+
+@dataclass(eq=False)
+class ScalarNode(Node):
+    """Text, a number, true, false or null."""
+
+    value: Scalar = None
+    content: str = ""
+
+
+@dataclass(eq=False)
+class SequenceNode(Node):
+    """A list."""
+
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class MappingNode(Node):
+    """A mapping; `keys` holds the node of each key, for its position."""
+
+    items: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, ScalarNode] = field(default_factory=dict)
+    waiting: ScalarNode | None = None
+
+
+def to_data(node: Node) -> Any:
+    """`node` as plain dicts, lists and scalars."""
+    if isinstance(node, MappingNode):
+        return {key: to_data(value) for key, value in node.items.items()}
+    if isinstance(node, SequenceNode):
+        return [to_data(item) for item in node.items]
+    assert isinstance(node, ScalarNode)
+    return node.value
+
+
+def compose(content: str, file: str) -> Node:
+    """The tree of the single document in `content`.
+
+    Parameters
+    ----------
+    content
+        YAML text.
+    file
+        How positions name the file.
+
+    Raises
+    ------
+    InputError
+        With a Y code and the position, for anything that is not a YAML 1.2 document within limits.
+    """
+    text = Text(file, _LINE_END.split(content))
+    composer = _Composer(text)
+    try:
+        for event in _events(content):
+            composer.take(event)
+    except YAMLError as error:
+        raise InputError(_syntax(text, error)) from error
+    if composer.root is None:
+        raise InputError.of("F005", f"{file} holds nothing but comments", expected="a YAML mapping")
+    return composer.root
+
+
+def _events(content: str) -> Iterator[Any]:
+    yield from YAML(typ="safe", pure=True).parse(content)
+
+
+class _Composer:
+    """Puts events together; `open` holds the containers that are not closed yet."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.root: Node | None = None
+        self.open: list[MappingNode | SequenceNode] = []
+        self.anchors: dict[str, Node] = {}
+        self.nodes = 0
+
+    def take(self, event: Any) -> None:
+        """Act on one event of the parser."""
+        match event:
+            case ScalarEvent():
+                self.add(self.scalar(event))
+            case MappingStartEvent():
+                self.enter(event, MappingNode)
+            case SequenceStartEvent():
+                self.enter(event, SequenceNode)
+            case MappingEndEvent() | SequenceEndEvent():
+                node = self.open.pop()
+                self.measure(node)
+                self.add(node)
+            case AliasEvent():
+                self.add(self.alias(event))
+            case DocumentStartEvent() if self.root is not None:
+                raise self.error(event, "Y008", "a second document starts", expected="one document a file")
+
+    def enter(self, event: Any, kind: type[MappingNode] | type[SequenceNode]) -> None:
+        """Open a container."""
+        name = "map" if kind is MappingNode else "seq"
+        if event.tag not in (None, f"{CORE}{name}"):
+            raise self.error(event, "Y009", f"tag {event.tag} means nothing here", expected="no tag")
+        if len(self.open) >= DEEPEST:
+            raise self.too_deep(event)
+        mark = event.start_mark
+        self.open.append(kind(self.text, mark.line, mark.column, anchor=event.anchor))
+
+    def scalar(self, event: Any) -> ScalarNode:
+        """The node of a scalar; quoted text is never a number."""
+        start, end = event.start_mark, event.end_mark
+        length = end.column - start.column if end.line == start.line else len(self.text.lines[start.line])
+        node = ScalarNode(
+            self.text, start.line, start.column, length, anchor=event.anchor, content=event.value
+        )
+        plain = event.style in (None, "") and event.tag is None
+        if event.tag not in (None, "!", f"{CORE}str"):
+            raise self.error(event, "Y009", f"tag {event.tag} means nothing here", expected="no tag")
+        try:
+            node.value = resolve(event.value) if plain else event.value
+        except InputError as error:
+            raise InputError(error.problems[0].at(node.position())) from None
+        return node
+
+    def alias(self, event: Any) -> Node:
+        """The node that an alias stands for, counted as if it were written out."""
+        node = self.anchors.get(event.anchor)
+        if node is None:
+            raise self.error(
+                event,
+                "Y013",
+                f"alias *{event.anchor} has no anchor before it",
+                expected=f"&{event.anchor} at an earlier value, outside of what it holds",
+            )
+        if len(self.open) + node.height > DEEPEST + 1:
+            raise self.too_deep(event)
+        self.nodes += node.size
+        if self.nodes > MOST_NODES:
+            raise self.error(
+                event,
+                "Y004",
+                f"aliases expand to more than {MOST_NODES:,} values",
+                expected="fewer or smaller aliases",
+            )
+        return node
+
+    def add(self, node: Node) -> None:
+        """Put a finished node where it belongs."""
+        self.nodes += 1
+        if node.anchor is not None:
+            self.anchors[node.anchor] = node
+        if not self.open:
+            self.root = node
+            return
+        parent = self.open[-1]
+        if isinstance(parent, SequenceNode):
+            parent.items.append(node)
+        elif parent.waiting is None:
+            parent.waiting = self.key(parent, node)
+        else:
+            name = parent.waiting.content
+            parent.items[name], parent.keys[name], parent.waiting = node, parent.waiting, None
+
+    def key(self, parent: MappingNode, node: Node) -> ScalarNode:
+        """`node` as a key of `parent`."""
+        if not isinstance(node, ScalarNode):
+            raise InputError.of("Y010", "a key is not plain text", expected="text", position=node.position())
+        if node.content in parent.keys:
+            first = parent.keys[node.content].line + 1
+            raise InputError.of(
+                "Y002",
+                f"key {node.content!r} is given twice",
+                expected=f"one {node.content!r}; the other is in line {first}",
+                position=node.position(),
+            )
+        return node
+
+    def measure(self, node: MappingNode | SequenceNode) -> None:
+        """Set the expanded size and height of a container whose children are complete."""
+        children = node.items.values() if isinstance(node, MappingNode) else node.items
+        node.size = 1 + sum(child.size for child in children)
+        node.height = 1 + max((child.height for child in children), default=0)
+
+    def too_deep(self, event: Any) -> InputError:
+        return self.error(
+            event, "Y003", f"nested more than {DEEPEST} levels deep", expected=f"at most {DEEPEST} levels"
+        )
+
+    def error(self, event: Any, code: str, message: str, expected: str) -> InputError:
+        mark = event.start_mark
+        return InputError.of(
+            code, message, expected=expected, position=self.text.position(mark.line, mark.column)
+        )
+
+
+def _syntax(text: Text, error: YAMLError) -> Problem:
+    """What the parser says, as a problem."""
+    if isinstance(error, ReaderError):
+        before = "\n".join(text.lines)[: error.position]
+        where = text.position(before.count("\n"), len(before) - before.rfind("\n") - 1)
+        return Problem(
+            "F006", f"character {_named(error.character)} may not stand in YAML", where, "printable text"
+        )
+    mark = _mark(text, error) if isinstance(error, MarkedYAMLError) else None
+    position = text.position(mark.line, mark.column) if mark else text.position(0, 0)
+    if position.text[position.column - 1 : position.column] == "\t":
+        return Problem(
+            "Y007", "a tab cannot indent or separate", position, "spaces", "replace the tab by spaces"
+        )
+    said = getattr(error, "problem", None) or "it cannot be read"
+    context = getattr(error, "context", None)
+    return Problem("Y001", f"not YAML: {said}{f' {context}' if context else ''}", position, "YAML 1.2")
+
+
+def _mark(text: Text, error: MarkedYAMLError) -> Any:
+    """Where the mistake is: where the unfinished thing began, if the text ended before it did."""
+    mark = error.problem_mark or error.context_mark
+    at_end = mark is not None and not any(line.strip() for line in text.lines[mark.line :])
+    return error.context_mark or mark if at_end else mark
+
+
+def _named(character: int | str) -> str:
+    return f"U+{character if isinstance(character, int) else ord(character):04X}"
