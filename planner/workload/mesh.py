@@ -23,10 +23,16 @@ MESH_AXES = ("tp", "cp", "dp", "pp")
 class Mesh:
     """Degrees of parallelism and the order in which ranks run through them.
 
-    The world is ``tp * cp * dp * pp`` ranks. Expert groups are folded: with ``q`` the index of a
-    rank among the ``cp * dp`` ranks of its stage and tensor index (the axis that comes first in
-    `rank_order` running fastest), its expert index is ``q % ep`` and its index among the ranks
-    that hold the same experts, here the axis ``edp``, is ``q // ep`` (Megatron-Core's folding).
+    The world is ``tp * cp * dp * pp`` ranks. The rank is a mixed-radix number whose digits are the
+    coordinates in `rank_order`, leftmost fastest: what Megatron-Core's ``RankGenerator``
+    (``megatron/core/parallel_state.py``) does with its ``order`` string.
+
+    Expert groups are folded: with ``q`` the index of a rank among the ``cp * dp`` ranks of its
+    stage and tensor index (the axis that comes first in `rank_order` running fastest), its expert
+    index is ``q % ep`` and its index among the ranks that hold the same experts, here the axis
+    ``edp``, is ``q // ep``. Megatron-Core gets there with a second generator of the same world
+    that has ``cp = 1`` and ``dp = edp``; the two agree where ``pp`` comes last in the order, which
+    Megatron demands of every folded job. Where ``ep`` stands in `rank_order` has no effect.
 
     Parameters
     ----------
@@ -72,11 +78,8 @@ class Mesh:
     @cached_property
     def fold_order(self) -> tuple[str, str]:
         """The two axes that expert groups are folded from, fastest first."""
-        first, second = sorted(("cp", "dp"), key=lambda axis: self._strides_index(axis))
-        return first, second
-
-    def _strides_index(self, axis: str) -> int:
-        return self.rank_order.index(axis)
+        cp, dp = self.rank_order.index("cp"), self.rank_order.index("dp")
+        return ("cp", "dp") if cp < dp else ("dp", "cp")
 
     def coordinate(self, axis: str, rank: ArrayLike) -> IntArray:
         """Coordinate of ranks along `axis`, same shape as `rank`; also for ``ep`` and ``edp``."""

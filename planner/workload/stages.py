@@ -1,0 +1,117 @@
+"""Which layers a pipeline stage holds, and how many parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from planner.workload.job import Schedule
+
+if TYPE_CHECKING:
+    from planner.workload.job import Job
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the ranks of one stage hold.
+
+    Parameters
+    ----------
+    layers
+        Numbers of the layers, from 0, virtual stage by virtual stage.
+    embedding, head
+        Whether the embedding, or the final norm and the output projection, are here.
+    """
+
+    layers: tuple[int, ...]
+    embedding: bool
+    head: bool
+
+
+@dataclass(frozen=True)
+class ShardParameters:
+    """Parameters in one GPU's share of a stage, before data parallelism splits anything.
+
+    Parameters
+    ----------
+    dense
+        Reduced over all data-parallel ranks.
+    expert
+        Routed experts, reduced over the ranks that hold the same experts only.
+    """
+
+    dense: float
+    expert: float
+
+    @property
+    def total(self) -> float:
+        """Both kinds."""
+        return self.dense + self.expert
+
+
+def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
+    """`layers` layers in `count` consecutive chunks.
+
+    All get ``layers // count``; the remainder goes, one each, to the chunks in the middle, since the
+    first also has the embedding and the last the head. 126 layers in 16 chunks are 7, fourteen
+    times 8, and 7: the split of Llama 3's paper (section 3.3.2).
+    """
+    each, extra = divmod(layers, count)
+    first = (count - extra) // 2
+    sizes = [each + (first <= index < first + extra) for index in range(count)]
+    starts = [sum(sizes[:index]) for index in range(count)]
+    return [tuple(range(start, start + size)) for start, size in zip(starts, sizes, strict=True)]
+
+
+def chunks_of_stage(job: Job) -> list[list[int]]:
+    """Numbers of the chunks that each stage holds, in the order that they run.
+
+    Virtual stages go round (chunk ``v pp + p`` on stage p: Narayanan et al. 2021, section 2.2);
+    zb-v goes down and up again (Qi et al. 2024, "Pipeline Parallelism with Controllable Memory");
+    DualPipe gives each stage a second copy of its mirror image's chunk (DeepSeek-V3, section 3.2.1).
+    """
+    pp = job.mesh.pp
+    if job.schedule is Schedule.ZB_V:
+        return [[stage, 2 * pp - 1 - stage] for stage in range(pp)]
+    if job.schedule is Schedule.DUALPIPE:
+        return [[stage, pp - 1 - stage] for stage in range(pp)]
+    return [[virtual * pp + stage for virtual in range(job.mesh.vp)] for stage in range(pp)]
+
+
+@lru_cache(maxsize=64)
+def stages(job: Job) -> tuple[Stage, ...]:
+    """What each stage holds."""
+    held = chunks_of_stage(job)
+    last = max(chunk for stage in held for chunk in stage)
+    layers = chunks(job.model.layers, last + 1)
+    return tuple(
+        Stage(tuple(layer for chunk in stage for layer in layers[chunk]), 0 in stage, last in stage)
+        for stage in held
+    )
+
+
+@lru_cache(maxsize=64)
+def shard_parameters(job: Job) -> tuple[ShardParameters, ...]:
+    """Parameters of one GPU of each stage.
+
+    Matrices are split over tp, norms and routers are not; routed experts are split over ep and tp.
+    A tied embedding is held by both first and last stage.
+    """
+    return tuple(_shard_parameters(job, stage) for stage in stages(job))
+
+
+def _shard_parameters(job: Job, stage: Stage) -> ShardParameters:
+    model, tp = job.model, job.mesh.tp
+    parts = [model.layer_parameters(layer) for layer in stage.layers]
+    whole = float(sum(part.router + part.norms for part in parts))
+    split = float(sum(part.attention + part.dense_ffn + part.shared_experts for part in parts))
+    if stage.embedding:
+        split += model.embedding_parameters
+    if stage.head:
+        whole += model.norm_parameters()
+        split += model.head_parameters
+        if model.tied_embeddings and not stage.embedding:
+            split += model.word_embedding_parameters
+    expert = sum(part.routed_experts for part in parts) / (job.mesh.ep * tp)
+    return ShardParameters(whole + split / tp, expert)
