@@ -38,11 +38,12 @@ class GroupIndex:
 
 def group_index(mesh: Mesh, family: Family) -> GroupIndex:
     """Groups of a family; the same arrays are returned again for the same mesh and axes."""
-    return _group_index(mesh, family.axes, family.stages)
+    return groups_along(mesh, family.axes, family.stages)
 
 
 @lru_cache(maxsize=32)
-def _group_index(mesh: Mesh, axes: tuple[str, ...], stages: tuple[int, ...] | None) -> GroupIndex:
+def groups_along(mesh: Mesh, axes: tuple[str, ...], stages: tuple[int, ...] | None = None) -> GroupIndex:
+    """Groups of ranks that differ along `axes` only, those of `stages` alone where given."""
     basis = FOLDED_AXES if {"ep", "edp"} & set(axes) else MESH_AXES
     free = _coordinates(mesh, axes, stages)
     fixed = _coordinates(mesh, tuple(axis for axis in basis if axis not in axes), stages)

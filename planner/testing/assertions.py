@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InputError, did_you_mean
+from planner.placement.groups import groups_along
 from planner.placement.placement import Status
+from planner.testing.axes import as_axes
 from planner.testing.failure import PlacementAssertionError
-from planner.testing.groups import as_axes, groups
 from planner.testing.select import gpus_at
 from planner.testing.wording import (
     SHOWN,
@@ -61,7 +62,7 @@ def assert_within(placement: Placement, *, axis: str | Sequence[str], tier: str)
         Name of a tier of the topology.
     """
     axes, index = as_axes(axis), tier_index(placement.cluster, tier)
-    members = groups(placement.workload.mesh, axes)
+    members = groups_along(placement.workload.mesh, axes).members
     domain = placement.cluster.domain_of_gpu[index][placement.gpu_of_rank[members]]
     split = np.flatnonzero((domain != domain[:, :1]).any(axis=1))
     if split.size:
@@ -134,7 +135,7 @@ def assert_stage_in(placement: Placement, *, stage: int, domain: str) -> None:
 def assert_same_rail(placement: Placement, *, axis: str | Sequence[str]) -> None:
     """The ranks of every group of `axis` use NICs of one rail, so no byte changes rail."""
     axes = as_axes(axis)
-    members = groups(placement.workload.mesh, axes)
+    members = groups_along(placement.workload.mesh, axes).members
     rail = placement.cluster.gpu_rail[placement.gpu_of_rank[members]]
     split = np.flatnonzero((rail != rail[:, :1]).any(axis=1))
     if split.size:

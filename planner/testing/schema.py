@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from planner.errors import InputError
 from planner.source import Authored, mistake
-from planner.testing.groups import as_axes
+from planner.testing.axes import as_axes
 from planner.units import Bytes
 
 

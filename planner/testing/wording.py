@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.testing.groups import fixed_axes
+from planner.testing.axes import fixed_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,24 +1,17 @@
-"""Groups of ranks by axis, as arrays: which group each rank belongs to."""
+"""Axes as a rule or an assertion names them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from planner.errors import InputError, did_you_mean
+from planner.placement.groups import FOLDED_AXES
+from planner.workload.mesh import MESH_AXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
 
-    from planner.workload.mesh import Mesh
-
-    IntArray = NDArray[np.int64]
-
-PLAIN_AXES = ("tp", "cp", "dp", "pp")
-FOLDED_AXES = ("tp", "ep", "edp", "pp")
 AXES = ("tp", "cp", "ep", "edp", "dp", "pp")
 
 
@@ -51,17 +44,5 @@ def as_axes(axis: str | Sequence[str]) -> tuple[str, ...]:
 
 def fixed_axes(axes: Sequence[str]) -> tuple[str, ...]:
     """Axes that stay the same inside a group which varies along `axes`."""
-    basis = FOLDED_AXES if {"ep", "edp"} & set(axes) else PLAIN_AXES
+    basis = FOLDED_AXES if {"ep", "edp"} & set(axes) else MESH_AXES
     return tuple(axis for axis in basis if axis not in axes)
-
-
-def groups(mesh: Mesh, axes: Sequence[str]) -> IntArray:
-    """Ranks of every group that varies along `axes`, shape (groups, ranks in a group).
-
-    Groups are ordered by their fixed coordinates, ranks inside a group ascend.
-    """
-    ranks = np.arange(mesh.world_size)
-    key = np.zeros(mesh.world_size, np.int64)
-    for axis in fixed_axes(axes):
-        key = key * mesh.degree(axis) + mesh.coordinate(axis, ranks)
-    return np.argsort(key, kind="stable").reshape(int(key.max()) + 1, -1)
