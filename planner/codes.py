@@ -63,6 +63,22 @@ CODES: dict[str, str] = {
     "T018": "fabric does not fit the tiers",
     "T019": "degraded uplink is not below the whole one",
     "T020": "NICs on a tier other than the node",
+    # Rules and assertions
+    "R001": "rule of no kind",
+    "R002": "several rules in one item",
+    "R010": "unknown axis",
+    "R011": "axes that overlap",
+    "R012": "unknown tier in a rule",
+    "R013": "stage that the workload does not have",
+    "R014": "ranks that the workload does not have",
     # Usage
     "U001": "command line cannot be understood",
+    "U002": "file to write is a folder",
+    "U003": "folder to write to is missing",
+    "U004": "file may not be written",
+    "U005": "file to write is one of the inputs",
+    "U006": "rank, tier or number that is not there",
+    # Internal
+    "X001": "failure that nobody foresaw",
+    "X002": "solver's placement failed the check",
 }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from planner.errors import InputError, did_you_mean
 
-Kind = Literal["topology", "workload", "model", "gpu"]
+Kind = Literal["topology", "workload", "model", "gpu", "rules"]
 
 PACKAGE = Path(__file__).resolve().parent
 FOLDERS: dict[Kind, str] = {
@@ -16,6 +16,7 @@ FOLDERS: dict[Kind, str] = {
     "workload": "workload/presets",
     "model": "workload/models",
     "gpu": "topology/gpus",
+    "rules": "testing/presets",
 }
 
 

@@ -70,7 +70,7 @@ class RuleResult:
 
 
 def load_rules(path: str | os.PathLike[str]) -> tuple[PositionedRule, ...]:
-    """Rules of a YAML file, in order.
+    """Rules of a YAML file, by path or shipped name, in order.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def load_rules(path: str | os.PathLike[str]) -> tuple[PositionedRule, ...]:
     """
     document = read_document(path, "rules")
     rules = validate(document, RulesFile).rules
-    folder = Path(path).resolve().parent
+    folder = document.path.resolve().parent
     return tuple(
         PositionedRule(rule, document.position(("rules", index)), folder) for index, rule in enumerate(rules)
     )
