@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from planner.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -68,6 +69,40 @@ def mistake(
     )
 
 
+class Findings:
+    """Problems of one document, gathered so that they can be told all at once."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.problems)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        path: Sequence[str | int],
+        *,
+        key: bool = False,
+        expected: str | None = None,
+        suggestion: str | None = None,
+    ) -> None:
+        """Note a problem with the value (or the key) at `path` of the document."""
+        self.problems.append(Problem(code, message, self.document.position(path, key=key), expected, suggestion))
+
+    def take(self, error: InputError, path: Sequence[str | int]) -> None:
+        """Note the problems of `error`, which came of the value at `path`."""
+        self.problems += [problem.at(self.document.position(path)) for problem in error.problems]
+
+    def settle(self) -> None:
+        """Raise an InputError of all problems, in the order of the file, if there are any."""
+        if self.problems:
+            raise InputError(*in_file_order(self.problems))
+
+
 def validate(document: Document, model: type[Model]) -> Model:
     """`document` as a `model`.
 
@@ -76,11 +111,42 @@ def validate(document: Document, model: type[Model]) -> Model:
     InputError
         One problem for each mistake, in the order of the file.
     """
+    findings = Findings(document)
+    valid = examine(findings, model)
+    findings.settle()
+    assert valid is not None
+    return valid
+
+
+def examine(findings: Findings, model: type[Model]) -> Model | None:
+    """The document as a `model`, its mistakes noted; None where they leave nothing to go on with.
+
+    Mistakes in optional values and unknown keys are passed over by leaving these out, so that what
+    lies deeper is examined in the same run.
+    """
+    document = findings.document
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        problems = (_problem(document, model, details) for details in error.errors(include_url=False))
-        raise InputError(*in_file_order(problems)) from None
+        details = error.errors(include_url=False)
+    findings.problems += [_problem(document, model, each) for each in details]
+    data = deepcopy(document.data)
+    for each in details:
+        _leave_out(data, _present(document, each["loc"]))
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def _leave_out(data: Any, path: tuple[str | int, ...]) -> None:
+    """Remove the key at `path`; an item of a list stays, since its going would shift the others."""
+    for part in path[:-1]:
+        if isinstance(data, dict) and part not in data:
+            return
+        data = data[part]
+    if path and isinstance(data, dict):
+        data.pop(path[-1], None)
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
