@@ -50,7 +50,9 @@ def tensor(job: Job) -> Iterator[Family]:
         yield Family("tp", ("tp",), Kind.ALL_REDUCE, _per_layer(job, _tensor_bytes(job, 2 + again)))
         return
     yield Family("tp_all_gather", ("tp",), Kind.ALL_GATHER, _per_layer(job, _tensor_bytes(job, 3 + again)))
-    yield Family("tp_reduce_scatter", ("tp",), Kind.REDUCE_SCATTER, _per_layer(job, _tensor_bytes(job, 2 + again)))
+    yield Family(
+        "tp_reduce_scatter", ("tp",), Kind.REDUCE_SCATTER, _per_layer(job, _tensor_bytes(job, 2 + again))
+    )
 
 
 def _tensor_bytes(job: Job, passes: int) -> Callable[[int], float]:

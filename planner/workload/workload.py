@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from planner.errors import Position
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
 
@@ -30,6 +31,9 @@ class Workload:
         Bytes a GPU of each stage needs, shape (pp,); None where no model is given.
     description
         The authored document (plain data), kept so that a placement file can say what was planned.
+        Defaults are filled in and a model's shape stands in place of its name.
+    keep_positions
+        Where each rule of `keep` stands in the authored file, for messages.
     """
 
     name: str
@@ -38,3 +42,4 @@ class Workload:
     keep: Mapping[str, str] = field(default_factory=dict)
     memory_bytes: tuple[float, ...] | None = None
     description: Mapping[str, object] = field(default_factory=dict)
+    keep_positions: Mapping[str, Position] = field(default_factory=dict)
