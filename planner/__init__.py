@@ -5,7 +5,9 @@ The names below are loaded when first used, so that importing `planner` costs no
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +53,19 @@ _HOME = {
     "solve": "planner.solve",
     "write_placement": "planner.placement.file",
 }
+
+
+class _Package(ModuleType):
+    """The package itself, in which `solve` is the function although a subpackage bears the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import system binds every subpackage here once it is loaded.
+        if name == "solve" and isinstance(value, ModuleType):
+            value = value.solve
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

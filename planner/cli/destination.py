@@ -1,0 +1,37 @@
+"""Whether a file can be written, asked before the work that fills it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from planner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def require_writable(path: Path, *, inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse a path that could not be written, or that is one of the `inputs`.
+
+    Raises
+    ------
+    UsageError
+        ``U002`` for a folder, ``U003`` where the folder of the file is missing, ``U004`` where
+        permission is missing, ``U005`` where the file is one of the inputs.
+    """
+    if path.is_dir():
+        raise UsageError.of("U002", f"{path} is a folder", expected="the path of a file to write")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise UsageError.of(
+            "U003",
+            f"no folder {folder}",
+            expected="a path in a folder that exists",
+            suggestion=f"mkdir -p {folder}",
+        )
+    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError.of("U004", f"{path} may not be written", expected="a path that you may write to")
+    if any(Path(source).exists() and path.exists() and path.samefile(source) for source in inputs):
+        raise UsageError.of("U005", f"{path} is one of the inputs", expected="another path to write to")

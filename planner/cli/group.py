@@ -1,0 +1,66 @@
+"""Runs a command and turns whatever it raises into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from planner.cli.interrupt import INTERRUPTED
+from planner.cli.output import tolerate_any_text, write_error
+from planner.errors import InternalError, PlannerError, Problem, UsageError, render
+
+TRACE_VARIABLE = "PLANNER_TRACEBACK"
+
+
+class PlannerGroup(TyperGroup):
+    """A group of commands that ends every run with one of the documented exit codes."""
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run the command that the arguments name, then exit."""
+        tolerate_any_text()
+        sys.exit(self._exit_code(arguments, options | {"standalone_mode": False}))
+
+    def _exit_code(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> int:
+        try:
+            return super().main(*arguments, **options) or 0
+        except KeyboardInterrupt:
+            write_error("interrupted")
+            return INTERRUPTED
+        except typer.TyperException as error:
+            return _report(UsageError(_as_problem(error)))
+        except PlannerError as error:
+            return _report(error)
+        except Exception as error:  # noqa: BLE001  # nobody should be shown a traceback unasked
+            return _report(_as_internal(error))
+
+
+def _report(error: PlannerError) -> int:
+    write_error("\n\n".join(render(problem) for problem in error.problems))
+    if os.environ.get(TRACE_VARIABLE):
+        write_error("".join(traceback.format_exception(error.__cause__ or error)))
+    return error.exit_code
+
+
+def _as_problem(error: typer.TyperException) -> Problem:
+    """A mistake on the command line, with where to read about the command."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "planner"
+    usage = context.get_usage().removeprefix("Usage: ") if context else None
+    message = error.format_message()
+    return Problem("U001", message[:1].lower() + message[1:], None, usage, f"{command} --help")
+
+
+def _as_internal(error: Exception) -> InternalError:
+    wrapped = InternalError.of(
+        "X001",
+        f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+        expected="no such failure; this is a fault of the planner, not of its input",
+        suggestion=f"{TRACE_VARIABLE}=1 with the same command, and report what it prints",
+    )
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: the first asks the solver for what it has, the second ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from planner.cli.output import write_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    Handler = Callable[[int, FrameType | None], object] | int | None
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130
+
+T = TypeVar("T")
+
+
+class Interrupt:
+    """A context in which a signal sets `stop` rather than ending the process.
+
+    Python runs signal handlers in the main thread only, between two of its instructions, and a
+    native solver leaves it none. So the work runs in a thread of its own while the main thread
+    waits where handlers can run.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._before: dict[signal.Signals, Handler] = {}
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Result of `work`, run where it does not keep signals from being handled."""
+        outcome: Future[T] = Future()
+        threading.Thread(target=_settle, args=(outcome, work), name="solve", daemon=True).start()
+        return outcome.result()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the interface is Python's
+        if self.stop.is_set():
+            write_error("interrupted again: stopped, nothing written")
+            # The solver's thread may be in native code, which an orderly exit would wait for.
+            os._exit(INTERRUPTED)
+        self.stop.set()
+        write_error("interrupted: keeping the best placement so far; once more to stop at once")
+
+
+def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
+    try:
+        outcome.set_result(work())
+    except BaseException as error:  # noqa: BLE001  # raised again in the waiting thread
+        outcome.set_exception(error)

@@ -1,0 +1,66 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from planner.library import Kind
+
+
+def _complete(kind: Kind, incomplete: str) -> list[str]:
+    """Shipped names, then YAML files and folders, that start with what is typed so far."""
+    from planner.library import shipped
+
+    names = [name for name in shipped(kind) if name.startswith(incomplete)]
+    return names + _paths(incomplete, ".yaml", ".yml")
+
+
+def _paths(incomplete: str, *suffixes: str) -> list[str]:
+    folder, _, start = incomplete.rpartition("/")
+    entries = sorted(Path(f"{folder}/" if "/" in incomplete else ".").glob(f"{start}*"))
+    return [
+        f"{path}/" if path.is_dir() else str(path)
+        for path in entries
+        if path.is_dir() or path.suffix in suffixes
+    ]
+
+
+def complete_topology(incomplete: str) -> list[str]:
+    """Topologies whose name or path starts with `incomplete`."""
+    return _complete("topology", incomplete)
+
+
+def complete_workload(incomplete: str) -> list[str]:
+    """Workloads whose name or path starts with `incomplete`."""
+    return _complete("workload", incomplete)
+
+
+def complete_placement(incomplete: str) -> list[str]:
+    """Placement files whose path starts with `incomplete`."""
+    return _paths(incomplete, ".json")
+
+
+TopologyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TOPOLOGY",
+        help="Topology file, or the name of one that ships with the planner.",
+        autocompletion=complete_topology,
+    ),
+]
+WorkloadArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Workload file, or the name of one that ships with the planner.",
+        autocompletion=complete_workload,
+    ),
+]
+PlacementArgument = Annotated[
+    Path, typer.Argument(metavar="PLACEMENT", help="Placement file.", autocompletion=complete_placement)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

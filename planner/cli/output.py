@@ -1,0 +1,51 @@
+"""Writing to the terminal: results on stdout, everything else on stderr.
+
+A reader that stops reading (`planner compare x | head`) changes neither what a command does nor
+its exit code: from then on its output goes nowhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print for people on stdout; without colours where it is not a terminal or NO_COLOR is set."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), force_terminal=sys.stdout.isatty() or None, highlight=False)
+    for renderable in renderables:
+        console.print(renderable)
+    _write(sys.stdout, console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def emit(document: object) -> None:
+    """Print one JSON document on stdout."""
+    _write(sys.stdout, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_error(text: str) -> None:
+    """Print a line of text on stderr."""
+    _write(sys.stderr, f"{text}\n")
+
+
+def tolerate_any_text() -> None:
+    """Let a terminal that lacks a character show a question mark instead of stopping us."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

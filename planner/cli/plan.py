@@ -1,0 +1,147 @@
+"""`planner plan`: solve, check, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from planner.cli.destination import require_writable
+from planner.cli.interrupt import INTERRUPTED, Interrupt
+from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
+from planner.cli.output import emit, show, write_error
+from planner.cli.progress import shown_progress
+from planner.cli.stopwatch import Stopwatch
+from planner.errors import InputError, InternalError, NoPlacementError, Problem, UsageError
+from planner.placement.placement import Objective
+
+if TYPE_CHECKING:
+    from planner.placement.placement import Placement
+    from planner.topology.cluster import Cluster
+    from planner.workload.workload import Workload
+
+
+def plan(
+    topology: TopologyArgument,
+    workload: WorkloadArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PLACEMENT", help="Placement file to write.")
+    ],
+    objective: Annotated[Objective, typer.Option(help="What to minimise.")] = Objective.WEIGHTED,
+    time_limit: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When to stop improving, such as 10s or 5min.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, max=2**31 - 1, help="Seed of whatever is random.")
+    ] = 0,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Threads of the solver.", show_default="all cores")
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Same inputs and seed, same bytes; costs some quality.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Place a workload on a cluster, check the result and write it.
+
+    Ctrl-C or SIGTERM stops the search and writes the best placement so far.
+    """
+    options = {
+        "time_limit_s": _seconds(time_limit),
+        "seed": seed,
+        "workers": workers,
+        "deterministic": deterministic,
+    }
+    require_writable(output, inputs=(topology, workload))
+    watch = Stopwatch()
+    with Interrupt() as interrupt:
+        with watch.time("load"):
+            cluster, job = _load(topology, workload)
+        with watch.time("solve"):
+            placement = _solve(cluster, job, interrupt, objective, options)
+        with watch.time("check"):
+            _require_sound(placement)
+        with watch.time("write"):
+            _write(placement, output)
+    _report(placement, watch, output, as_json=as_json)
+    if interrupt.stop.is_set():
+        raise typer.Exit(INTERRUPTED)
+
+
+def _seconds(text: str | None) -> float | None:
+    """The time limit in seconds; a mistake in it is a mistake of the command line."""
+    from planner.units import parse_seconds
+
+    if text is None:
+        return None
+    try:
+        return parse_seconds(text)
+    except InputError as error:
+        problem = error.problems[0]
+        raise UsageError.of(
+            "U001",
+            f"--time-limit: {problem.message}",
+            expected=problem.expected,
+            suggestion=problem.suggestion,
+        ) from error
+
+
+def _load(topology: str, workload: str) -> tuple[Cluster, Workload]:
+    from planner.topology.load import load_topology
+    from planner.workload.load import load_workload
+
+    return load_topology(topology), load_workload(workload)
+
+
+def _solve(
+    cluster: Cluster, workload: Workload, interrupt: Interrupt, objective: Objective, options: dict[str, Any]
+) -> Placement:
+    """The best placement found until the end, the time limit or a signal."""
+    from planner.solve import solve
+
+    with shown_progress(objective) as progress:
+
+        def work() -> Placement:
+            return solve(
+                cluster, workload, objective=objective, stop=interrupt.stop, progress=progress, **options
+            ).placement
+
+        try:
+            return interrupt.run(work)
+        except NoPlacementError:
+            if not interrupt.stop.is_set():
+                raise
+            write_error("interrupted before a placement was found; nothing written")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _require_sound(placement: Placement) -> None:
+    """Let the independent checker look before anything is written."""
+    from planner.placement.check import check
+
+    report = check(placement)
+    if not report.ok:
+        raise InternalError(
+            Problem(
+                "X002",
+                "the placement found does not pass the check, so it was not written",
+                suggestion="another --seed, and report this with both input files",
+            ),
+            *(Problem("X002", finding.message) for finding in report.findings),
+        )
+
+
+def _write(placement: Placement, output: Path) -> None:
+    from planner.placement.file import write_placement
+
+    write_placement(placement, output)
+
+
+def _report(placement: Placement, watch: Stopwatch, output: Path, *, as_json: bool) -> None:
+    from planner.report.plan import plan_document, plan_view
+
+    if as_json:
+        emit(plan_document(placement, watch.seconds) | {"output": str(output)})
+    else:
+        show(plan_view(placement, watch.seconds), f"written to {output}")
