@@ -87,7 +87,9 @@ def _missing_gpus(workload: Workload, cluster: Cluster) -> Iterator[Problem]:
 
 
 def check_memory(workload: Workload, cluster: Cluster) -> None:
-    """Whether every stage fits the smallest GPU in service; nothing to check without a model.
+    """Whether every stage fits the smallest GPU in service.
+
+    There is nothing to check without a model, or where no GPU's memory is known.
 
     Raises
     ------
@@ -95,12 +97,12 @@ def check_memory(workload: Workload, cluster: Cluster) -> None:
         W050 with the fullest stage, what it needs and has, and the first single change found that
         makes all stages fit.
     """
-    if workload.memory_bytes is None or not cluster.gpu_in_service.any():
-        return
     kinds = [cluster.gpu_kinds[kind] for kind in np.unique(cluster.gpu_kind[cluster.gpu_in_service])]
-    smallest = min(kinds, key=lambda gpu: gpu.memory_bytes)
-    stage = int(np.argmax(workload.memory_bytes))
-    needed, available = workload.memory_bytes[stage], float(smallest.memory_bytes)
+    sizes = {gpu.memory_bytes: gpu.name for gpu in kinds if gpu.memory_bytes is not None}
+    if workload.memory_bytes is None or not sizes:
+        return
+    available, stage = min(sizes), int(np.argmax(workload.memory_bytes))
+    needed = workload.memory_bytes[stage]
     if needed <= available:
         return
     text = json.dumps(workload.description)
@@ -109,7 +111,7 @@ def check_memory(workload: Workload, cluster: Cluster) -> None:
     raise InfeasibleError.of(
         "W050",
         f"stage {stage} of {workload.name} needs {format_bytes(needed)} a GPU "
-        f"({_parts(memory(to_job(file))[stage])}), but {smallest.name} has {format_bytes(available)}: "
+        f"({_parts(memory(to_job(file))[stage])}), but {sizes[available]} has {format_bytes(available)}: "
         f"{format_bytes(needed - available)} too few",
         expected=f"stages of at most {format_bytes(available)} a GPU",
         suggestion=next(fix, "several changes together: no single one makes it fit"),

@@ -11,6 +11,7 @@ from planner.units import Bytes
 
 LARGEST_DEGREE = 1_000_000
 MOST_LAYERS = 10_000
+DRAFT = "http://json-schema.org/draft-07/schema#"
 
 Degree = Annotated[int, Field(ge=1, le=LARGEST_DEGREE)]
 Size = Annotated[int, Field(ge=1, le=2**40)]
@@ -130,14 +131,10 @@ class TrafficFamily(Authored):
     entry a pair of neighbours."""
 
 
-def _one_or_more(value: Any) -> str:
-    return "several" if isinstance(value, list) else "one"
-
-
 Traffic = Annotated[
     Annotated[TrafficFamily, Tag("one")]
     | Annotated[list[TrafficFamily], Tag("several"), Field(min_length=1)],
-    Discriminator(_one_or_more),
+    Discriminator(lambda value: "several" if isinstance(value, list) else "one"),
 ]
 
 
@@ -183,3 +180,18 @@ class WorkloadFile(Authored):
     """Hard rules: a group of this axis touches one domain of that tier."""
     traffic: Annotated[dict[str, Traffic], Field(min_length=1)] | None = None
     """Payloads given outright, by axis (tp, cp, ep, dp, pp, edp), instead of a model."""
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a workload file, in terms that draft 7 knows, for editors."""
+    schema = WorkloadFile.model_json_schema(by_alias=True)
+    needed = [name for name in schema.pop("required") if name != "format_version"]
+    schema["required"] = ["format_version"]
+    # A file that includes another may leave out what the other has.
+    schema["anyOf"] = [{"required": ["include"]}, {"required": needed}]
+    return {"$schema": DRAFT} | schema | {"title": "Workload"}
+
+
+def model_json_schema() -> dict[str, Any]:
+    """JSON Schema of a model file, in terms that draft 7 knows, for editors."""
+    return {"$schema": DRAFT} | Architecture.model_json_schema() | {"title": "Model"}
