@@ -59,7 +59,9 @@ def pages() -> list[Path]:
 
 
 def _runs(match: re.Match[str]) -> bool:
-    return match["language"] == "console" or (match["language"] == "python" and not TITLE.search(match["options"]))
+    return match["language"] == "console" or (
+        match["language"] == "python" and not TITLE.search(match["options"])
+    )
 
 
 def commands(body: str) -> list[Command]:
@@ -165,7 +167,7 @@ def main() -> None:
             text = rewritten(page, Path(folder))
         if text != page.read_text():
             page.write_text(text)
-            print(f"rewrote {page}")
+            sys.stdout.write(f"rewrote {page}\n")
 
 
 if __name__ == "__main__":

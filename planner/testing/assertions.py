@@ -14,19 +14,16 @@ import numpy as np
 from planner.errors import InputError, did_you_mean
 from planner.placement.groups import groups_along
 from planner.placement.placement import Status
+from planner.report.wording import gpu_name, plural, ranges
 from planner.testing.axes import as_axes
-from planner.testing.failure import PlacementAssertionError
-from planner.testing.select import gpus_at
+from planner.testing.failure import SHOWN, PlacementAssertionError
 from planner.testing.wording import (
-    SHOWN,
     domain_name,
-    gpu_name,
     group_name,
-    plural,
-    ranges,
     rank_name,
     ranks_by_domain,
 )
+from planner.topology.selectors import select_gpus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +78,7 @@ def assert_in_service(placement: Placement) -> None:
 
 def assert_no_rank_on(placement: Placement, selector: str) -> None:
     """No rank sits on the hardware that `selector` names (``u001/r3/*``, ``r1/n02/gpu5``)."""
-    chosen = gpus_at(placement.cluster, selector)
+    chosen = select_gpus(placement.cluster, selector)
     _demand_no_rank(placement, np.flatnonzero(chosen[placement.gpu_of_rank]), selector)
 
 
@@ -124,7 +121,7 @@ def assert_stage_in(placement: Placement, *, stage: int, domain: str) -> None:
             "R013", f"no stage {stage}", expected=f"0 to {mesh.pp - 1}, the stages of the workload"
         )
     ranks = np.flatnonzero(mesh.coordinate("pp", np.arange(mesh.world_size)) == stage)
-    outside = ranks[~gpus_at(placement.cluster, domain)[placement.gpu_of_rank[ranks]]]
+    outside = ranks[~select_gpus(placement.cluster, domain)[placement.gpu_of_rank[ranks]]]
     if outside.size:
         raise PlacementAssertionError(
             f"{outside.size:,} of {plural(ranks.size, 'rank')} of stage {stage} outside {domain}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.testing.wording import SHOWN
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SHOWN = 5
 
 
 class PlacementAssertionError(AssertionError):

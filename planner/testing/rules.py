@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Position
@@ -29,6 +28,7 @@ from planner.testing.traffic import assert_checked, assert_crossing_at_most
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from planner.placement.placement import Placement
     from planner.testing.schema import Rule

@@ -10,8 +10,9 @@ import numpy as np
 from planner.errors import InputError
 from planner.placement.file import read_placement
 from planner.placement.placement import Placement
-from planner.testing.failure import PlacementAssertionError
-from planner.testing.wording import SHOWN, gpu_name, plural, ranges, rank_name
+from planner.report.wording import gpu_name, plural, ranges
+from planner.testing.failure import SHOWN, PlacementAssertionError
+from planner.testing.wording import rank_name
 
 if TYPE_CHECKING:
     import os

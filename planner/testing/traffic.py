@@ -8,8 +8,8 @@ from planner.placement.check import check
 from planner.placement.crossing import crossing_of_family, measure
 from planner.placement.groups import group_index
 from planner.testing.assertions import tier_index
-from planner.testing.failure import PlacementAssertionError
-from planner.testing.wording import SHOWN, group_name
+from planner.testing.failure import SHOWN, PlacementAssertionError
+from planner.testing.wording import group_name
 from planner.units import format_bytes, parse_bytes
 
 if TYPE_CHECKING:

@@ -6,55 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.report.wording import coordinates_name, gpu_name, plural, ranges, shown
 from planner.testing.axes import fixed_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
-    from planner.workload.mesh import Mesh
 
-SHOWN = 5
-
-
-def ranges(numbers: ArrayLike) -> str:
-    """Whole numbers in ascending order as runs: ``0-3, 8, 10-11``."""
-    values = np.unique(np.asarray(numbers, np.int64))
-    if values.size == 0:
-        return "none"
-    runs = np.split(values, np.flatnonzero(np.diff(values) > 1) + 1)
-    texts = [str(run[0]) if run.size == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    return shown(texts)
-
-
-def shown(texts: Sequence[str], limit: int = SHOWN) -> str:
-    """The first few texts, and how many more there are."""
-    more = len(texts) - limit
-    return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun: ``1 rank``, ``2,048 ranks``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def coordinates_name(mesh: Mesh, rank: int, axes: Iterable[str] = ("tp", "cp", "ep", "pp", "dp")) -> str:
-    """Coordinates of a rank along those of `axes` that have more than one: ``tp=3 pp=1``."""
-    parts = [f"{axis}={int(mesh.coordinate(axis, rank))}" for axis in axes if mesh.degree(axis) > 1]
-    return " ".join(parts)
-
-
-def gpu_name(cluster: Cluster, gpu: int) -> str:
-    """Path of a GPU: ``r01/n02/gpu4``."""
-    return f"{cluster.domain_path(0, int(cluster.gpu_node[gpu]))}/gpu{int(cluster.gpu_local[gpu])}"
+COORDINATES = ("tp", "cp", "ep", "pp", "dp")
 
 
 def rank_name(placement: Placement, rank: int) -> str:
     """A rank with its coordinates and place: ``rank 12 (tp=4 pp=1) on r01/n02/gpu4``."""
-    coordinates = coordinates_name(placement.workload.mesh, rank)
+    coordinates = coordinates_name(placement.workload.mesh, rank, COORDINATES)
     gpu = int(placement.gpu_of_rank[rank])
     bracket = f" ({coordinates})" if coordinates else ""
     return f"rank {rank}{bracket} on {gpu_name(placement.cluster, gpu)}"

@@ -1,0 +1,274 @@
+"""Reference pages that are made from the code when the site is built."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+PARTS = {
+    "F": "Files",
+    "Y": "YAML",
+    "V": "Values in authored files",
+    "T": "Topologies",
+    "W": "Workloads",
+    "P": "Placement files",
+    "S": "Solving",
+    "R": "Rules and assertions",
+    "U": "Usage",
+    "X": "Internal",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages to the site."""
+    for name, page in PAGES.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=page()))
+    return files
+
+
+def cli_page() -> str:
+    """Every command with its arguments, options and defaults."""
+    import click
+    import typer.main
+
+    from planner.cli.main import app
+
+    root = typer.main.get_command(app)
+    parts = [
+        "# Commands\n",
+        "The same text as `planner COMMAND --help` prints. Each command also takes `--help`.\n",
+    ]
+    with click.Context(root, info_name="planner") as context:
+        parts += _command(root, context, 2)
+    return "\n".join(parts)
+
+
+def _command(command: Any, context: Any, level: int) -> list[str]:
+    parts = [f"{'#' * level} {context.command_path}\n", f"{inspect.cleandoc(command.help or '')}\n"]
+    parts += [f"```text\n{command.get_usage(context)}\n```\n"]
+    rows = [row for parameter in command.params if (row := _parameter(parameter, context)) is not None]
+    if rows:
+        parts.append(_table(("argument or option", "meaning", "default"), rows))
+    for name in getattr(command, "commands", {}):
+        child = command.commands[name]
+        parts += _command(child, type(context)(child, info_name=name, parent=context), level + 1)
+    return parts
+
+
+def _parameter(parameter: Any, context: Any) -> tuple[str, str, str] | None:
+    if parameter.name == "help":
+        return None
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    metavar = parameter.make_metavar(context)
+    shown = f"`{metavar}`" if parameter.param_type_name == "argument" else f"`{names}`"
+    if parameter.param_type_name == "option" and not getattr(parameter, "is_flag", False):
+        shown += f" `{metavar}`"
+    default = parameter.show_default if isinstance(parameter.show_default, str) else _default(parameter)
+    return shown, getattr(parameter, "help", None) or "", default
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    default = parameter.default
+    if default is None or default is False or not isinstance(default, (str, int, float)):
+        return ""
+    return f"`{getattr(default, 'value', default)}`"
+
+
+def errors_page() -> str:
+    """Exit codes and the table of error codes."""
+    from planner import errors
+    from planner.codes import CODES
+
+    classes = sorted(errors.PlannerError.__subclasses__(), key=lambda each: each.exit_code)
+    exits = [("0", "done"), *((str(each.exit_code), _first_line(each)) for each in classes)]
+    exits.append(("130", "interrupted; the best placement so far is still written"))
+    introduction = (
+        "A message bears a code that never changes its meaning, the place in the file with the line and a"
+        " caret, what was expected, and what to try. Mistakes of a file are reported all at once.\n"
+    )
+    parts = [
+        "# Errors\n",
+        introduction,
+        "## Exit codes\n",
+        _table(("exit code", "meaning"), exits),
+    ]
+    for letter, title in PARTS.items():
+        rows = [(f"`{code}`", meaning) for code, meaning in CODES.items() if code.startswith(letter)]
+        if rows:
+            parts += [f"## {title}\n", _table(("code", "meaning"), rows)]
+    return "\n".join(parts)
+
+
+def library_page() -> str:
+    """What ships with the planner."""
+    from planner.library import shipped
+    from planner.topology.load import load_topology
+    from planner.workload.load import load_workload
+
+    topologies = []
+    for name in shipped("topology"):
+        cluster = load_topology(name)
+        tiers = ", ".join(f"{tier.domains:,} {tier.name}" for tier in reversed(cluster.tiers[:-1]))
+        healthy = f"{int(cluster.gpu_in_service.sum()):,} of {cluster.gpus:,}"
+        topologies.append((f"`{name}`", healthy, tiers, _about("topology", name)))
+    workloads = []
+    for name in shipped("workload"):
+        mesh = load_workload(name).mesh
+        degrees = " ".join(f"{axis} {mesh.degree(axis)}" for axis in ("tp", "cp", "ep", "pp", "vp", "dp"))
+        workloads.append((f"`{name}`", f"{mesh.world_size:,}", degrees, _about("workload", name)))
+    parts = [
+        "# What ships with the planner\n",
+        "Each name below can stand wherever a file is asked for. `planner presets` prints the list.\n",
+        "## Topologies\n",
+        _table(("name", "GPUs in service", "domains", "about"), topologies),
+        "## Workloads\n",
+        _table(("name", "ranks", "parallelism", "about"), workloads),
+    ]
+    for kind, title in (("model", "Models"), ("gpu", "GPUs"), ("rules", "Rules")):
+        rows = [(f"`{name}`", _about(kind, name)) for name in shipped(kind)]
+        parts += [f"## {title}\n", _table(("name", "about"), rows)]
+    return "\n".join(parts)
+
+
+def _about(kind: Any, name: str) -> str:
+    from planner.report.presets import about
+
+    return about(kind, name)
+
+
+def topology_page() -> str:
+    """Keys of a topology file."""
+    from planner.topology.schema import Topology
+
+    return schema_page(
+        Topology,
+        "Topology file",
+        "How to write one is told in [Author a topology](../howto/author-a-topology.md). A row of `domains`"
+        " also has one key for each tier but the last: the name, or range of names, of its domains.",
+    )
+
+
+def workload_page() -> str:
+    """Keys of a workload file."""
+    from planner.workload.schema import WorkloadFile
+
+    return schema_page(
+        WorkloadFile,
+        "Workload file",
+        "How to write one is told in [Describe a job](../howto/describe-a-job.md).",
+    )
+
+
+def rules_page() -> str:
+    """Keys of a rules file."""
+    from planner.testing.schema import RulesFile
+
+    return schema_page(
+        RulesFile,
+        "Rules file",
+        "For `planner check --rules`; see [Test placements in CI](../howto/test-in-ci.md).",
+    )
+
+
+def placement_page() -> str:
+    """Keys of a placement file."""
+    from planner.placement.schema import PlacementFile
+
+    return schema_page(
+        PlacementFile,
+        "Placement file",
+        "Written by `planner plan`, compressed or not as its bytes say; read it with"
+        " `planner.read_placement` or any JSON reader.",
+    )
+
+
+def schema_page(model: Any, title: str, introduction: str) -> str:
+    """A page for a pydantic model: a table for it and for every model inside it."""
+    schema = model.model_json_schema(by_alias=True)
+    parts = [f"# {title}\n", f"{introduction}\n", *_section(schema)]
+    for name, inner in schema.get("$defs", {}).items():
+        if "properties" in inner:
+            parts += [f"## {name}\n", *_section(inner)]
+    return "\n".join(parts)
+
+
+def _section(schema: dict[str, Any]) -> list[str]:
+    required = schema.get("required", ())
+    rows = [
+        (f"`{key}`", _type(value), _schema_default(key, value, required), value.get("description", ""))
+        for key, value in schema.get("properties", {}).items()
+    ]
+    return [f"{schema.get('description', '')}\n", _table(("key", "value", "default", "meaning"), rows)]
+
+
+def _schema_default(key: str, value: dict[str, Any], required: Iterable[str]) -> str:
+    if key in required:
+        return "required"
+    default = value.get("default")
+    return "" if default is None or isinstance(default, dict) else _literal(default)
+
+
+def _literal(value: object) -> str:
+    """A value as YAML writes it."""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _type(value: dict[str, Any]) -> str:
+    """The type of a value in words, with links to the models it may be."""
+    if "$ref" in value:
+        name = value["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in value:
+            names = [_type(each) for each in value[union] if each.get("type") != "null"]
+            return " or ".join(dict.fromkeys(names))
+    if "const" in value or "enum" in value:
+        return ", ".join(_literal(each) for each in value.get("enum", [value.get("const")]))
+    if value.get("type") == "array":
+        return f"list of {_type(value.get('items', {}))}"
+    if value.get("type") == "object":
+        inner = value.get("additionalProperties")
+        return f"mapping to {_type(inner)}" if isinstance(inner, dict) else "mapping"
+    return _scalar(value)
+
+
+def _scalar(value: dict[str, Any]) -> str:
+    kinds = value.get("type", "anything")
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    text = " or ".join(words.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    examples = value.get("examples")
+    return f"{text}, such as `{examples[0]}`" if examples else text
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").splitlines()[0].rstrip(".")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [_row(head), "|" + "---|" * len(head), *map(_row, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli": cli_page,
+    "errors": errors_page,
+    "library": library_page,
+    "topology-file": topology_page,
+    "workload-file": workload_page,
+    "rules-file": rules_page,
+    "placement-file": placement_page,
+}
