@@ -91,7 +91,9 @@ class Findings:
         suggestion: str | None = None,
     ) -> None:
         """Note a problem with the value (or the key) at `path` of the document."""
-        self.problems.append(Problem(code, message, self.document.position(path, key=key), expected, suggestion))
+        self.problems.append(
+            Problem(code, message, self.document.position(path, key=key), expected, suggestion)
+        )
 
     def take(self, error: InputError, path: Sequence[str | int]) -> None:
         """Note the problems of `error`, which came of the value at `path`."""

@@ -1,0 +1,1 @@
+"""Clusters: the authored file, the immutable arrays it becomes, and its graph of switches."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.topology.fabric_schema import Fabric
     from planner.topology.presets import Gpu
 
     IntArray = NDArray[np.int32]
@@ -82,6 +83,10 @@ class Cluster:
         NIC (index in its node) and rail that a GPU's traffic takes, shape (gpus,); -1 for none.
     nic_node, nic_local, nic_rail, nic_bytes_per_s, nic_in_service
         One entry a NIC, shape (nics,).
+    fabric
+        The switches, where the file describes them.
+    digest
+        SHA-256 of the authored file and all it includes; empty for a cluster made otherwise.
     """
 
     name: str
@@ -101,6 +106,8 @@ class Cluster:
     nic_rail: IntArray = field(default_factory=lambda: np.zeros(0, np.int32))
     nic_bytes_per_s: FloatArray = field(default_factory=lambda: np.zeros(0, np.float64))
     nic_in_service: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    fabric: Fabric | None = None
+    digest: str = ""
 
     @property
     def gpus(self) -> int:

@@ -16,7 +16,7 @@ from planner.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MOST_NAMES = 2_000_000
+MOST_NAMES = 500_000
 MOST_DIGITS = 18
 LONGEST_SHOWN = 60
 
@@ -86,7 +86,9 @@ def _entries(expression: str) -> Iterator[list[list[_Run]]]:
     for entry in re.split(r",(?![^\[]*\])", expression):
         rest = _PIECE.sub("", entry)
         if not entry or rest or _BAD.search(entry):
-            reason = "a bracket is not closed" if rest else "a name is empty" if not entry else "a bad character"
+            reason = (
+                "a bracket is not closed" if rest else "a name is empty" if not entry else "a bad character"
+            )
             raise _unreadable(expression, reason)
         yield [
             [_Run(literal)] if literal else [_run(expression, item) for item in inside.split(",")]

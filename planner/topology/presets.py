@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, did_you_mean
@@ -35,7 +34,7 @@ class Gpu:
     """
 
     name: str
-    tflops: Mapping[str, float]
+    tflops: Mapping[str, float] = field(hash=False)
     memory_bytes: float | None = None
     memory_bytes_per_s: float | None = None
     scale_up_bytes_per_s: float | None = None
@@ -47,7 +46,7 @@ class Gpu:
         return None if tflops is None else tflops * 1e12
 
 
-UNSPECIFIED = Gpu("unspecified", MappingProxyType({}))
+UNSPECIFIED = Gpu("unspecified", {})
 
 
 def preset(name: str) -> Gpu:
@@ -72,7 +71,7 @@ def from_figures(figures: GpuFigures) -> Gpu:
     """A GPU model of an authored mapping."""
     return Gpu(
         name=figures.name,
-        tflops=MappingProxyType({str(key): value for key, value in figures.tflops.items()}),
+        tflops={str(key): value for key, value in figures.tflops.items()},
         memory_bytes=figures.memory,
         memory_bytes_per_s=figures.memory_bandwidth,
         scale_up_bytes_per_s=figures.scale_up,

@@ -1,0 +1,89 @@
+"""From an authored topology to the immutable cluster."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from planner.source import Findings, examine, read_document
+from planner.topology.build import build
+from planner.topology.checks import (
+    check_fabric,
+    check_fabric_size,
+    check_hosts,
+    check_row_uplinks,
+    check_tiers,
+    read_gpus,
+)
+from planner.topology.rows import build_grid, read_rows
+from planner.topology.schema import Topology
+
+if TYPE_CHECKING:
+    import os
+
+    from planner.source import Document
+    from planner.topology.cluster import Cluster
+    from planner.topology.rows import Grid, RowNames
+
+# With these mistakes nothing that builds on the tiers or on host names could be told.
+UNSOUND = frozenset({"T007", "T011"})
+
+
+def load_topology(path_or_name: str | os.PathLike[str]) -> Cluster:
+    """The cluster that a topology file describes.
+
+    Parameters
+    ----------
+    path_or_name
+        A path, or the name of a topology that ships with the planner.
+
+    Raises
+    ------
+    InputError
+        With every mistake in the file, each at its place.
+    """
+    return to_cluster(read_document(path_or_name, "topology"))
+
+
+def to_cluster(document: Document) -> Cluster:
+    """The cluster that a document describes; raises as `load_topology`."""
+    findings = Findings(document)
+    spec = examine(findings, Topology)
+    cluster = None if spec is None else _assemble(findings, spec)
+    findings.settle()
+    assert cluster is not None
+    return cluster
+
+
+def _assemble(findings: Findings, spec: Topology) -> Cluster | None:
+    """The cluster; None, with the reasons noted, where its nodes cannot be told."""
+    check_tiers(findings, spec.tiers)
+    check_row_uplinks(findings, spec)
+    check_hosts(findings, spec)
+    check_fabric(findings, spec)
+    gpus = read_gpus(findings, spec)
+    sound = not any(problem.code in UNSOUND for problem in findings.problems)
+    rows = read_rows(findings, spec)
+    if rows is None or not sound:
+        return None
+    grid = build_grid([tier.name for tier in spec.tiers], rows)
+    if len(grid.repeated):
+        _note_repeated(findings, spec, grid, rows)
+        return None
+    check_fabric_size(findings, spec, len(grid.row_of_node))
+    return build(findings, spec, grid, rows, gpus)
+
+
+def _note_repeated(findings: Findings, spec: Topology, grid: Grid, rows: list[RowNames]) -> None:
+    """Note for each row the nodes that it repeats."""
+    tiers = [tier.name for tier in spec.tiers]
+    for index in sorted({int(grid.row_of_node[node]) for node in grid.repeated}):
+        start = int((grid.row_of_node < index).sum())
+        paths = ["/".join(path) for path in product(*rows[index])]
+        again = [paths[node - start] for node in grid.repeated if grid.row_of_node[node] == index]
+        findings.add(
+            "T005",
+            f"{len(again)} {tiers[0]}s of this row are named before, such as {again[0]}",
+            ["domains", index],
+            expected=f"each {tiers[0]} in one row, once",
+        )

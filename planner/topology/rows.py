@@ -1,0 +1,158 @@
+"""Rows of an authored topology as arrays: which domain lies in which, and the names of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from string import Formatter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.errors import InputError, did_you_mean
+from planner.topology.cluster import Tier
+from planner.topology.names import count, expand
+from planner.topology.schema import ROW_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from planner.source import Findings
+    from planner.topology.cluster import IntArray
+    from planner.topology.schema import Row, Topology
+
+MOST_GPUS = 2_000_000
+
+RowNames = list[list[str]]
+"""Names of one row by tier, outermost first, the whole cluster left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The domains of all rows.
+
+    Parameters
+    ----------
+    tiers
+        Innermost first, with names and parents only.
+    row_of_node
+        Row that each node comes from, shape (nodes,).
+    repeated
+        Nodes that an earlier row, or the same one, already has.
+    """
+
+    tiers: tuple[Tier, ...]
+    row_of_node: IntArray
+    repeated: IntArray
+
+
+def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:
+    """Names of every row; None, with the reasons noted, where a row cannot be read."""
+    before = len(findings.problems)
+    tiers = [tier.name for tier in spec.tiers]
+    gpus = 0
+    for index, row in enumerate(spec.domains):
+        _check_keys(findings, tiers, row, index)
+        gpus += row.gpus * prod(
+            _counted(findings, row, index, tier) for tier in tiers[:-1] if tier in row.names
+        )
+    if gpus > MOST_GPUS:
+        findings.add("T017", f"the rows are {gpus:,} GPUs", ["domains"], expected=f"at most {MOST_GPUS:,}")
+    if len(findings.problems) > before:
+        return None
+    return [[expand(row.names[tier]) for tier in reversed(tiers[:-1])] for row in spec.domains]
+
+
+def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) -> None:
+    """Note what a row names that is no tier, and each tier that it leaves out."""
+    inner = tiers[:-1]
+    for key in row.names:
+        if key == tiers[-1]:
+            findings.add(
+                "T003",
+                f"{key!r} is the whole cluster and has no name",
+                ["domains", index, key],
+                key=True,
+                expected=f"the tiers beneath it: {', '.join(inner)}",
+            )
+        elif key not in inner:
+            findings.add(
+                "T003",
+                f"unknown tier or key {key!r} in a row",
+                ["domains", index, key],
+                key=True,
+                expected=f"a tier ({', '.join(inner)}) or one of {', '.join(ROW_KEYS)}",
+                suggestion=did_you_mean(key, [*inner, *ROW_KEYS]),
+            )
+    for tier in inner:
+        if tier not in row.names:
+            findings.add(
+                "T004",
+                f"the row leaves out {tier!r}",
+                ["domains", index],
+                expected=f"a name or a range of names for each of {', '.join(inner)}",
+            )
+
+
+def _counted(findings: Findings, row: Row, index: int, tier: str) -> int:
+    """How many names the row has for `tier`; 1 where they cannot be read."""
+    try:
+        return count(row.names[tier])
+    except InputError as error:
+        findings.take(error, ["domains", index, tier])
+        return 1
+
+
+def build_grid(tier_names: Sequence[str], rows: Sequence[RowNames]) -> Grid:
+    """Number the domains of every tier in the order in which the rows first name them."""
+    cluster = Tier(tier_names[-1], [tier_names[-1]], np.zeros(0, np.int32))
+    tiers = [cluster]
+    # For each row the domains of the tier just done, one entry an instance in the row's product.
+    instances = [np.zeros(1, np.int64) for _ in rows]
+    repeated = np.zeros(0, np.int64)
+    for level, name in enumerate(reversed(tier_names[:-1])):
+        codes: dict[str, int] = {}
+        of_row = [np.array([codes.setdefault(own, len(codes)) for own in row[level]]) for row in rows]
+        parent = np.concatenate([np.repeat(i, len(c)) for i, c in zip(instances, of_row, strict=True)])
+        code = np.concatenate([np.tile(c, len(i)) for i, c in zip(instances, of_row, strict=True)])
+        _, first, inverse = np.unique(parent * len(codes) + code, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        number = np.empty(len(order), np.int64)
+        number[order] = np.arange(len(order))
+        domain = number[inverse]
+        chosen = first[order]
+        words = list(codes)
+        tiers.append(Tier(name, [words[c] for c in code[chosen]], parent[chosen].astype(np.int32)))
+        sizes = [len(i) * len(c) for i, c in zip(instances, of_row, strict=True)]
+        instances = np.split(domain, np.cumsum(sizes)[:-1])
+        repeated = np.setdiff1d(np.arange(len(domain)), chosen)
+    row_of_node = np.repeat(np.arange(len(rows)), [len(i) for i in instances])
+    return Grid(tuple(reversed(tiers)), row_of_node.astype(np.int32), repeated.astype(np.int32))
+
+
+def host_names(tier_names: Sequence[str], names: RowNames, template: str | None) -> list[str]:
+    """Host name of every node of a row, in its order; `template` as `check_template` allows."""
+    if template is None:
+        return ["-".join(path) for path in product(*names)]
+    outer = list(reversed(tier_names[:-1]))
+    return [template.format_map(dict(zip(outer, path, strict=True))) for path in product(*names)]
+
+
+def check_template(template: str, tier_names: Sequence[str]) -> None:
+    """Raise an InputError (T007) unless a host name template holds plain tier names only."""
+    expected = f"text with {', '.join(f'{{{name}}}' for name in reversed(tier_names[:-1]))}"
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise InputError.of("T007", f"host name {template!r}: {error}", expected=expected) from None
+    for literal, field, form, conversion in parts:
+        if any(c.isspace() or c == "/" for c in literal):
+            raise InputError.of("T007", f"{literal!r} cannot stand in a host name", expected=expected)
+        if field is not None and (field not in tier_names[:-1] or form or conversion):
+            raise InputError.of(
+                "T007",
+                f"{{{field}{'!' + conversion if conversion else ''}{':' + form if form else ''}}} is no tier",
+                expected=expected,
+                suggestion=did_you_mean(field, tier_names[:-1]),
+            )
