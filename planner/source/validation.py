@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from planner.source.document import Document
 
 Model = TypeVar("Model", bound=BaseModel)
+
+MOST_ATTEMPTS = 4
 
 OWN_CODE = re.compile(r"[A-Z][0-9]{3}\Z")
 # pydantic's names of errors, by what they mean for an author.
@@ -120,35 +123,56 @@ def validate(document: Document, model: type[Model]) -> Model:
     return valid
 
 
-def examine(findings: Findings, model: type[Model]) -> Model | None:
+def examine(
+    findings: Findings,
+    model: type[Model],
+    stand_ins: Mapping[tuple[str, ...], object] = MappingProxyType({}),
+) -> Model | None:
     """The document as a `model`, its mistakes noted; None where they leave nothing to go on with.
 
-    Mistakes in optional values and unknown keys are passed over by leaving these out, so that what
-    lies deeper is examined in the same run.
+    Mistaken values are left out, so that what lies deeper is examined in the same run.
+
+    Parameters
+    ----------
+    stand_ins
+        What takes the place of a mistaken or missing value that cannot be left out, by its path
+        without the indices of lists.
     """
     document = findings.document
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-    findings.problems += [_problem(document, model, each) for each in details]
-    data = deepcopy(document.data)
-    for each in details:
-        _leave_out(data, _present(document, each["loc"]))
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        return None
+    data = document.data
+    for attempt in range(MOST_ATTEMPTS):
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        if attempt == 0:
+            findings.problems += [_problem(document, model, each) for each in details]
+            data = deepcopy(data)
+        for each in details:
+            missing = each["loc"][-1:] if each["type"] == "missing" else ()
+            path = _present(document, each["loc"][:-1] if missing else each["loc"])
+            _leave_out(data, (*path, *missing), stand_ins)
+    return None
 
 
-def _leave_out(data: Any, path: tuple[str | int, ...]) -> None:
-    """Remove the key at `path`; an item of a list stays, since its going would shift the others."""
-    for part in path[:-1]:
-        if isinstance(data, dict) and part not in data:
-            return
-        data = data[part]
-    if path and isinstance(data, dict):
-        data.pop(path[-1], None)
+def _leave_out(data: Any, path: tuple[str | int, ...], stand_ins: Mapping[tuple[str, ...], object]) -> None:
+    """Replace or remove the value at `path`, or else what holds it.
+
+    An item of a list stays, since its going would shift the others.
+    """
+    name = tuple(part for part in path if isinstance(part, str))
+    holder = data
+    try:
+        for part in path[:-1]:
+            holder = holder[part]
+    except (KeyError, TypeError):
+        return
+    if name in stand_ins:
+        holder[path[-1]] = stand_ins[name]
+    elif isinstance(holder, dict) and path[-1] in holder:
+        del holder[path[-1]]
+    elif len(path) > 1:
+        _leave_out(data, path[:-1], stand_ins)
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -107,7 +107,9 @@ def _at(values: IntArray, index: IntArray) -> IntArray:
 
 def _check_all_or_none(findings: Findings, spec: Topology, whole: Uplinks | None, boundary: int) -> None:
     """Note a boundary tier of which only some domains have an uplink."""
-    if whole is not None and np.isnan(whole.whole).any():
+    # Where values were left out as mistaken, what is missing may be just these.
+    mistaken = any(problem.code.startswith("V") for problem in findings.problems)
+    if whole is not None and np.isnan(whole.whole).any() and not mistaken:
         findings.add(
             "T012",
             f"some {spec.tiers[boundary].name}s have NICs or an uplink, and others neither",

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 # With these mistakes nothing that builds on the tiers or on host names could be told.
 UNSOUND = frozenset({"T007", "T011"})
+# What lets the rest of a file be examined although one of these is missing or mistaken.
+STAND_INS = {
+    ("format_version",): 1,
+    ("name",): "unnamed",
+    ("domains", "gpus"): 8,
+    ("down",): "*",
+    ("spare",): "*",
+    ("degraded", "uplink"): "1 b/s",
+}
 
 
 def load_topology(path_or_name: str | os.PathLike[str]) -> Cluster:
@@ -48,7 +57,7 @@ def load_topology(path_or_name: str | os.PathLike[str]) -> Cluster:
 def to_cluster(document: Document) -> Cluster:
     """The cluster that a document describes; raises as `load_topology`."""
     findings = Findings(document)
-    spec = examine(findings, Topology)
+    spec = examine(findings, Topology, STAND_INS)
     cluster = None if spec is None else _assemble(findings, spec)
     findings.settle()
     assert cluster is not None

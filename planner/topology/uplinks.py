@@ -88,7 +88,7 @@ def degrade(health: Health, spec: Topology, found: Sequence[Uplinks | None]) -> 
                 where,
                 expected="domains of a tier with an uplink",
             )
-        elif (least := float(np.nanmin(whole.whole[selected.domains]))) < entry.uplink:
+        elif (least := float(whole.whole[selected.domains].min())) < entry.uplink:
             health.findings.add(
                 "T019",
                 f"{format_bandwidth(entry.uplink)} is more than the whole uplink",
