@@ -1,0 +1,3 @@
+"""pytest's own plugin for testing plugins."""
+
+pytest_plugins = ["pytester"]
