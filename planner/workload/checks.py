@@ -129,12 +129,13 @@ def _model_findings(file: WorkloadFile, model: Architecture) -> Iterator[Finding
 def _layer_findings(file: WorkloadFile, model: Architecture) -> Iterator[Finding]:
     virtual = 2 if file.schedule == "zb-v" else file.parallelism.vp
     wanted = file.parallelism.pp * virtual
-    if wanted > model.layers:
+    # The first may hold nothing but the embedding, the last nothing but the head.
+    if wanted > model.layers + 2:
         yield Finding(
             "W020",
             ("parallelism", "vp" if file.parallelism.vp > 1 else "pp"),
             f"{wanted} virtual stages for {model.layers} layers",
-            f"pp x {'2 (zb-v)' if file.schedule == 'zb-v' else 'vp'} of at most {model.layers}",
+            f"pp x {'2 (zb-v)' if file.schedule == 'zb-v' else 'vp'} of at most {model.layers + 2}",
         )
 
 

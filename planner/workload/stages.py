@@ -55,7 +55,8 @@ def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
 
     All get ``layers // count``; the remainder goes, one each, to the chunks in the middle, since the
     first also has the embedding and the last the head. 126 layers in 16 chunks are 7, fourteen
-    times 8, and 7: the split of Llama 3's paper (section 3.3.2).
+    times 8, and 7: the split of Llama 3's paper (section 3.3.2). Where there are up to two chunks
+    more than layers, the outer ones hold the embedding or the head alone.
     """
     each, extra = divmod(layers, count)
     first = (count - extra) // 2
