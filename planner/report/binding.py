@@ -11,8 +11,8 @@ from rich.text import Text
 from planner.placement.crossing import measure
 from planner.placement.placement import Objective
 from planner.report.style import table
-from planner.report.values import UNKNOWN, percent
-from planner.units import format_bytes, format_seconds
+from planner.report.values import UNKNOWN, finite, known_value, percent, shares, uplink_seconds
+from planner.units import format_bytes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -71,12 +71,12 @@ class Binding:
         return {
             "tier": None if self.tier is None else self.tiers[self.tier].tier,
             "hotspot": self.hotspot,
-            "hotspot_s": self.hotspot_s,
+            "hotspot_s": finite(self.hotspot_s),
             "tiers": [
                 {
                     "tier": cost.tier,
                     "crossing_bytes": cost.crossing_bytes,
-                    "uplink_s": cost.uplink_s,
+                    "uplink_s": finite(cost.uplink_s),
                     "share": cost.share,
                     "families": [{"family": name, "crossing_bytes": size} for name, size in cost.families],
                 }
@@ -88,17 +88,13 @@ class Binding:
 def binding(placement: Placement) -> Binding:
     """Cost of every tier under the placement's objective."""
     measured = measure(placement.cluster, placement.workload, placement.gpu_of_rank)
-    seconds = _uplink_seconds(measured)
-    total = sum(second or 0.0 for second in seconds)
+    uplinks = placement.cluster.tier_uplink_bytes_per_s[:-1]
+    seconds = [uplink_seconds(size, up) for size, up in zip(measured.tier_bytes, uplinks, strict=False)]
     costs = tuple(
         TierCost(
-            tier.name,
-            measured.tier_bytes[index],
-            second,
-            (second or 0.0) / (total or 1.0),
-            _families(measured, index),
+            tier.name, measured.tier_bytes[index], seconds[index], share or 0.0, _families(measured, index)
         )
-        for index, (tier, second) in enumerate(zip(placement.cluster.tiers[:-1], seconds, strict=True))
+        for index, (tier, share) in enumerate(zip(placement.cluster.tiers, shares(seconds), strict=False))
     )
     spot = measured.hotspot
     path = None
@@ -106,14 +102,6 @@ def binding(placement: Placement) -> Binding:
         tier = placement.cluster.tiers[spot.tier]
         path = f"{tier.name} {placement.cluster.domain_path(spot.tier, spot.domain)}"
     return Binding(costs, _binding_tier(placement, measured, seconds), path, spot.seconds)
-
-
-def _uplink_seconds(measured: Measure) -> list[float | None]:
-    uplinks = measured.cluster.tier_uplink_bytes_per_s
-    return [
-        None if uplink is None else size / uplink if size else 0.0
-        for size, uplink in zip(measured.tier_bytes[:-1], uplinks, strict=False)
-    ]
 
 
 def _families(measured: Measure, tier: int) -> tuple[tuple[str, float], ...]:
@@ -141,7 +129,7 @@ def binding_view(found: Binding) -> RenderableType:
         made.add_row(
             cost.tier,
             format_bytes(cost.crossing_bytes),
-            "free" if cost.uplink_s is None else format_seconds(cost.uplink_s),
+            "free" if cost.uplink_s is None else known_value(Objective.WEIGHTED, cost.uplink_s),
             UNKNOWN if cost.uplink_s is None else percent(cost.share),
             ", ".join(f"{name} {percent(size / cost.crossing_bytes)}" for name, size in cost.families),
             style="bold" if index == found.tier else None,
@@ -155,10 +143,13 @@ def _sentence(found: Binding) -> Text:
     cost = found.tiers[found.tier]
     text = Text.assemble("The ", (cost.tier, "bold"), " tier binds")
     if cost.uplink_s is not None:
-        text.append(f": {format_seconds(cost.uplink_s)} of uplink time, {percent(cost.share)} of all")
+        text.append(
+            f": {known_value(Objective.WEIGHTED, cost.uplink_s)} of uplink time, {percent(cost.share)} of all"
+        )
     if cost.families:
         text.append(f", most of it {cost.families[0][0]}")
     text.append(".")
     if found.hotspot is not None:
-        text.append(f" The slowest single domain is {found.hotspot}, {format_seconds(found.hotspot_s)}.")
+        slowest = known_value(Objective.WEIGHTED, found.hotspot_s)
+        text.append(f" The slowest single domain is {found.hotspot}, {slowest}.")
     return text

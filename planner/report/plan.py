@@ -8,11 +8,20 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
-from planner.placement.placement import Status
+from planner.placement.placement import Objective, Status
 from planner.report.style import table
-from planner.report.values import UNKNOWN, finite, gap_of, objective_value, percent
+from planner.report.values import (
+    UNKNOWN,
+    finite,
+    gap_of,
+    known_value,
+    objective_value,
+    percent,
+    shares,
+    uplink_seconds,
+)
 from planner.report.wording import plural
-from planner.units import format_bytes, format_count, format_seconds
+from planner.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +46,10 @@ def plan_document(placement: Placement, seconds: Mapping[str, float]) -> dict[st
         "workload": placement.workload.name,
         "status": str(claims.status),
         "objective_name": str(claims.objective),
-        "objective": claims.value,
-        "lower_bound": claims.lower_bound,
+        "objective": finite(claims.value),
+        "lower_bound": finite(claims.lower_bound),
         "gap": finite(claims.gap),
-        "weighted_s": claims.weighted_s,
+        "weighted_s": finite(claims.weighted_s),
         "ranks": placement.workload.mesh.world_size,
         "gpus": _gpu_counts(placement),
         "tiers": [
@@ -48,9 +57,9 @@ def plan_document(placement: Placement, seconds: Mapping[str, float]) -> dict[st
                 "tier": claim.tier,
                 "crossing_bytes": claim.crossing_bytes,
                 "lower_bound_bytes": claim.lower_bound_bytes,
-                "uplink_s": seconds_,
+                "uplink_s": finite(seconds_),
             }
-            for claim, seconds_ in zip(claims.tiers, uplink_seconds(placement), strict=True)
+            for claim, seconds_ in zip(claims.tiers, _uplink_times(placement), strict=True)
         ],
         "seconds": dict(seconds),
     }
@@ -85,27 +94,23 @@ def verdict(claims: Claims) -> Text:
 
 def tier_table(placement: Placement) -> Table:
     """Crossing bytes, bound and uplink time of every tier that can be crossed."""
-    seconds = uplink_seconds(placement)
-    total = sum(second or 0.0 for second in seconds)
+    seconds = _uplink_times(placement)
     made = table("tier", "crossing", "at least", "uplink time", "share")
-    for claim, second in list(zip(placement.claims.tiers, seconds, strict=True))[:-1]:
+    for claim, second, share in list(zip(placement.claims.tiers, seconds, shares(seconds), strict=True))[:-1]:
         made.add_row(
             claim.tier,
             format_bytes(claim.crossing_bytes),
             format_bytes(claim.lower_bound_bytes),
-            "free" if second is None else format_seconds(second),
-            percent(second / total) if second is not None and total > 0 else UNKNOWN,
+            "free" if second is None else known_value(Objective.WEIGHTED, second),
+            UNKNOWN if share is None else percent(share),
         )
     return made
 
 
-def uplink_seconds(placement: Placement) -> list[float | None]:
-    """Crossing bytes over summed uplinks of every tier, T_t / U_t; None where crossing is free."""
+def _uplink_times(placement: Placement) -> list[float | None]:
+    claims, uplinks = placement.claims.tiers, placement.cluster.tier_uplink_bytes_per_s
     return [
-        None if uplink is None else claim.crossing_bytes / uplink
-        for claim, uplink in zip(
-            placement.claims.tiers, placement.cluster.tier_uplink_bytes_per_s, strict=True
-        )
+        uplink_seconds(claim.crossing_bytes, uplink) for claim, uplink in zip(claims, uplinks, strict=True)
     ]
 
 

@@ -30,6 +30,7 @@ def json_schema(name: SchemaName) -> dict[str, object]:
 def _model(name: SchemaName) -> type[BaseModel]:
     """The model that such a file is read with."""
     from planner.placement.schema import PlacementFile
+    from planner.testing.schema import RulesFile
     from planner.topology.schema import Topology
     from planner.workload.schema import Architecture, WorkloadFile
 
@@ -37,6 +38,7 @@ def _model(name: SchemaName) -> type[BaseModel]:
         SchemaName.TOPOLOGY: Topology,
         SchemaName.WORKLOAD: WorkloadFile,
         SchemaName.MODEL: Architecture,
+        SchemaName.RULES: RulesFile,
         SchemaName.PLACEMENT: PlacementFile,
     }
     return models[name]

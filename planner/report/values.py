@@ -9,6 +9,8 @@ from planner.placement.placement import Objective
 from planner.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from planner.placement.placement import Claims
 
 UNKNOWN = "-"
@@ -16,12 +18,14 @@ UNKNOWN = "-"
 
 def objective_value(objective: Objective, value: float) -> str:
     """A value of `objective` with its unit."""
+    if not math.isfinite(value):
+        return "unbounded"
     return format_bytes(value) if objective is Objective.CROSS_NODE else format_seconds(value)
 
 
 def known_value(objective: Objective, value: float | None) -> str:
     """A value of `objective`, or a dash where none is known yet."""
-    return UNKNOWN if value is None or not math.isfinite(value) else objective_value(objective, value)
+    return UNKNOWN if value is None else objective_value(objective, value)
 
 
 def percent(share: float) -> str:
@@ -46,9 +50,26 @@ def ratio(value: float, reference: float) -> str:
     return f"{value / reference:,.2f}x"
 
 
-def finite(number: float) -> float | None:
+def finite(number: float | None) -> float | None:
     """A number for JSON, which has no infinity: None stands for it."""
-    return number if math.isfinite(number) else None
+    return number if number is not None and math.isfinite(number) else None
+
+
+def uplink_seconds(crossing_bytes: float, uplink_bytes_per_s: float | None) -> float | None:
+    """Seconds that crossing bytes keep uplinks busy, T_t / U_t; None where crossing is free."""
+    if uplink_bytes_per_s is None:
+        return None
+    if uplink_bytes_per_s == 0:
+        return math.inf if crossing_bytes > 0 else 0.0
+    return crossing_bytes / uplink_bytes_per_s
+
+
+def shares(seconds: Sequence[float | None]) -> list[float | None]:
+    """Part of the summed uplink seconds that each tier has; None where crossing is free."""
+    total = sum(second or 0.0 for second in seconds)
+    if math.isinf(total):
+        return [None if second is None else float(math.isinf(second)) for second in seconds]
+    return [None if second is None else second / total if total else 0.0 for second in seconds]
 
 
 def gap_of(claims: Claims) -> str:

@@ -1,0 +1,52 @@
+"""The whole explanation."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from planner.errors import UsageError
+from planner.report.explain import explain, explain_rank
+from tests.report.jobs import text_of, two_racks
+
+
+def test_everything_is_said():
+    """Verdict, what binds, groups of each crossed tier, and the map."""
+    text = text_of(explain(two_racks(bound=0.97)).view())
+    assert "feasible   weighted 4 ms   bound 3.88 ms   gap 3.09 %" in text
+    assert "The node tier binds" in text
+    assert "groups cross the node tier" in text
+    assert "groups cross the rack tier" in text
+    assert "ranks of each stage in each node" in text
+
+
+def test_one_tier_only():
+    """A chosen tier is listed and mapped, no other."""
+    explanation = explain(two_racks(), tier="rack", limit=2)
+    assert [tier.tier for tier in explanation.groups] == ["rack"]
+    assert len(explanation.groups[0].groups) == 2
+    assert explanation.drawn.tier == "rack"
+
+
+def test_document_is_json():
+    """The same facts as plain data."""
+    document = explain(two_racks()).document()
+    assert set(document) == {"binding", "groups", "map"}
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+@pytest.mark.parametrize(("wrong", "hint"), [({"tier": "nod"}, "node"), ({"axis": "ppp"}, "pp")])
+def test_unknown_names_are_usage_errors(wrong, hint):
+    """A tier or axis that is not there gets a suggestion."""
+    with pytest.raises(UsageError) as caught:
+        explain(two_racks(), **wrong)
+    assert caught.value.problems[0].code == "U006"
+    assert hint in caught.value.problems[0].suggestion
+
+
+@pytest.mark.parametrize("rank", [-1, 32])
+def test_unknown_ranks_are_usage_errors(rank):
+    """A rank that the job does not have is refused with the range there is."""
+    with pytest.raises(UsageError, match="from 0 to 31"):
+        explain_rank(two_racks(), rank)

@@ -1,0 +1,52 @@
+"""What `plan` says."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from planner.report.plan import plan_document, plan_view
+from tests.builders import claimed, grid_cluster, grid_workload
+from tests.report.jobs import text_of, two_racks
+
+SECONDS = {"load": 0.1, "solve": 1.5, "check": 0.02, "write": 0.003}
+
+
+def test_document():
+    """The keys that scripts rely on, with the placement's own numbers."""
+    placement = two_racks(bound=0.5)
+    document = plan_document(placement, SECONDS)
+    assert document["status"] == "feasible"
+    assert document["objective"] == pytest.approx(placement.claims.value)
+    assert document["lower_bound"] == pytest.approx(0.5 * placement.claims.value)
+    assert document["gap"] == pytest.approx(1.0)
+    assert document["ranks"] == 32
+    assert document["gpus"] == {"total": 32, "in_service": 32, "free": 0}
+    assert [tier["tier"] for tier in document["tiers"]] == ["node", "rack", "cluster"]
+    assert document["tiers"][0]["lower_bound_bytes"] == pytest.approx(2.4e9)
+    assert document["seconds"] == SECONDS
+    assert json.dumps(document, allow_nan=False)
+
+
+def test_an_unbounded_gap_is_null():
+    """A bound of zero under a positive value leaves no finite gap."""
+    assert plan_document(two_racks(bound=0.0), SECONDS)["gap"] is None
+
+
+def test_free_gpus_are_in_service():
+    """GPUs out of service are not counted as left free."""
+    cluster = grid_cluster(2, 4, uplinks=(1e9,), down=(7,))
+    placement = claimed(cluster, grid_workload(dp=4, families=[("dp", "all_reduce", 1.0)]), np.arange(4))
+    assert plan_document(placement, SECONDS)["gpus"] == {"total": 8, "in_service": 7, "free": 3}
+    assert "4 ranks; 7 GPUs in service, 3 of them left free" in text_of(plan_view(placement, SECONDS))
+
+
+def test_view():
+    """Verdict, one row a tier that can be crossed, and the seconds."""
+    text = text_of(plan_view(two_racks(bound=1.0), SECONDS), 80)
+    assert "optimal   weighted 4 ms   bound 4 ms   gap 0 %" in text
+    assert "node     4.8 GB     4.8 GB          3 ms    75 %" in text
+    assert "cluster" not in text
+    assert "load 100 ms  solve 1.5 s  check 20 ms  write 3 ms" in text
