@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from planner.placement.file import write_placement
 
+from planner.placement.file import write_placement
 from tests.builders import claimed, grid_cluster, grid_workload
+
+pytest_plugins = ["pytester"]
 
 WORKLOAD = """\
 format_version: 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from planner.placement.file import write_placement
 
 from planner.errors import InputError
+from planner.placement.file import write_placement
 from planner.testing import evaluate, load_rules
 from planner.testing.schema import KINDS
 from tests.builders import claimed, grid_cluster, grid_workload

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from planner.placement.file import write_placement
 
 from planner.errors import InputError
+from planner.placement.file import write_placement
 from planner.testing import PlacementAssertionError, assert_moved_at_most, assert_unchanged
 from planner.testing.stored import parse_ranks
 from tests.builders import claimed, grid_cluster, grid_workload
@@ -60,7 +60,7 @@ def test_hosts_are_compared_by_name():
 def test_moved_at_most():
     """The number of moved ranks is compared."""
     assert_moved_at_most(placed(SWAPPED), placed(), ranks=2)
-    with pytest.raises(PlacementAssertionError, match="2 ranks moved .* expected at most 1: 0, 4"):
+    with pytest.raises(PlacementAssertionError, match=r"2 ranks moved .* expected at most 1: 0, 4"):
         assert_moved_at_most(placed(SWAPPED), placed(), ranks=1)
 
 

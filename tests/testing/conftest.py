@@ -1,3 +1,0 @@
-"""pytest's own plugin for testing plugins."""
-
-pytest_plugins = ["pytester"]
