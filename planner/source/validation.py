@@ -83,6 +83,11 @@ class Findings:
         """Whether there are any."""
         return bool(self.problems)
 
+    @property
+    def mistaken_values(self) -> bool:
+        """Whether values were found mistaken; what seems missing may then be just these."""
+        return any(problem.code.startswith("V") for problem in self.problems)
+
     def add(
         self,
         code: str,

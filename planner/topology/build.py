@@ -107,9 +107,7 @@ def _at(values: IntArray, index: IntArray) -> IntArray:
 
 def _check_all_or_none(findings: Findings, spec: Topology, whole: Uplinks | None, boundary: int) -> None:
     """Note a boundary tier of which only some domains have an uplink."""
-    # Where values were left out as mistaken, what is missing may be just these.
-    mistaken = any(problem.code.startswith("V") for problem in findings.problems)
-    if whole is not None and np.isnan(whole.whole).any() and not mistaken:
+    if whole is not None and np.isnan(whole.whole).any() and not findings.mistaken_values:
         findings.add(
             "T012",
             f"some {spec.tiers[boundary].name}s have NICs or an uplink, and others neither",
@@ -120,6 +118,8 @@ def _check_all_or_none(findings: Findings, spec: Topology, whole: Uplinks | None
 
 def _host_names(findings: Findings, spec: Topology, names: Sequence[RowNames]) -> list[str]:
     """Host name of every node; two alike are noted."""
+    if any(problem.code == "T007" for problem in findings.problems):
+        return []
     tiers = [tier.name for tier in spec.tiers]
     by_row = [
         host_names(tiers, each, row.host_name or spec.host_name)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from planner.topology.cluster import Cluster
     from planner.topology.rows import Grid, RowNames
 
-# With these mistakes nothing that builds on the tiers or on host names could be told.
-UNSOUND = frozenset({"T007", "T011"})
 # What lets the rest of a file be examined although one of these is missing or mistaken.
 STAND_INS = {
     ("format_version",): 1,
@@ -71,9 +69,9 @@ def _assemble(findings: Findings, spec: Topology) -> Cluster | None:
     check_hosts(findings, spec)
     check_fabric(findings, spec)
     gpus = read_gpus(findings, spec)
-    sound = not any(problem.code in UNSOUND for problem in findings.problems)
-    rows = read_rows(findings, spec)
-    if rows is None or not sound:
+    distinct = len({tier.name for tier in spec.tiers}) == len(spec.tiers)
+    rows = read_rows(findings, spec) if distinct else None
+    if rows is None:
         return None
     grid = build_grid([tier.name for tier in spec.tiers], rows)
     if len(grid.repeated):

@@ -24,6 +24,7 @@ MOST_SHOWN = 8
 MOST_STARS = 4
 
 _DEVICE = re.compile(r"(gpu|nic)(\*|[0-9]{1,9})\Z")
+_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ class Selectors:
             "T006",
             f"{selector!r} selects no {self.tiers[tier].name} {shown}",
             expected=f"{self.tiers[tier].name}s such as {_few(known)}",
-            suggestion=did_you_mean(missing[0], known),
+            suggestion=_nearest(missing[0], known),
         )
 
     def _devices(self, nodes: IntArray, part: str) -> Selected:
@@ -204,6 +205,13 @@ def select_gpus(cluster: Cluster, selector: str) -> BoolArray:
 
 def _as_pattern(word: str) -> str:
     return ".*".join(re.escape(part) for part in word.split("*"))
+
+
+def _nearest(word: str, known: list[str]) -> str | None:
+    """The name that was probably meant: first one that differs in leading zeros only."""
+    bare = {_LEADING_ZEROS.sub("", name): name for name in known}
+    same = bare.get(_LEADING_ZEROS.sub("", word))
+    return did_you_mean(same or word, known)
 
 
 def _few(names: list[str]) -> str:

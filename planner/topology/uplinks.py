@@ -82,6 +82,8 @@ def degrade(health: Health, spec: Topology, found: Sequence[Uplinks | None]) -> 
         if not selected.whole:
             health.findings.add("T015", f"{entry.at!r} selects GPUs or NICs", where, expected="whole domains")
         elif uplink is None or whole is None:
+            if health.findings.mistaken_values:
+                continue  # The uplink may be what was left out as mistaken.
             health.findings.add(
                 "T019",
                 f"{tier!r} has no uplink that could be degraded",
