@@ -25,6 +25,7 @@ FENCE = re.compile(r"^```(?P<language>\w+)(?P<options>[^\n]*)\n(?P<body>.*?)^```
 TITLE = re.compile(r'title="([^"]+)"')
 EXIT = re.compile(r"\s+# exit (\d+)$")
 DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:e-?\d+)? ?(?:ns|us|ms|s|min)\b")
+TIMED = re.compile(r"took  |\d+ (?:passed|failed)|\s*[\d.]+ ?s |E\w* {2,}")
 ENVIRONMENT = {"COLUMNS": "100", "LINES": "40", "NO_COLOR": "1", "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
 LONGEST_S = 300
 
@@ -126,8 +127,10 @@ def matches(shown: list[str], lines: list[str]) -> bool:
 
 
 def steady(line: str) -> str:
-    """A line without what differs from run to run: durations, and the column widths that follow."""
-    return re.sub(r"[ \u2500-\u257f-]+", " ", DURATION.sub("<time>", line)).strip()
+    """A line without what differs from run to run: how long things took, and the width of columns."""
+    if TIMED.match(line):
+        line = DURATION.sub("<time>", line)
+    return re.sub(r"[ \u2500-\u257f-]+", " ", line).strip()
 
 
 def rewritten(page: Path, folder: Path) -> str:
