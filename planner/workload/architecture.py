@@ -29,7 +29,7 @@ def load_architecture(name_or_path: str | os.PathLike[str], beside: Path | None 
     """
     document = read_document(find("model", name_or_path, beside), "model")
     architecture = validate(document, Architecture)
-    problems = [f.problem(document.position(f.path)) for f in architecture_findings(architecture)]
+    problems = [f.problem(document) for f in architecture_findings(architecture)]
     if problems:
         raise InputError(*problems)
     return architecture

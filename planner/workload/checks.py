@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def findings(file: WorkloadFile) -> Iterator[Finding]:
         yield from _traffic_findings(file)
     if isinstance(file.model, Architecture):
         inside = list(architecture_findings(file.model))
-        yield from (Finding(f.code, ("model", *f.path), f.message, f.expected, f.suggestion) for f in inside)
+        yield from (replace(finding, path=("model", *finding.path)) for finding in inside)
         if not inside:
             yield from _model_findings(file, file.model)
 
@@ -42,10 +43,22 @@ def source_findings(file: WorkloadFile) -> Iterator[Finding]:
         yield Finding("W010", (), "neither model nor traffic is given", "one of them")
     elif file.traffic is not None:
         if file.model is not None:
-            yield Finding("W010", ("traffic",), "both model and traffic are given", "one of them")
+            yield Finding(
+                "W010", ("traffic",), "both model and traffic are given", "one of them", at_key=True
+            )
+        if not file.traffic:
+            yield Finding(
+                "W010", ("traffic",), "traffic names no axis", "an axis, such as dp: {kind: ..., bytes: ...}"
+            )
         for key in MODEL_KEYS:
             if file.model is None and getattr(file, key) is not None:
-                yield Finding("W011", (key,), f"{key} has no effect with traffic", "a model, or no such key")
+                yield Finding(
+                    "W011",
+                    (key,),
+                    f"{key} has no effect with traffic",
+                    "a model, or no such key",
+                    at_key=True,
+                )
     elif file.batch is None:
         yield Finding(
             "W011", ("model",), "a model needs a batch", "batch: {global: ..., micro: ..., sequence: ...}"

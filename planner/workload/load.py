@@ -82,7 +82,7 @@ def _checked(document: Document, file: WorkloadFile) -> WorkloadFile:
             file = _with_architecture(file, load_architecture(file.model, Path(document.path).parent))
         except InputError as error:
             problems += [problem.at(document.position(("model",))) for problem in error.problems]
-    problems += [finding.problem(document.position(finding.path)) for finding in findings(file)]
+    problems += [finding.problem(document) for finding in findings(file)]
     if problems:
         raise InputError(*in_file_order(problems))
     return file

@@ -178,7 +178,7 @@ class WorkloadFile(Authored):
     """Axes in which ranks run, fastest first, joined with -; axes of degree 1 may be left out."""
     keep: dict[str, str] = Field(default_factory=dict)
     """Hard rules: a group of this axis touches one domain of that tier."""
-    traffic: Annotated[dict[str, Traffic], Field(min_length=1)] | None = None
+    traffic: dict[str, Traffic] | None = None
     """Payloads given outright, by axis (tp, cp, ep, dp, pp, edp), instead of a model."""
 
 

@@ -1,11 +1,11 @@
 """Activations that a layer keeps."""
 
 import pytest
-from tests.workload.jobs import job, moe_model, small_model
 
 from planner.workload.activations import layer_activation_bytes, logits_bytes, transient_layer_bytes
 from planner.workload.job import Precision, Recompute
 from planner.workload.model import Experts, LatentAttention
+from tests.workload.jobs import job, moe_model, small_model
 
 # As in Korthikanti et al. 2022: an ungated FFN of four times the hidden size, all heads of their own.
 THEIRS = small_model(ffn=32, kv_heads=4, gated_ffn=False)

@@ -5,11 +5,11 @@ dense layer has 592 parameters: 192 of attention, 384 of FFN, 16 of norms.
 """
 
 import pytest
-from tests.workload.jobs import job, moe_model, small_model
 
 from planner.workload.family import Kind
 from planner.workload.job import DataParallel, Precision, Recompute
 from planner.workload.payloads import families
+from tests.workload.jobs import job, moe_model, small_model
 
 
 def family(planned, name):

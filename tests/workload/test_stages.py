@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workload.jobs import job, moe_model, small_model
 
 from planner.workload.stages import chunks, shard_parameters, stages
+from tests.workload.jobs import job, moe_model, small_model
 
 
 def test_llama_split():
