@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from planner.placement.stated import Stated
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -86,9 +87,12 @@ class Placement:
         GPU of every rank, shape (world_size,).
     claims
         What the solver says of it.
+    stated
+        Where it was read from a file: what the file states beside.
     """
 
     cluster: Cluster
     workload: Workload
     gpu_of_rank: NDArray[np.int32]
     claims: Claims
+    stated: Stated | None = None

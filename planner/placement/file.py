@@ -1,0 +1,282 @@
+"""The placement file: one JSON document that holds all there is to know of a placement.
+
+Every large column stands on a line of its own. The file's own digest covers every byte, so a file
+that was changed in any way, were it only its spaces, no longer fits it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import ValidationError
+
+import planner
+from planner.errors import CheckError, InputError, Position, Problem
+from planner.files import write_atomic
+from planner.placement.placement import Placement
+from planner.placement.schema import FORMAT, FORMAT_VERSION, InputDigests, PlacementFile, RankTable, Section
+from planner.placement.stated import DigestPair, Stated
+from planner.placement.stored_cluster import cluster_of, cluster_section
+from planner.placement.stored_workload import claims_of, claims_section, workload_of, workload_section
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from pydantic_core import ErrorDetails
+
+LARGEST_BYTES = 512 * 1024 * 1024
+MOST_PROBLEMS = 10
+COLUMNS = ("node", "local_gpu", "nic", "rail")
+_PREFIX = "sha256:"
+_BLANK = _PREFIX + "0" * 64
+
+
+def write_placement(placement: Placement, path: str | os.PathLike[str]) -> None:
+    """Write a placement file; the old file stays as it was if anything goes wrong.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be written.
+    """
+    write_atomic(path, to_bytes(placement))
+
+
+def to_bytes(placement: Placement) -> bytes:
+    """The placement file as bytes; the same placement gives the same bytes."""
+    cluster, gpu = placement.cluster, placement.gpu_of_rank
+    topology, workload = cluster_section(cluster), workload_section(placement.workload)
+    document = PlacementFile(
+        format="planner-placement",
+        format_version=1,
+        planner_version=planner.__version__,
+        digest=_BLANK,
+        inputs=InputDigests(topology=_digest(_json(topology)), workload=_digest(_json(workload))),
+        claims=claims_section(placement.claims),
+        workload=workload,
+        topology=topology,
+        ranks=RankTable(
+            gpu=gpu.tolist(),
+            node=cluster.gpu_node[gpu].tolist(),
+            local_gpu=cluster.gpu_local[gpu].tolist(),
+            nic=cluster.gpu_nic[gpu].tolist(),
+            rail=cluster.gpu_rail[gpu].tolist(),
+        ),
+    )
+    blank = _text(document).encode()
+    return blank.replace(_BLANK.encode(), _digest(blank).encode(), 1)
+
+
+def read_placement(path: str | os.PathLike[str], *, verify: bool = True) -> Placement:
+    """Read a placement file.
+
+    Parameters
+    ----------
+    verify
+        Refuse a file that was changed after it was written, or that puts ranks where no GPU is.
+        Without, both are left for `planner.check` to find.
+
+    Raises
+    ------
+    InputError
+        For anything that is no placement file of this version (P001 to P005).
+    CheckError
+        Where the content does not fit the file's digest (P006).
+    """
+    placement = from_bytes(_read(Path(path)), str(path))
+    if verify:
+        _require_untouched(placement)
+    return placement
+
+
+def from_bytes(raw: bytes, name: str = "<bytes>") -> Placement:
+    """The placement that `to_bytes` gave these bytes for, not verified; `name` is for messages.
+
+    Raises
+    ------
+    InputError
+        As `read_placement`.
+    """
+    document = _document(raw, name)
+    try:
+        cluster = cluster_of(document.topology)
+        workload = workload_of(document.workload, cluster)
+        columns = _columns(document.ranks)
+    except InputError as error:
+        # A range of names that cannot be read.
+        raise _contradiction(name, error.problems[0].message) from None
+    except ValueError as error:
+        raise _contradiction(name, str(error)) from None
+    stated = Stated(
+        path=name,
+        planner_version=document.planner_version,
+        digests=_digests(document, raw),
+        columns={column: columns[column] for column in COLUMNS},
+        gap=float(document.claims.gap),
+    )
+    return Placement(cluster, workload, columns["gpu"], claims_of(document.claims), stated)
+
+
+def _text(document: PlacementFile) -> str:
+    """The document with one line a key, down to the columns."""
+    lines = []
+    for name in PlacementFile.model_fields:
+        value = getattr(document, name)
+        if isinstance(value, Section):
+            inner = ",\n".join(f"    {_member(value, key)}" for key in type(value).model_fields)
+            lines.append(f'  "{name}": {{\n{inner}\n  }}')
+        else:
+            lines.append(f"  {_member(document, name)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _member(section: Section, key: str) -> str:
+    """``"key": value`` of one field."""
+    value = section.model_dump_json(include={key})[1:-1].removeprefix(f'"{key}":')
+    return f'"{key}": {value}'
+
+
+def _json(section: Section) -> bytes:
+    return section.model_dump_json().encode()
+
+
+def _digest(content: bytes) -> str:
+    return _PREFIX + hashlib.sha256(content).hexdigest()
+
+
+def _digests(document: PlacementFile, raw: bytes) -> dict[str, DigestPair]:
+    blank = raw.replace(document.digest.encode(), _BLANK.encode(), 1)
+    inputs = document.inputs
+    return {
+        "file": DigestPair(document.digest, _digest(blank)),
+        "topology": DigestPair(inputs.topology, _digest(_json(document.topology))),
+        "workload": DigestPair(inputs.workload, _digest(_json(document.workload))),
+    }
+
+
+def _columns(ranks: RankTable) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int32]]]:
+    columns = {name: np.array(getattr(ranks, name), np.int32) for name in ("gpu", *COLUMNS)}
+    for name, column in columns.items():
+        if len(column) != len(ranks.gpu):
+            raise ValueError(f"ranks.{name}: expected {len(ranks.gpu)} entries as in gpu, got {len(column)}")
+    return columns
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError.of(
+            "F001", f"no such file: {path}", expected="a placement file, as planner plan -o writes it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError.of("F004", f"cannot read {path}: {error}", expected="a placement file") from error
+    if len(raw) > LARGEST_BYTES:
+        raise InputError.of(
+            "F003", f"{path} is larger than {LARGEST_BYTES:,} bytes", expected="a placement file"
+        )
+    if not raw.strip():
+        raise InputError.of("F005", f"{path} is empty", expected="a placement file")
+    return raw
+
+
+def _document(raw: bytes, name: str) -> PlacementFile:
+    try:
+        return PlacementFile.model_validate_json(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+    if details[0]["type"] == "json_invalid":
+        raise InputError(_no_json(raw, name, details[0]["msg"]))
+    places = {detail["loc"]: detail for detail in details}
+    if ("format",) in places or details[0]["loc"] == ():
+        raise InputError.of(
+            "P001",
+            "not a placement file",
+            expected=f'a JSON mapping with "format": "{FORMAT}", as planner plan -o writes it',
+            position=_position(raw, name, ("format",)),
+        )
+    if ("format_version",) in places:
+        stated = json.dumps(places["format_version",]["input"], default=str)[:40]
+        raise InputError.of(
+            "P002",
+            f"version {stated} of the format",
+            expected=f"version {FORMAT_VERSION}, all that planner {planner.__version__} reads",
+            suggestion="plan again, or use the planner that wrote the file",
+            position=_position(raw, name, ("format_version",)),
+        )
+    raise InputError(*(_mistake(raw, name, detail) for detail in details[:MOST_PROBLEMS]))
+
+
+def _no_json(raw: bytes, name: str, reason: str) -> Problem:
+    """What is wrong with a file that is no JSON at all, and where."""
+    try:
+        json.loads(raw)
+        position = Position(name, 1, 1)
+    except json.JSONDecodeError as error:
+        line = error.doc.splitlines()[error.lineno - 1] if error.doc.splitlines() else ""
+        position = Position(name, error.lineno, error.colno, 1, line)
+    except (UnicodeDecodeError, RecursionError, ValueError):
+        position = Position(name, 1, 1)
+    return Problem(
+        "P003",
+        f"not JSON: {reason.removeprefix('Invalid JSON: ')}",
+        position,
+        "a whole placement file",
+        "a fresh copy: the file may have been cut short",
+    )
+
+
+def _mistake(raw: bytes, name: str, detail: ErrorDetails) -> Problem:
+    place = ".".join(str(part) for part in detail["loc"])
+    return Problem("P004", f"{place}: {detail['msg']}", _position(raw, name, detail["loc"]))
+
+
+def _position(raw: bytes, name: str, loc: Sequence[str | int]) -> Position:
+    """Where the innermost key of `loc` stands, or as much of the way there as can be found."""
+    offset = found = 0
+    for part in loc:
+        at = raw.find(b'"%s"' % str(part).encode(), offset) if isinstance(part, str) else -1
+        if at >= 0:
+            found, offset = at, at + 1
+    start = raw.rfind(b"\n", 0, found) + 1
+    line = raw[start : start + 200].split(b"\n", 1)[0].decode("utf-8", "replace")
+    return Position(name, raw.count(b"\n", 0, found) + 1, found - start + 1, 1, line)
+
+
+def _contradiction(name: str, message: str) -> InputError:
+    return InputError.of(
+        "P005",
+        message,
+        position=Position(name, 1, 1),
+        suggestion="a fresh copy of the file, or plan again: its parts do not fit together",
+    )
+
+
+def _require_untouched(placement: Placement) -> None:
+    stated = placement.stated
+    if stated is None:
+        return
+    changed = [covers for covers, pair in stated.digests.items() if pair.stated != pair.found]
+    if changed:
+        raise CheckError.of(
+            "P006",
+            f"{stated.path} was changed after it was written: wrong digest of its {', '.join(changed)}",
+            expected=stated.digests[changed[0]].found,
+            suggestion="planner check, to see what no longer holds",
+        )
+    gpus, world = placement.cluster.gpus, placement.workload.mesh.world_size
+    ranks = len(placement.gpu_of_rank)
+    if ranks != world:
+        raise _contradiction(stated.path, f"{ranks} ranks for a workload of {world}")
+    beyond = np.flatnonzero(placement.gpu_of_rank >= gpus)
+    if beyond.size:
+        gpu = placement.gpu_of_rank[beyond[0]]
+        raise _contradiction(stated.path, f"rank {beyond[0]} is on GPU {gpu} of a cluster of {gpus}")
