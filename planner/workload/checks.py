@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from planner.workload.schema import Batch, ExpertsSection, WorkloadFile
 
 MOST_RANKS = 2**24
-MODEL_KEYS = ("batch", "precision", "gradients", "dispatch", "data_parallel", "recompute", "schedule")
+MODEL_KEYS = ("batch", "precision", "gradients", "dispatch", "data_parallel", "recompute")
 
 
 def findings(file: WorkloadFile) -> Iterator[Finding]:

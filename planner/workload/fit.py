@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.errors import InfeasibleError, InputError, Problem, did_you_mean
-from planner.source import parse_document, validate
 from planner.units import format_bytes
 from planner.workload.defaults import to_job
+from planner.workload.load import described_file
 from planner.workload.memory import memory
 from planner.workload.remedies import remedies
-from planner.workload.schema import WorkloadFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +103,7 @@ def check_memory(workload: Workload, cluster: Cluster) -> None:
     needed = workload.memory_bytes[stage]
     if needed <= available:
         return
-    text = json.dumps(workload.description)
-    file = validate(parse_document(text, workload.name), WorkloadFile)
+    file = described_file(workload)
     fix = remedies(file, available)
     raise InfeasibleError.of(
         "W050",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from planner.errors import Problem
+    from planner.workload.job import Job
 
 
 def load_workload(path_or_name: str | os.PathLike[str]) -> Workload:
@@ -46,6 +47,17 @@ def build_workload(description: Mapping[str, object], name: str = "<workload>") 
         With every mistake in the data.
     """
     return _build(parse_document(json.dumps(description, indent=1), name))
+
+
+def described_file(workload: Workload) -> WorkloadFile:
+    """The resolved file that `workload` was made of."""
+    return validate(parse_document(json.dumps(workload.description), workload.name), WorkloadFile)
+
+
+def job_of(workload: Workload) -> Job | None:
+    """The training job behind `workload`; None where its traffic was given outright."""
+    file = described_file(workload)
+    return None if file.model is None else to_job(file)
 
 
 def _build(document: Document) -> Workload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from planner.workload.job import Schedule
@@ -61,8 +62,7 @@ def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
     each, extra = divmod(layers, count)
     first = (count - extra) // 2
     sizes = [each + (first <= index < first + extra) for index in range(count)]
-    starts = [sum(sizes[:index]) for index in range(count)]
-    return [tuple(range(start, start + size)) for start, size in zip(starts, sizes, strict=True)]
+    return [tuple(range(end - size, end)) for size, end in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def chunks_of_stage(job: Job) -> list[list[int]]:
