@@ -1,0 +1,128 @@
+"""Limits of a run: time, seed, workers, and a way to stop it from outside."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+POLL_S = 0.02
+DETERMINISTIC_WORKERS = 4
+SECONDS_PER_DETERMINISTIC_UNIT = 1.0
+
+
+@dataclass
+class Control:
+    """What every part of the solver asks before it goes on.
+
+    Parameters
+    ----------
+    time_limit_s
+        Wall-clock limit of the whole run, from `started`.
+    deterministic
+        Same input, seed and version give the same answer: searches are limited by work done, never
+        by the clock.
+    stop
+        Set from outside (a signal handler) to end with the incumbent.
+    """
+
+    time_limit_s: float
+    seed: int = 0
+    workers: int | None = None
+    deterministic: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; endless where the run is limited by work."""
+        return float("inf") if self.deterministic else max(0.0, self.time_limit_s - self.elapsed_s)
+
+    @property
+    def over(self) -> bool:
+        """Whether to end now."""
+        return self.stop.is_set() or self.left_s <= 0
+
+    def search(self, model: cp_model.CpModel, limit_s: float, relative_gap: float = 0.0) -> Search:
+        """Run CP-SAT on `model` for at most `limit_s`.
+
+        The search runs in a thread of its own so that signals reach the main thread while it works.
+        """
+        from ortools.sat.python import cp_model
+
+        problem = model.validate()
+        if problem:
+            raise RuntimeError(f"a model of ours is not valid: {problem}")
+        solver = cp_model.CpSolver()
+        parameters = solver.parameters
+        parameters.random_seed = self.seed
+        parameters.catch_sigint_signal = False
+        parameters.relative_gap_limit = relative_gap
+        if self.deterministic:
+            parameters.num_workers = self.workers or DETERMINISTIC_WORKERS
+            parameters.interleave_search = True
+            parameters.max_deterministic_time = limit_s * SECONDS_PER_DETERMINISTIC_UNIT
+        else:
+            parameters.num_workers = self.workers or os.cpu_count() or 1
+            parameters.max_time_in_seconds = max(0.01, min(limit_s, self.left_s))
+        return Search(solver, self._run(solver, model))
+
+    def _run(self, solver: cp_model.CpSolver, model: cp_model.CpModel) -> int:
+        outcome: list[int] = []
+        failures: list[BaseException] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                outcome.append(int(solver.solve(model)))
+            except BaseException as failure:  # re-raised in the calling thread
+                failures.append(failure)
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        while not done.wait(POLL_S):
+            if self.stop.is_set():
+                solver.stop_search()
+        if failures:
+            raise failures[0]
+        return outcome[0]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A finished CP-SAT search."""
+
+    solver: cp_model.CpSolver
+    outcome: int
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a solution."""
+        from ortools.sat.python import cp_model
+
+        return self.outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the solution is optimal."""
+        from ortools.sat.python import cp_model
+
+        return self.outcome == cp_model.OPTIMAL
+
+    @property
+    def infeasible(self) -> bool:
+        """Whether it is proven that there is no solution."""
+        from ortools.sat.python import cp_model
+
+        return self.outcome == cp_model.INFEASIBLE

@@ -1,0 +1,141 @@
+"""Cover a domain's width vector by its children: whole numbers from the linear relaxation.
+
+The relaxation says which width vectors are worth using and how often. Whole multiples are taken as
+they are; what is left, at most a few domains more than there are stages, is solved as a small
+integer programme in the widths themselves, which always has a solution where the cells fit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.columns import CapacityClass, relax
+from planner.solve.residual import Piece, place_rest, whole_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from planner.solve.columns import Relaxation
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+WHOLE = 1e-6
+COLUMN_SECONDS = 1.0
+
+
+def cover(
+    costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control
+) -> list[Piece]:
+    """Give every child a width vector so that they sum to `coverage`, at little cost.
+
+    Parameters
+    ----------
+    costs
+        The terms of f.
+    classes
+        Children by capacity; together they hold at least as many cells as `coverage` has.
+    coverage
+        Cells of each stage to place, shape (P,).
+    """
+    usable = [k for k in classes if k.capacity > 0 and k.count > 0]
+    kinds = [i for i, k in enumerate(classes) if k.capacity > 0 and k.count > 0]
+    if int(coverage.sum()) == 0 or not usable:
+        return _fill_up([], classes)
+    if sum(k.count for k in usable) == 1:
+        return _fill_up([Piece(kinds[0], coverage.astype(np.int32), 1)], classes)
+    relaxation = relax(costs, usable, coverage)
+    whole = _whole(relaxation, coverage)
+    if whole is None:
+        choices = [_round_down(costs, relaxation, usable, coverage, control)]
+        choices += _choose_columns(relaxation, usable, coverage, control)
+        whole = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+    return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in whole], classes)
+
+
+def pieces_bytes(costs: StageCosts, pieces: Sequence[Piece]) -> float:
+    """Sum of f over all pieces."""
+    each = costs.domain_bytes(np.stack([piece.widths for piece in pieces]))
+    return float(each @ np.asarray([piece.count for piece in pieces]))
+
+
+def _fill_up(pieces: list[Piece], classes: Sequence[CapacityClass]) -> list[Piece]:
+    """Add the empty children, so that every child has a vector."""
+    stages = len(pieces[0].widths) if pieces else 0
+    for kind, k in enumerate(classes):
+        empty = k.count - sum(piece.count for piece in pieces if piece.kind == kind)
+        if empty and stages:
+            pieces.append(Piece(kind, np.zeros(stages, np.int32), empty))
+    return pieces
+
+
+def _whole(relaxation: Relaxation, coverage: IntArray) -> list[Piece] | None:
+    """The relaxation as it stands, where its amounts are whole and its vectors real placements."""
+    nearest = np.rint(relaxation.amounts)
+    if np.abs(relaxation.amounts - nearest).max() >= WHOLE or not _countable(relaxation):
+        return None
+    used = [Piece(c.kind, c.widths, int(n)) for c, n in zip(relaxation.columns, nearest, strict=True) if n]
+    return used if np.array_equal(_total(used, len(coverage)), coverage) else None
+
+
+def _countable(relaxation: Relaxation) -> bool:
+    """Whether the columns are whole width vectors (those of large domains are not)."""
+    return all(column.widths.dtype.kind == "i" for column in relaxation.columns)
+
+
+def _total(pieces: Sequence[Piece], stages: int) -> IntArray:
+    """Cells of each stage in all pieces, shape (P,)."""
+    total = np.zeros(stages, np.int64)
+    for piece in pieces:
+        total += piece.count * piece.widths.astype(np.int64)
+    return total.astype(np.int32)
+
+
+def _choose_columns(
+    relaxation: Relaxation, classes: Sequence[CapacityClass], coverage: IntArray, control: Control
+) -> list[list[Piece]]:
+    """The best whole choice of the generated columns that covers exactly, if one is found."""
+    from ortools.sat.python import cp_model
+
+    if not _countable(relaxation) or control.over:
+        return []
+    columns = relaxation.columns
+    model = cp_model.CpModel()
+    amount = [model.new_int_var(0, classes[c.kind].count, "") for c in columns]
+    for stage, cells in enumerate(coverage):
+        model.add(sum(int(c.widths[stage]) * x for c, x in zip(columns, amount, strict=True)) == int(cells))
+    for kind, k in enumerate(classes):
+        model.add(sum(x for c, x in zip(columns, amount, strict=True) if c.kind == kind) <= k.count)
+    cost = whole_numbers(np.asarray([c.cost for c in columns]), sum(k.count for k in classes))
+    model.minimize(sum(int(w) * x for w, x in zip(cost, amount, strict=True)))
+    found = control.search(model, COLUMN_SECONDS, relative_gap=1e-6)
+    if not found.found:
+        return []
+    taken = [int(found.solver.value(x)) for x in amount]
+    return [[Piece(c.kind, c.widths, n) for c, n in zip(columns, taken, strict=True) if n]]
+
+
+def _round_down(
+    costs: StageCosts,
+    relaxation: Relaxation,
+    classes: Sequence[CapacityClass],
+    coverage: IntArray,
+    control: Control,
+) -> list[Piece]:
+    """Take the whole part of every amount, then place what is left."""
+    pieces = []
+    if _countable(relaxation):
+        whole = np.floor(relaxation.amounts + WHOLE)
+        pieces = [Piece(c.kind, c.widths, int(n)) for c, n in zip(relaxation.columns, whole, strict=True) if n]
+    left = coverage - _total(pieces, len(coverage))
+    rest = [
+        CapacityClass(k.capacity, k.count - sum(p.count for p in pieces if p.kind == kind))
+        for kind, k in enumerate(classes)
+    ]
+    return pieces + place_rest(costs, rest, left, relaxation.duals, control)

@@ -1,0 +1,93 @@
+"""Proofs that a job cannot be placed: which rule fails, and by how much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.errors import InfeasibleError
+from planner.errors import Problem as Mistake
+from planner.placement.groups import groups_along
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.problem import Problem
+
+    IntArray = NDArray[np.int32]
+
+
+def prove_infeasible(problem: Problem) -> None:
+    """Raise InfeasibleError where counting alone shows that no placement obeys the rules.
+
+    Checks that there are enough GPUs, and for every `keep` rule that enough whole groups fit the
+    domains of its tier, with the groups that other rules keep together inside them kept whole too.
+    """
+    mesh = problem.workload.mesh
+    gpus = int(problem.available.sum())
+    if gpus < mesh.world_size:
+        raise InfeasibleError(_too_few_gpus(problem, gpus))
+    mistakes = [m for axis in problem.workload.keep if (m := _rule_that_fails(problem, axis)) is not None]
+    if mistakes:
+        raise InfeasibleError(*mistakes)
+
+
+def _too_few_gpus(problem: Problem, gpus: int) -> Mistake:
+    mesh, cluster = problem.workload.mesh, problem.cluster
+    down = int((~cluster.gpu_in_service).sum())
+    per_replica = mesh.world_size // mesh.dp
+    return Mistake(
+        "S001",
+        f"the job has {mesh.world_size:,} ranks, {mesh.world_size - gpus:,} more than the {gpus:,} GPUs "
+        f"in service ({down:,} of {cluster.gpus:,} are out of service)",
+        expected="a GPU for every rank",
+        suggestion=f"dp: {gpus // per_replica}" if gpus >= per_replica else "smaller degrees of parallelism",
+    )
+
+
+def _rule_that_fails(problem: Problem, axis: str) -> Mistake | None:
+    """The mistake of one rule, None where counting finds none.
+
+    Where tensor groups are kept inside a smaller domain they move as one, so units are whole
+    tensor groups then and single ranks elsewhere.
+    """
+    mesh, keep = problem.workload.mesh, problem.workload.keep
+    tier = problem.cluster.tier_index(keep[axis])
+    unit, room = 1, problem.ranks_that_fit[tier]
+    if axis != "tp" and "tp" in keep and problem.cluster.tier_index(keep["tp"]) <= tier:
+        unit, room = mesh.tp, _tensor_groups_that_fit(problem, tier)
+    fitting = int((room // mesh.degree(axis)).sum())
+    needed = mesh.world_size // mesh.degree(axis) // unit
+    if fitting >= needed:
+        return None
+    size, largest = mesh.degree(axis) * unit, int(problem.ranks_that_fit[tier].max(initial=0))
+    return Mistake(
+        "S002",
+        f"rule keep: {{{axis}: {keep[axis]}}} fails: {needed:,} groups of {size:,} ranks must each stay "
+        f"in one {keep[axis]}, and {fitting:,} fit, {needed - fitting:,} too few; the largest "
+        f"{keep[axis]} has {largest:,} GPUs in service",
+        expected=f"room for {needed:,} whole {axis} groups",
+        suggestion=f"a smaller {axis}, a tier further out in the rule, or a smaller dp",
+    )
+
+
+def _tensor_groups_that_fit(problem: Problem, tier: int) -> IntArray:
+    """Whole tensor groups that fit each domain of `tier` when each keeps to its own rule's tier."""
+    cluster, inner = problem.cluster, problem.cluster.tier_index(problem.workload.keep["tp"])
+    groups = problem.ranks_that_fit[inner] // problem.workload.mesh.tp
+    for level in range(inner, tier):
+        parents = cluster.tiers[level].parent
+        groups = np.bincount(parents, groups, minlength=cluster.tiers[level + 1].domains).astype(np.int32)
+    return groups
+
+
+def rules_hold(problem: Problem, gpu_of_rank: IntArray) -> bool:
+    """Whether every `keep` rule holds for a placement, shape (world_size,)."""
+    cluster, mesh = problem.cluster, problem.workload.mesh
+    for axis, name in problem.workload.keep.items():
+        members = groups_along(mesh, (axis,)).members
+        domain = cluster.domain_of_gpu[cluster.tier_index(name)][gpu_of_rank[members]]
+        if np.any(domain != domain[:, :1]):
+            return False
+    return True

@@ -1,0 +1,184 @@
+"""Place the last cells: a greedy fill, and a small integer programme in the widths themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from planner.solve.columns import CapacityClass
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+SECONDS = 2.0
+MOST_WIDTHS = 1500
+SCALE_LIMIT = 2**50
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """`count` domains of class `kind` that take the same width vector, shape (P,)."""
+
+    kind: int
+    widths: IntArray
+    count: int
+
+
+def place_rest(
+    costs: StageCosts,
+    classes: Sequence[CapacityClass],
+    left: IntArray,
+    duals: FloatArray,
+    control: Control,
+) -> list[Piece]:
+    """Place `left` cells of each stage (shape (P,)) into domains that can hold them together.
+
+    The greedy answer stands where the integer programme is too large or finds nothing better.
+    """
+    if not left.any():
+        return []
+    kinds, widths = fill(costs, classes, left, duals)
+    used = widths.any(axis=1)
+    kinds, widths = kinds[used], widths[used]
+    if widths.size <= MOST_WIDTHS and not control.over:
+        widths = _improve(costs, [classes[k].capacity for k in kinds], widths, control)
+    return [Piece(int(kind), row, 1) for kind, row in zip(kinds, widths, strict=True)]
+
+
+def fill(
+    costs: StageCosts, classes: Sequence[CapacityClass], left: IntArray, duals: FloatArray
+) -> tuple[IntArray, IntArray]:
+    """Fill the domains one after the other, largest first, each by the box that pays best.
+
+    Returns the class of every domain, shape (domains,), and its widths, shape (domains, P).
+    """
+    order = sorted(range(len(classes)), key=lambda kind: -classes[kind].capacity)
+    kinds = np.repeat(order, [classes[kind].count for kind in order]).astype(np.int32)
+    rooms = np.asarray([classes[kind].capacity for kind in kinds])
+    widths = np.zeros((len(kinds), costs.stages), np.int32)
+    after = np.concatenate((np.cumsum(rooms[::-1])[::-1][1:], [0]))
+    left = left.astype(np.int64).copy()
+    for domain, room in enumerate(rooms):
+        if not left.any():
+            break
+        need = max(0, int(left.sum() - after[domain]))
+        widths[domain] = _best_box(costs, left, int(room), need, duals)
+        left -= widths[domain]
+    if left.any():
+        raise RuntimeError(f"{int(left.sum())} cells do not fit domains that should hold them")
+    return kinds, widths
+
+
+def _best_box(
+    costs: StageCosts, left: IntArray, room: int, need: int, duals: FloatArray
+) -> IntArray:
+    """The box of consecutive stages that pays best by the duals, topped up to `need` cells."""
+    boxes = []
+    for length in range(1, costs.stages + 1):
+        width = max(1, room // length)
+        for first in range(costs.stages - length + 1):
+            box = np.zeros(costs.stages, np.int32)
+            box[first : first + length] = np.minimum(width, left[first : first + length])
+            if 0 < box.sum() <= room:
+                boxes.append(box)
+    table = np.stack(boxes)
+    worth = costs.domain_bytes(table) - table @ duals
+    best: IntArray = table[int(np.argmin(worth))]
+    return _top_up(best, left, max(need, min(room, int(left.sum()), int(best.sum()))))
+
+
+def _top_up(box: IntArray, left: IntArray, cells: int) -> IntArray:
+    """Add cells of the stages nearest to the box until it holds `cells`."""
+    box = box.copy()
+    centre = float(np.average(np.arange(len(box)), weights=box))
+    for stage in np.argsort(np.abs(np.arange(len(box)) - centre), kind="stable"):
+        missing = cells - int(box.sum())
+        if missing <= 0:
+            break
+        box[stage] += min(missing, int(left[stage] - box[stage]))
+    return box
+
+
+def _improve(costs: StageCosts, rooms: Sequence[int], start: IntArray, control: Control) -> IntArray:
+    """Minimise the summed f over the widths of these domains, from the greedy start."""
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    domains, stages = start.shape
+    left = start.sum(axis=0)
+    width = [
+        [model.new_int_var(0, int(min(room, left[stage])), "") for stage in range(stages)] for room in rooms
+    ]
+    for row, room in zip(width, rooms, strict=True):
+        model.add(sum(row) <= int(room))
+    for stage in range(stages):
+        model.add(sum(row[stage] for row in width) == int(left[stage]))
+    for row, begin in zip(width, start, strict=True):
+        for variable, value in zip(row, begin, strict=True):
+            model.add_hint(variable, int(value))
+    terms = [term for row in width for term in _domain_terms(model, costs, row, left)]
+    weights = whole_numbers(np.asarray([w for w, _ in terms]), domains * int(left.max() + 1))
+    model.minimize(sum(int(w) * x for w, (_, x) in zip(weights, terms, strict=True) if w))
+    found = control.search(model, SECONDS, relative_gap=1e-6)
+    if not found.found:
+        return start
+    better = np.asarray([[found.solver.value(x) for x in row] for row in width], np.int32)
+    return better if costs.domain_bytes(better).sum() < costs.domain_bytes(start).sum() else start
+
+
+def _domain_terms(
+    model: Any, costs: StageCosts, row: Sequence[Any], left: IntArray
+) -> list[tuple[float, Any]]:
+    """The terms of f for one domain: (weight, variable or expression)."""
+    terms: list[tuple[float, Any]] = []
+    widest = int(left.max())
+    for stage, width in enumerate(row):
+        touched = model.new_bool_var("")
+        model.add(width <= widest * touched)
+        for form, cells, coefficient in costs.terms:
+            if form == "touched" and cells >= costs.replicas:
+                terms.append((float(coefficient[stage]), touched))
+            else:
+                terms.append(_table_term(model, form, cells, float(coefficient[stage]), width, widest))
+    pairs = [(stage, stage + 1, float(costs.v[stage])) for stage in range(len(row) - 1)]
+    if costs.v_wrap:
+        pairs.append((0, len(row) - 1, costs.v_wrap))
+    for one, other, kept in pairs:
+        shared = model.new_int_var(0, widest, "")
+        model.add(shared <= row[one])
+        model.add(shared <= row[other])
+        terms.append((-kept, shared))
+    return terms
+
+
+def _table_term(
+    model: Any, form: str, cells: int, coefficient: float, width: Any, widest: int
+) -> tuple[float, Any]:
+    """A term that depends on one width through a table."""
+    rest = np.arange(widest + 1) % cells
+    if form == "touched":
+        table = -(-np.arange(widest + 1) // cells)
+    else:
+        table = (rest > 0).astype(np.int64) if form == "partial" else rest * (cells - rest)
+    value = model.new_int_var(0, int(table.max()), "")
+    model.add_element(width, [int(entry) for entry in table], value)
+    return coefficient, value
+
+
+def whole_numbers(values: FloatArray, most: int) -> NDArray[np.int64]:
+    """Scale weights to integers so that `most` times the largest stays far from overflow."""
+    peak = float(np.abs(values).max(initial=0.0))
+    if peak == 0:
+        return np.zeros(len(values), np.int64)
+    if np.all(values == np.rint(values)) and peak * most < SCALE_LIMIT:
+        return values.astype(np.int64)
+    return np.rint(values * (SCALE_LIMIT / (peak * most))).astype(np.int64)

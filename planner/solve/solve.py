@@ -1,0 +1,253 @@
+"""The run: baseline, construction, bounds, proof, polish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.errors import InfeasibleError, NoPlacementError
+from planner.placement.crossing import measure, weighted_seconds
+from planner.placement.orders import default_orders
+from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.solve.blocks import candidate_blocks
+from planner.solve.bound import tier_bound
+from planner.solve.control import Control
+from planner.solve.exact import fits_exact_model, solve_exactly
+from planner.solve.feasible import prove_infeasible, rules_hold
+from planner.solve.hierarchy import candidates, tree_cost
+from planner.solve.problem import Problem, lay_out, whole_by_rule
+from planner.solve.realize import join_replicas, seat_ranks
+from planner.solve.reduction import reduce_costs
+from planner.solve.result import Progress, Result
+from planner.solve.tree import Tree
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from planner.placement.crossing import Measure
+    from planner.solve.problem import Layout
+    from planner.topology.cluster import Cluster
+    from planner.workload.workload import Workload
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+DEFAULT_TIME_LIMIT_S = 30.0
+EXACT_SECONDS = 10.0
+SMALL_CELLS = 2000
+MET = 1e-9
+
+
+def solve(
+    cluster: Cluster,
+    workload: Workload,
+    *,
+    objective: Objective | str = Objective.WEIGHTED,
+    time_limit_s: float | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    deterministic: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Place a job on a cluster, with a proven bound on what any placement must cost.
+
+    Parameters
+    ----------
+    cluster, workload
+        What to place, where.
+    objective
+        ``weighted`` (seconds of uplink time), ``cross_node`` (bytes over NICs first) or
+        ``bottleneck`` (the busiest uplink first).
+    time_limit_s
+        Wall-clock limit; 30 s where not given. The run ends sooner when nothing is left to gain.
+    seed, workers
+        Of the searches; as many workers as there are cores where not given.
+    deterministic
+        Same input, seed and version give the same placement; searches are then limited by work.
+    stop
+        Set it, from a signal handler for instance, to end the run with the incumbent.
+    progress
+        Called with every improvement.
+
+    Raises
+    ------
+    InfeasibleError
+        It is proven that no placement obeys the rules; the error says which rule fails.
+    NoPlacementError
+        None was found within the limits, and none is proven not to exist.
+    """
+    control = Control(time_limit_s or DEFAULT_TIME_LIMIT_S, seed, workers, deterministic)
+    if stop is not None:
+        control.stop = stop
+    problem = _usable(cluster, workload, Objective(objective))
+    run = _Run(problem, control, progress)
+    run.work()
+    return run.result()
+
+
+def _usable(cluster: Cluster, workload: Workload, objective: Objective) -> Problem:
+    """The problem on the GPUs the job may use: spares only where it does not fit without them."""
+    with_spares = Problem(cluster, workload, objective, cluster.gpu_in_service)
+    if not cluster.gpu_spare.any():
+        prove_infeasible(with_spares)
+        return with_spares
+    without = Problem(cluster, workload, objective, cluster.gpu_in_service & ~cluster.gpu_spare)
+    try:
+        prove_infeasible(without)
+    except InfeasibleError:
+        prove_infeasible(with_spares)
+        return with_spares
+    return without
+
+
+@dataclass
+class _Run:
+    """The incumbent, the bounds, and the steps that improve them."""
+
+    problem: Problem
+    control: Control
+    progress: Callable[[Progress], None] | None
+    best: Measure | None = None
+    tier_bounds: FloatArray = field(default_factory=lambda: np.zeros(0))
+    bound: float = 0.0
+    proven: bool = False
+    trace: list[Progress] = field(default_factory=list)
+
+    def work(self) -> None:
+        """All steps, each only where the one before has left something to gain."""
+        self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
+        self.construct()
+        self.bound_tiers()
+        if not self.met:
+            self.try_default_orders()
+        if not self.met and not self.control.over and fits_exact_model(self.problem):
+            self.prove()
+
+    @property
+    def met(self) -> bool:
+        """Whether the incumbent is proven optimal."""
+        return self.best is not None and (self.proven or self.value(self.best) <= self.bound * (1 + MET))
+
+    def value(self, measured: Measure) -> float:
+        """The objective's value of a measured placement."""
+        return measured.value(self.problem.objective)
+
+    def offer(self, gpu_of_rank: IntArray, phase: str) -> None:
+        """Take a placement as incumbent where it obeys the rules and is better."""
+        if not rules_hold(self.problem, gpu_of_rank):
+            return
+        found = measure(self.problem.cluster, self.problem.workload, gpu_of_rank)
+        if self.best is None or self._rank(found) < self._rank(self.best):
+            self.best = found
+            self.report(phase)
+
+    def _rank(self, measured: Measure) -> tuple[float, float, tuple[float, ...]]:
+        """Order of placements: the objective, then J, then the bytes of outer tiers first."""
+        return self.value(measured), measured.weighted_s, measured.tier_bytes[::-1]
+
+    def report(self, phase: str) -> None:
+        """Record and announce incumbent and bound."""
+        value = self.value(self.best) if self.best else float("inf")
+        self.trace.append(Progress(self.control.elapsed_s, value, min(self.bound, value), phase))
+        if self.progress is not None:
+            self.progress(self.trace[-1])
+
+    def construct(self) -> None:
+        """Build placements from width vectors, for the largest cells that fit first."""
+        for blocks in candidate_blocks(self.problem.workload.mesh):
+            layout = lay_out(self.problem, blocks)
+            if layout is None:
+                continue
+            for gpu_of_rank in self.placements(layout):
+                self.offer(gpu_of_rank, "construct")
+            if self.best is not None and layout.cells > SMALL_CELLS:
+                return
+
+    def placements(self, layout: Layout) -> Iterator[IntArray]:
+        """Placements of one layout: the cheapest by prediction, or all where f only bounds."""
+        costs = reduce_costs(self.problem.workload.families, layout.blocks)
+        tree = Tree.of(self.problem, layout)
+        found = list(candidates(tree, costs, self.control))
+        if costs.exact:
+            found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
+        for widths in found:
+            yield seat_ranks(self.problem, layout, join_replicas(tree, widths))
+
+    def bound_tiers(self) -> None:
+        """Bound every tier, and the objective with them."""
+        cluster, families = self.problem.cluster, self.problem.workload.families
+        for tier in range(len(cluster.tiers) - 1):
+            for blocks in candidate_blocks(self.problem.workload.mesh):
+                costs = reduce_costs(families, blocks)
+                whole = whole_by_rule(self.problem, blocks, tier)
+                found = tier_bound(costs, self.problem.ranks_that_fit[tier], whole)
+                self.tier_bounds[tier] = max(self.tier_bounds[tier], found)
+                if found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS:
+                    break
+        self.bound = self._bound_of_tiers()
+        self.report("bound")
+
+    def _bound_of_tiers(self) -> float:
+        """The objective's bound that the tiers' bounds imply.
+
+        The busiest domain of a tier is at least as busy as the tier is on average.
+        """
+        cluster = self.problem.cluster
+        if self.problem.objective is Objective.CROSS_NODE:
+            return float(self.tier_bounds[cluster.boundary])
+        if self.problem.objective is Objective.WEIGHTED:
+            return weighted_seconds(cluster, self.tier_bounds.tolist())
+        shares = zip(self.tier_bounds, cluster.tier_uplink_bytes_per_s, strict=True)
+        return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)
+
+    def try_default_orders(self) -> None:
+        """Offer every framework's default order, so that none of them is better."""
+        for order in default_orders(self.problem.cluster, self.problem.workload, self.problem.available):
+            if order.gpu_of_rank is not None:
+                self.offer(order.gpu_of_rank, order.name)
+
+    def prove(self) -> None:
+        """Prove a small job optimal, rank by rank."""
+        start = self.best.gpu_of_rank if self.best else None
+        exact = solve_exactly(self.problem, self.control, EXACT_SECONDS, start)
+        if exact.gpu_of_rank is None and exact.proven:
+            raise InfeasibleError.of(
+                "S003",
+                "no placement obeys all rules together; each of them could hold alone",
+                expected=", ".join(f"{axis} inside one {tier}" for axis, tier in self.problem.workload.keep.items()),
+                suggestion="drop one of the keep rules",
+            )
+        if exact.gpu_of_rank is not None:
+            self.offer(exact.gpu_of_rank, "exact")
+        self.proven = exact.proven
+        self.bound = max(self.bound, exact.bound)
+        self.report("exact")
+
+    def result(self) -> Result:
+        """The placement with its claims."""
+        if self.best is None:
+            raise NoPlacementError.of(
+                "S004",
+                "no placement that obeys the rules was found, and none is proven not to exist",
+                suggestion="a longer --time-limit, or fewer keep rules",
+            )
+        value = self.value(self.best)
+        bound = value if self.met else min(self.bound, value)
+        names = [tier.name for tier in self.problem.cluster.tiers]
+        tiers = zip(names, self.best.tier_bytes, self.tier_bounds.tolist(), strict=True)
+        claims = Claims(
+            objective=self.problem.objective,
+            value=value,
+            lower_bound=bound,
+            status=Status.OPTIMAL if self.met else Status.FEASIBLE,
+            weighted_s=self.best.weighted_s,
+            tiers=tuple(TierClaim(name, crossing, min(low, crossing)) for name, crossing, low in tiers),
+        )
+        placement = Placement(self.problem.cluster, self.problem.workload, self.best.gpu_of_rank, claims)
+        return Result(placement, tuple(self.trace), self.control.elapsed_s, self.control.stop.is_set())

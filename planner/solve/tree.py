@@ -1,0 +1,84 @@
+"""The tree of domains that hold cells, with domains of equal shape joined into classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.problem import Layout, Problem
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One tier of the tree.
+
+    Parameters
+    ----------
+    tier
+        Index of the tier in the cluster.
+    weight
+        Cost of a crossing byte.
+    room
+        Cells that fit each domain, shape (domains,).
+    parent
+        Enclosing domain at the next level, shape (domains,); all 0 at the level below the root.
+    kind
+        Class of each domain, shape (domains,): equal classes have equal subtrees.
+    """
+
+    tier: int
+    weight: float
+    room: IntArray
+    parent: IntArray
+    kind: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """Levels, innermost first; the last is the whole cluster, a single domain."""
+
+    levels: tuple[Level, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, layout: Layout) -> Tree:
+        """Build the tree over the domains of the layout's cell tier."""
+        cluster = problem.cluster
+        room, kind = layout.room, np.unique(layout.room, return_inverse=True)[1].astype(np.int32)
+        levels = []
+        for tier in range(layout.cell_tier, len(cluster.tiers)):
+            last = tier == len(cluster.tiers) - 1
+            parent = np.zeros(len(room), np.int32) if last else cluster.tiers[tier].parent
+            levels.append(Level(tier, float(problem.weights[tier]), room, parent, kind))
+            if not last:
+                outer = cluster.tiers[tier + 1].domains
+                kind = _classes(kind, parent, outer)
+                room = np.bincount(parent, room, minlength=outer).astype(np.int32)
+        return cls(tuple(levels))
+
+    def widths_upwards(self, widths: IntArray) -> list[IntArray]:
+        """Width vectors of every level from those of the innermost, each of shape (domains, P)."""
+        per_level = [widths]
+        for level, outer in zip(self.levels, self.levels[1:], strict=False):
+            total = np.zeros((len(outer.room), widths.shape[1]), np.int32)
+            np.add.at(total, level.parent, per_level[-1])
+            per_level.append(total)
+        return per_level
+
+
+def _classes(kind: IntArray, parent: IntArray, domains: int) -> IntArray:
+    """Class of each outer domain: which inner classes it holds, and how many of each."""
+    members: list[Counter[int]] = [Counter() for _ in range(domains)]
+    for one, domain in zip(kind.tolist(), parent.tolist(), strict=True):
+        members[domain][one] += 1
+    known: dict[tuple[tuple[int, int], ...], int] = {}
+    keys = [tuple(sorted(counter.items())) for counter in members]
+    return np.asarray([known.setdefault(key, len(known)) for key in keys], np.int32)
