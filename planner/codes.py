@@ -92,8 +92,6 @@ CODES: dict[str, str] = {
     "W030": "unknown axis in traffic",
     "W031": "wrong number of payloads",
     "W040": "keep names a tier that the cluster does not have",
-    "W041": "group is larger than any domain that must hold it",
-    "W042": "more ranks than GPUs in service",
     "W050": "stage does not fit in memory",
     # Placement files
     "P001": "not a placement file",

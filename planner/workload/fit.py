@@ -1,4 +1,4 @@
-"""Whether a workload can fit a cluster at all: its rules, its ranks, its memory."""
+"""Whether a workload goes with a cluster: the tiers that its rules name, and its memory."""
 
 from __future__ import annotations
 
@@ -28,22 +28,16 @@ def check_fit(workload: Workload, cluster: Cluster) -> None:
 
 
 def check_rules(workload: Workload, cluster: Cluster) -> None:
-    """Whether the cluster has the tiers that `keep` names, domains large enough, and enough GPUs.
+    """Whether the cluster has the tiers that `keep` names.
 
     Raises
     ------
     InputError
-        W040 for a tier that the cluster does not have.
-    InfeasibleError
-        W041 where a group is larger than every domain that must hold it, W042 where there are more
-        ranks than GPUs in service.
+        W040 for each tier that it does not have.
     """
     unknown = list(_unknown_tiers(workload, cluster))
     if unknown:
         raise InputError(*unknown)
-    problems = [*_large_groups(workload, cluster), *_missing_gpus(workload, cluster)]
-    if problems:
-        raise InfeasibleError(*problems)
 
 
 def _unknown_tiers(workload: Workload, cluster: Cluster) -> Iterator[Problem]:
@@ -57,31 +51,6 @@ def _unknown_tiers(workload: Workload, cluster: Cluster) -> Iterator[Problem]:
                 f"one of {', '.join(names)}",
                 did_you_mean(tier, names),
             )
-
-
-def _large_groups(workload: Workload, cluster: Cluster) -> Iterator[Problem]:
-    for axis, tier in workload.keep.items():
-        domain = cluster.domain_of_gpu[cluster.tier_index(tier)][cluster.gpu_in_service]
-        largest = int(np.bincount(domain).max()) if len(domain) else 0
-        size = workload.mesh.degree(axis)
-        if size > largest:
-            yield Problem(
-                "W041",
-                f"keep: {axis} groups of {size} ranks within one {tier}, but the largest has {largest} GPUs "
-                f"in service: {size - largest} too few",
-                workload.keep_positions.get(axis),
-                f"{axis} of at most {largest}, or a larger tier",
-            )
-
-
-def _missing_gpus(workload: Workload, cluster: Cluster) -> Iterator[Problem]:
-    ranks, gpus = workload.mesh.world_size, int(cluster.gpu_in_service.sum())
-    if ranks > gpus:
-        yield Problem(
-            "W042",
-            f"{ranks:,} ranks, but {cluster.name} has {gpus:,} GPUs in service: {ranks - gpus:,} too few",
-            expected=f"tp x cp x dp x pp of at most {gpus:,}",
-        )
 
 
 def check_memory(workload: Workload, cluster: Cluster) -> None:

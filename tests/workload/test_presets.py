@@ -37,8 +37,10 @@ def test_world_size(name):
 
 @pytest.mark.parametrize("name", [name for name, (_, made_for) in MADE_FOR.items() if made_for])
 def test_fits_its_cluster(name):
-    """Rules, ranks and memory fit."""
-    check_fit(load_workload(name), load_topology(MADE_FOR[name][1]))
+    """Tiers, ranks and memory fit."""
+    workload, cluster = load_workload(name), load_topology(MADE_FOR[name][1])
+    check_fit(workload, cluster)
+    assert workload.mesh.world_size <= cluster.gpu_in_service.sum()
 
 
 def test_degraded_job_finds_enough_racks():
