@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError, did_you_mean
 from planner.topology import fabric_schema
+from planner.topology.fabric import find_end, switch_list
 from planner.topology.presets import UNSPECIFIED, Gpu, from_figures, preset
 from planner.topology.rows import check_template
 from planner.topology.schema import RESERVED, GpuFigures
+from planner.topology.selectors import Selectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.source import Findings
+    from planner.topology.cluster import Tier
     from planner.topology.schema import GpuSpec, TierSpec, Topology
 
 
@@ -166,3 +169,21 @@ def check_fabric_size(findings: Findings, spec: Topology, nodes: int) -> None:
             ["fabric", "dims"],
             expected="dimensions whose product is the number of nodes",
         )
+
+
+def check_links(findings: Findings, spec: Topology, tiers: Sequence[Tier]) -> None:
+    """Note ends of explicit links that are no switch and no node."""
+    if not isinstance(spec.fabric, fabric_schema.Links):
+        return
+    try:
+        switches = set(switch_list(spec.fabric))
+    except InputError as error:
+        findings.take(error, ("fabric", "switches"))
+        return
+    selectors = Selectors(tiers)
+    for index, link in enumerate(spec.fabric.links):
+        for side, end in enumerate(link.ends):
+            try:
+                find_end(end, switches, selectors, [""] * tiers[0].domains)
+            except InputError as error:
+                findings.take(error, ("fabric", "links", index, "ends", side))

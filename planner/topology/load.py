@@ -11,6 +11,7 @@ from planner.topology.checks import (
     check_fabric,
     check_fabric_size,
     check_hosts,
+    check_links,
     check_row_uplinks,
     check_tiers,
     read_gpus,
@@ -78,6 +79,7 @@ def _assemble(findings: Findings, spec: Topology) -> Cluster | None:
         _note_repeated(findings, spec, grid, rows)
         return None
     check_fabric_size(findings, spec, len(grid.row_of_node))
+    check_links(findings, spec, grid.tiers)
     return build(findings, spec, grid, rows, gpus)
 
 

@@ -124,4 +124,4 @@ def _nics_beneath(cluster: Cluster, index: int) -> FloatArray:
     for tier in cluster.tiers[:index]:
         domain = tier.parent[domain]
     weights = cluster.nic_bytes_per_s * live[cluster.nic_node]
-    return np.bincount(domain, weights=weights, minlength=cluster.tiers[index].domains)
+    return np.bincount(domain, weights=weights, minlength=cluster.tiers[index].domains).astype(np.float64)
