@@ -60,9 +60,8 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         # The import system binds every subpackage here once it is loaded.
-        if name == "solve" and isinstance(value, ModuleType):
-            value = value.solve
-        super().__setattr__(name, value)
+        if name != "solve" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from planner.cli.interrupt import INTERRUPTED
 from planner.cli.output import tolerate_any_text, write_error
 from planner.errors import InternalError, PlannerError, Problem, UsageError, render
 
@@ -28,9 +27,6 @@ class PlannerGroup(TyperGroup):
     def _exit_code(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> int:
         try:
             return super().main(*arguments, **options) or 0
-        except KeyboardInterrupt:
-            write_error("interrupted")
-            return INTERRUPTED
         except typer.TyperException as error:
             return _report(UsageError(_as_problem(error)))
         except PlannerError as error:

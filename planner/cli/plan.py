@@ -128,7 +128,7 @@ def _require_sound(placement: Placement) -> None:
                 "the placement found does not pass the check, so it was not written",
                 suggestion="another --seed, and report this with both input files",
             ),
-            *(Problem("X002", finding.message) for finding in report.findings),
+            *(Problem(finding.code, finding.message) for finding in report.findings),
         )
 
 

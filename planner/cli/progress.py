@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from planner.placement.placement import Objective
-    from planner.solve import Progress
+    from planner.solve.result import Progress
 
 LEAST_SECONDS_BETWEEN_LINES = 1.0
 
@@ -40,12 +40,12 @@ class PlainLines:
 
 def progress_line(objective: Objective, progress: Progress) -> str:
     """One line: seconds, phase, incumbent, bound and gap, as far as they are known."""
-    from planner.report.values import known_gap, known_value
+    from planner.report.values import finite, known_gap, known_value
 
     return (
         f"{progress.elapsed_s:7.1f} s  {progress.phase:<12}"
-        f"  incumbent {known_value(objective, progress.value)}"
-        f"  bound {known_value(objective, progress.lower_bound)}"
+        f"  incumbent {known_value(objective, finite(progress.value))}"
+        f"  bound {known_value(objective, finite(progress.lower_bound))}"
         f"  gap {known_gap(progress.gap)}"
     )
 

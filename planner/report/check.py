@@ -1,0 +1,77 @@
+"""What the checker found, and whether rules of one's own hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from planner.report.plan import tier_table, verdict
+from planner.report.values import finite
+from planner.report.wording import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from planner.placement.check import Report
+    from planner.placement.placement import Placement
+    from planner.testing.rules import RuleResult
+
+
+def check_document(placement: Placement, report: Report, rules: Sequence[RuleResult]) -> dict[str, object]:
+    """The outcome as plain data: ``ok`` only where claims and rules all hold."""
+    tiers = [tier.name for tier in placement.cluster.tiers]
+    return {
+        "ok": report.ok and all(rule.ok for rule in rules),
+        "ranks": report.ranks,
+        "findings": [{"code": finding.code, "message": finding.message} for finding in report.findings],
+        "objective_name": str(placement.claims.objective),
+        "objective": finite(report.value),
+        "weighted_s": finite(report.weighted_s),
+        "bottleneck_s": finite(report.bottleneck_s),
+        "tiers": [
+            {"tier": tier, "crossing_bytes": size}
+            for tier, size in zip(tiers, report.tier_bytes, strict=bool(report.tier_bytes))
+        ],
+        "rules": [
+            {
+                "rule": rule.rule,
+                "ok": rule.ok,
+                "message": rule.message,
+                "file": rule.position.file,
+                "line": rule.position.line,
+                "column": rule.position.column,
+            }
+            for rule in rules
+        ],
+    }
+
+
+def check_view(placement: Placement, report: Report, rules: Sequence[RuleResult]) -> RenderableType:
+    """The outcome for people."""
+    title = f"{placement.workload.name} on {placement.cluster.name}, {plural(report.ranks, 'rank')}"
+    if report.ok:
+        said = [
+            Text("every claim holds", style="bold green"),
+            verdict(placement.claims),
+            tier_table(placement),
+        ]
+    else:
+        count = plural(len(report.findings), "finding")
+        said = [Text(f"the check fails: {count}", style="bold red")]
+        said += [Text(f"error[{finding.code}]: {finding.message}") for finding in report.findings]
+    return Group(Text(title, style="bold"), *said, *_rules(rules))
+
+
+def _rules(rules: Sequence[RuleResult]) -> list[Text]:
+    """One line a rule, and what breaks it beneath."""
+    lines = []
+    for rule in rules:
+        mark = ("holds ", "green") if rule.ok else ("BROKEN", "bold red")
+        lines.append(Text.assemble(mark, f"  {rule.rule}"))
+        if rule.message:
+            lines.append(Text(f"{rule.position}: {rule.message}"))
+    return lines

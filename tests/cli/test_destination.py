@@ -1,0 +1,58 @@
+"""Paths that cannot be written are refused before any work."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from planner.cli.destination import require_writable
+from planner.errors import UsageError
+
+
+def refusal(path, **options):
+    """Code of the problem with a path."""
+    with pytest.raises(UsageError) as caught:
+        require_writable(path, **options)
+    return caught.value.problems[0].code
+
+
+def test_folder(tmp_path):
+    """A folder is no file."""
+    assert refusal(tmp_path) == "U002"
+
+
+def test_missing_folder(tmp_path):
+    """The folder of the file must exist; the message says how to make it."""
+    assert refusal(tmp_path / "a" / "b.json") == "U003"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_permission(tmp_path):
+    """A folder without permission to write."""
+    tmp_path.chmod(0o500)
+    assert refusal(tmp_path / "b.json") == "U004"
+
+
+def test_permission_as_anybody(tmp_path, monkeypatch):
+    """What the system refuses is refused."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(tmp_path / "b.json") == "U004"
+
+
+def test_inputs_are_not_overwritten(tmp_path):
+    """Writing over an input is a mistake, also through another name of the same file."""
+    source = tmp_path / "a.yaml"
+    source.write_text("x")
+    link = tmp_path / "b.yaml"
+    link.symlink_to(source)
+    assert refusal(source, inputs=(source,)) == "U005"
+    assert refusal(link, inputs=("lab-4x8", source)) == "U005"
+
+
+def test_new_and_old_files_are_accepted(tmp_path):
+    """A file that is there may be replaced, and a new one made."""
+    require_writable(tmp_path / "new.json", inputs=("lab-4x8",))
+    (tmp_path / "old.json").write_text("x")
+    require_writable(tmp_path / "old.json")
+    assert (tmp_path / "old.json").read_text() == "x"

@@ -1,0 +1,62 @@
+"""Writing to the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.text import Text
+
+from planner.cli.output import emit, show
+from tests.cli.commands import command
+
+
+def test_show_is_plain_where_it_is_piped(capsys):
+    """No escape codes outside of a terminal."""
+    show(Text("warning", style="bold red"), "and more")
+    assert capsys.readouterr().out == "warning\nand more\n"
+
+
+def test_emit_is_one_document(capsys):
+    """Plain data comes out as JSON that reads back equal."""
+    emit({"a": [1, None]})
+    assert json.loads(capsys.readouterr().out) == {"a": [1, None]}
+
+
+def test_emit_refuses_what_json_lacks():
+    """An infinity is a mistake of ours, never printed."""
+    with pytest.raises(ValueError, match="JSON"):
+        emit(float("inf"))
+
+
+@pytest.mark.parametrize("arguments", [("presets",), ("schema", "topology"), ("presets", "--json")])
+def test_a_reader_that_goes_away(arguments):
+    """Closing the pipe is neither an error nor a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command(*arguments), stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_that_lacks_characters():
+    """Pictures come out readable in ASCII."""
+    done = subprocess.run(
+        command("presets"), capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert b"lab-4x8" in done.stdout
+
+
+def test_a_closed_stderr_does_not_hide_the_exit_code():
+    """A usage error stays one when nobody listens."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = [sys.executable, "-m", "planner", "nothing"]
+    done = subprocess.run(script, stderr=writer, stdout=subprocess.DEVNULL, check=False)
+    os.close(writer)
+    assert done.returncode == 2

@@ -1,0 +1,59 @@
+"""The public names of the package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import planner
+
+
+def test_all_names_are_there():
+    """Every public name can be had, and is what it is called."""
+    assert sorted(planner.__all__) == list(planner.__all__)
+    for name in planner.__all__:
+        assert getattr(getattr(planner, name), "__name__", "__version__") == name
+
+
+def test_the_names():
+    """A change of the public surface is a decision."""
+    assert set(planner.__all__) == {
+        "Cluster",
+        "Objective",
+        "Placement",
+        "PlannerError",
+        "Result",
+        "Workload",
+        "__version__",
+        "check",
+        "load_topology",
+        "load_workload",
+        "read_placement",
+        "solve",
+        "write_placement",
+    }
+
+
+def test_unknown_names_are_attribute_errors():
+    """As in any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'sovle'"):
+        planner.sovle  # noqa: B018
+
+
+@pytest.mark.parametrize("first", ["import planner.solve.result", "from planner.solve import solve", "pass"])
+def test_solve_is_the_function_whatever_was_imported_first(first):
+    """The subpackage of the same name never takes its place."""
+    script = f"{first}\nimport planner\nprint(callable(planner.solve), planner.solve.__name__)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True solve\n"
+
+
+def test_importing_the_package_imports_nothing_else():
+    """Names are loaded when they are used."""
+    script = (
+        "import sys, planner; print([m for m in sys.modules if m.startswith('planner.') or m == 'numpy'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
