@@ -1,0 +1,159 @@
+"""One job in every order: what the planner's placement is worth beside what one gets without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from planner.placement.crossing import measure
+from planner.placement.orders import (
+    Order,
+    axis_orders,
+    default_orders,
+    keeps_rules,
+    random_orders,
+)
+from planner.placement.pool import available_gpus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from planner.placement.placement import Objective, Placement
+
+RANDOM_ORDERS = 11
+PLANNER = "planner"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One order of the job.
+
+    Parameters
+    ----------
+    name
+        ``planner``, a framework, ``best-axes`` or ``random``.
+    tier_bytes
+        Crossing bytes of every tier, innermost first; empty where it does not apply.
+    objective
+        Value of the objective; None where it does not apply.
+    weighted_s
+        J, which decides between equal values; None where it does not apply.
+    ratio
+        Objective over the planner's; None where that is 0 or the order does not apply.
+    keeps_rules
+        Whether the workload's ``keep`` rules hold.
+    note
+        Why it does not apply, or which of several orders it is.
+    """
+
+    name: str
+    tier_bytes: tuple[float, ...]
+    objective: float | None
+    weighted_s: float | None
+    ratio: float | None
+    keeps_rules: bool
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The job in every order, the planner's first.
+
+    Parameters
+    ----------
+    objective
+        What the values are of.
+    tiers
+        Names of the tiers, innermost first.
+    rows
+        One entry an order.
+    """
+
+    objective: Objective
+    tiers: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def document(self) -> dict[str, object]:
+        """The comparison as plain data for ``--json``."""
+        return {
+            "objective": str(self.objective),
+            "orders": [
+                {
+                    "name": row.name,
+                    "tiers": [
+                        {"tier": tier, "crossing_bytes": crossing}
+                        for tier, crossing in zip(self.tiers, row.tier_bytes, strict=False)
+                    ],
+                    "objective": row.objective,
+                    "ratio": row.ratio,
+                    "keeps_rules": row.keeps_rules,
+                    "applicable": row.objective is not None,
+                    "note": row.note,
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def compare(placement: Placement, *, seed: int = 0) -> Comparison:
+    """Measure the placement's job in every framework's order.
+
+    The best order of axes is the one with the least objective among those that keep the rules, or
+    among all where none does; of the random orders the median is shown.
+
+    Parameters
+    ----------
+    seed
+        Of the random orders.
+    """
+    cluster, workload = placement.cluster, placement.workload
+    available = available_gpus(cluster, workload.mesh.world_size)
+    own = Order(
+        PLANNER,
+        placement.gpu_of_rank,
+        None,
+        keeps_rules(cluster, workload, placement.gpu_of_rank),
+    )
+    planned = _row(placement, own)
+    rows = [planned, *(_row(placement, each) for each in default_orders(cluster, workload, available))]
+    permuted = _rows(placement, axis_orders(cluster, workload, available))
+    best = min(permuted, key=lambda row: (not row.keeps_rules, *_rank(row)))
+    drawn = _rows(placement, random_orders(cluster, workload, available, seed=seed, count=RANDOM_ORDERS))
+    median = sorted(drawn, key=_rank)[len(drawn) // 2]
+    rows.append(_renamed(best, "best-axes", f"{best.name}, best of {len(permuted)}"))
+    rows.append(_renamed(median, "random", f"median of {len(drawn)}"))
+    tiers = tuple(tier.name for tier in cluster.tiers)
+    return Comparison(placement.claims.objective, tiers, tuple(_with_ratio(row, planned) for row in rows))
+
+
+def _rows(placement: Placement, orders: Iterable[Order]) -> list[Row]:
+    return [_row(placement, order) for order in orders]
+
+
+def _row(placement: Placement, order: Order) -> Row:
+    if order.gpu_of_rank is None:
+        return Row(order.name, (), None, None, None, keeps_rules=False, note=order.reason)
+    traffic = measure(placement.cluster, placement.workload, order.gpu_of_rank)
+    return Row(
+        order.name,
+        traffic.tier_bytes,
+        traffic.value(placement.claims.objective),
+        traffic.weighted_s,
+        None,
+        order.keeps_rules,
+        order.reason,
+    )
+
+
+def _rank(row: Row) -> tuple[float, float]:
+    """What orders are ranked by: the objective, then J."""
+    return (row.objective or 0.0, row.weighted_s or 0.0)
+
+
+def _renamed(row: Row, name: str, note: str) -> Row:
+    return replace(row, name=name, note=note)
+
+
+def _with_ratio(row: Row, planned: Row) -> Row:
+    ratio = row.objective / planned.objective if planned.objective and row.objective is not None else None
+    return replace(row, ratio=ratio)
