@@ -21,6 +21,7 @@ PARTS = {
     "W": "Workloads",
     "P": "Placement files",
     "S": "Solving",
+    "K": "What a check finds",
     "R": "Rules and assertions",
     "U": "Usage",
     "X": "Internal",
@@ -36,52 +37,38 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def cli_page() -> str:
     """Every command with its arguments, options and defaults."""
-    import click
+    import typer
     import typer.main
 
     from planner.cli.main import app
 
     root = typer.main.get_command(app)
-    parts = [
-        "# Commands\n",
-        "The same text as `planner COMMAND --help` prints. Each command also takes `--help`.\n",
-    ]
-    with click.Context(root, info_name="planner") as context:
-        parts += _command(root, context, 2)
-    return "\n".join(parts)
+    introduction = "The same text as `planner COMMAND --help` prints. Each command also takes `--help`.\n"
+    return "\n".join(
+        ["# Commands\n", introduction, *_command(root, typer.Context(root, info_name="planner"), 2)]
+    )
 
 
 def _command(command: Any, context: Any, level: int) -> list[str]:
-    parts = [f"{'#' * level} {context.command_path}\n", f"{inspect.cleandoc(command.help or '')}\n"]
-    parts += [f"```text\n{command.get_usage(context)}\n```\n"]
-    rows = [row for parameter in command.params if (row := _parameter(parameter, context)) is not None]
+    """Sections of a command and of all beneath it."""
+    usage = command.get_usage(context).removeprefix("Usage: ")
+    parts = [
+        f"{'#' * level} {context.command_path}\n",
+        f"{inspect.cleandoc(command.help or '')}\n",
+        f"```text\n{usage}\n```\n",
+    ]
+    records = [each.get_help_record(context) for each in command.params if each.name != "help"]
+    rows = [(f"`{names}`", _escaped(meaning)) for names, meaning in filter(None, records)]
     if rows:
-        parts.append(_table(("argument or option", "meaning", "default"), rows))
-    for name in getattr(command, "commands", {}):
-        child = command.commands[name]
+        parts.append(_table(("argument or option", "meaning"), rows))
+    for name, child in getattr(command, "commands", {}).items():
         parts += _command(child, type(context)(child, info_name=name, parent=context), level + 1)
     return parts
 
 
-def _parameter(parameter: Any, context: Any) -> tuple[str, str, str] | None:
-    if parameter.name == "help":
-        return None
-    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-    metavar = parameter.make_metavar(context)
-    shown = f"`{metavar}`" if parameter.param_type_name == "argument" else f"`{names}`"
-    if parameter.param_type_name == "option" and not getattr(parameter, "is_flag", False):
-        shown += f" `{metavar}`"
-    default = parameter.show_default if isinstance(parameter.show_default, str) else _default(parameter)
-    return shown, getattr(parameter, "help", None) or "", default
-
-
-def _default(parameter: Any) -> str:
-    if parameter.required:
-        return "required"
-    default = parameter.default
-    if default is None or default is False or not isinstance(default, (str, int, float)):
-        return ""
-    return f"`{getattr(default, 'value', default)}`"
+def _escaped(text: str) -> str:
+    """Text in which brackets are no links and comparisons no tags."""
+    return text.replace("[", "\\[").replace("]", "\\]").replace("<", "&lt;")
 
 
 def errors_page() -> str:
@@ -195,15 +182,30 @@ def placement_page() -> str:
 def schema_page(model: Any, title: str, introduction: str) -> str:
     """A page for a pydantic model: a table for it and for every model inside it."""
     schema = model.model_json_schema(by_alias=True)
-    parts = [f"# {title}\n", f"{introduction}\n", *_section(schema)]
-    for name, inner in schema.get("$defs", {}).items():
-        if "properties" in inner:
-            parts += [f"## {name}\n", *_section(inner)]
+    definitions = schema.get("$defs", {})
+    plain = {name: each for name, each in definitions.items() if "properties" not in each}
+    parts = [f"# {title}\n", f"{introduction}\n", *_section(_inlined(schema, plain))]
+    for name, inner in definitions.items():
+        if name not in plain:
+            parts += [f"## {name}\n", *_section(_inlined(inner, plain))]
     return "\n".join(parts)
 
 
+def _inlined(node: Any, plain: dict[str, Any]) -> Any:
+    """A schema in which references to definitions without keys are those definitions."""
+    if isinstance(node, list):
+        return [_inlined(each, plain) for each in node]
+    if not isinstance(node, dict):
+        return node
+    name = str(node.get("$ref", "")).rpartition("/")[2]
+    if name in plain:
+        return plain[name] | {key: value for key, value in node.items() if key != "$ref"}
+    return {key: _inlined(value, plain) for key, value in node.items()}
+
+
 def _section(schema: dict[str, Any]) -> list[str]:
-    required = schema.get("required", ())
+    # A file that includes another may leave out what the other has, hence the second list.
+    required = {*schema.get("required", ()), *schema.get("anyOf", [{}])[-1].get("required", ())}
     rows = [
         (f"`{key}`", _type(value), _schema_default(key, value, required), value.get("description", ""))
         for key, value in schema.get("properties", {}).items()
@@ -243,7 +245,7 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def _scalar(value: dict[str, Any]) -> str:
-    kinds = value.get("type", "anything")
+    kinds = value.get("type", "any value")
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
     text = " or ".join(words.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
     examples = value.get("examples")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.placement.placement import Objective
-from planner.solve import solve
 from planner.source import read_document
 from planner.testing.traffic import assert_checked
 from planner.topology.cluster import Cluster
@@ -57,6 +56,8 @@ class PlanningSession:
         PlannerError
             Where an input is wrong or the job cannot be placed.
         """
+        from planner.solve import solve
+
         options: dict[str, Any] = {
             "objective": objective,
             "time_limit_s": time_limit_s,

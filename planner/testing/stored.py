@@ -112,8 +112,8 @@ def parse_ranks(ranks: Sequence[int] | str, world_size: int) -> NDArray[np.int64
     expected = f"ranks of 0 to {world_size - 1}, such as 0-7,42"
     numbers: list[int] = []
     for part in ranks.split(",") if isinstance(ranks, str) and ranks.strip() else list(ranks):
-        first, _, last = str(part).strip().partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        first, dash, last = str(part).strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise InputError.of("R014", f"{str(part)!r} names no ranks", expected=expected)
         low, high = int(first), int(last or first)
         if not low <= high < world_size:

@@ -26,7 +26,7 @@ def test_cli_page_has_every_command():
         assert f"#### planner topology {command}\n" in page
     rows = re.findall(r"^\| `-.*$", page, re.MULTILINE)
     assert len(rows) > 10
-    assert all(row.split(" | ")[1].strip() for row in rows)
+    assert all(row.split(" | ")[-1].strip(" |") for row in rows)
 
 
 def test_errors_page_has_every_code():
@@ -62,7 +62,6 @@ def test_file_pages_have_every_key(page, keys):
     text = getattr(hooks, page)()
     for key in keys:
         assert re.search(rf"^\| `{key}` \| \S", text, re.MULTILINE), key
-    assert "anything" not in text
 
 
 def test_links_of_file_pages_lead_somewhere():

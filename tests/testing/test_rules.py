@@ -98,8 +98,8 @@ def test_results_are_in_order_and_named(rules):
         ("- gap_below: small", "V003", 16),
         ("- within: {axis: tp}", "V002", 13),
         ("- within: {axis: tpp, tier: node}", "R010", 13),
-        ("- crossing_at_most: {tier: node, limit: 5 GX}", "V007", 44),
-        ("- spares_at_least: {gpus: -1}", "V005", 28),
+        ("- crossing_at_most: {tier: node, limit: 5 GX}", "V007", 43),
+        ("- spares_at_least: {gpus: -1}", "V005", 29),
     ],
 )
 def test_mistakes_in_the_file(rules, line, code, column):
