@@ -5,9 +5,12 @@ dense layer has 592 parameters: 192 of attention, 384 of FFN, 16 of norms.
 """
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from planner.workload.family import Kind
 from planner.workload.job import DataParallel, Precision, Recompute
+from planner.workload.model import Experts
 from planner.workload.payloads import families
 from tests.workload.jobs import job, moe_model, small_model
 
@@ -226,3 +229,33 @@ def test_a_payload_for_every_stage(stages):
     planned = job(moe_model(), tp=2, cp=2, ep=2, dp=2, pp=stages)
     for found in families(planned):
         assert len(found.payload_bytes) == (stages - 1 if found.axes == ("pp",) else stages)
+
+
+@given(st.sampled_from(["1f1b", "gpipe", "zb-h1", "zb-h2", "dualpipe"]), st.sampled_from([2, 4]))
+def test_stages_share_the_traffic_of_the_layers(schedule, pp):
+    """However layers are split over stages, all tensor and expert bytes together stay the same."""
+    model = small_model(layers=8, experts=Experts(4, 2, 4))
+    whole, split = (
+        job(model, tp=2, ep=2, dp=2, pp=stages, schedule=s) for stages, s in ((1, "1f1b"), (pp, schedule))
+    )
+    for name in ("tp_all_gather", "tp_reduce_scatter", "ep"):
+        assert sum(payload(split, name)) == pytest.approx(sum(payload(whole, name)))
+
+
+@given(st.integers(1, 5))
+def test_a_longer_step_moves_more_activations_and_the_same_gradients(factor):
+    """Times as many samples: activations times as many bytes, gradients and parameters none more."""
+    axes = {"tp": 2, "cp": 2, "ep": 2, "dp": 2, "pp": 2}
+    short, long = (families(job(moe_model(), batch=(8 * f, 1, 16), **axes)) for f in (1, factor))
+    for before, after in zip(short, long, strict=True):
+        grows = 1 if "dp" in before.name else factor
+        assert after.payload_bytes == pytest.approx([grows * size for size in before.payload_bytes])
+
+
+def test_expert_bytes_a_gpu():
+    """Each GPU sends ``tokens k h e (1 - 1/Z)`` in each of four passes of a layer and microbatch.
+
+    16 tokens x 2 experts x 8 x 2 bytes = 512, three quarters of them to other ranks.
+    """
+    [pair] = payload(job(moe_model(), ep=4, dp=4), "ep")
+    assert pair * (4 - 1) == 4 * 4 * 2 * 512 * (1 - 1 / 4)
