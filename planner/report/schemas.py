@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,26 +22,23 @@ class SchemaName(StrEnum):
     PLACEMENT = "placement"
 
 
-def json_schema(name: SchemaName) -> dict[str, Any]:
+def json_schema(name: SchemaName) -> dict[str, object]:
     """Schema of the files called `name`, with the descriptions that editors show."""
+    return {"$schema": DIALECT} | _model(name).model_json_schema(by_alias=True)
+
+
+def _model(name: SchemaName) -> type[BaseModel]:
+    """The model that such a file is read with."""
     from planner.placement.schema import PlacementFile
     from planner.testing.schema import RulesFile
-    from planner.topology.schema import json_schema as topology_schema
-    from planner.workload.schema import json_schema as workload_schema
-    from planner.workload.schema import model_json_schema
+    from planner.topology.schema import Topology
+    from planner.workload.schema import Architecture, WorkloadFile
 
-    match name:
-        case SchemaName.TOPOLOGY:
-            return topology_schema()
-        case SchemaName.WORKLOAD:
-            return workload_schema()
-        case SchemaName.MODEL:
-            return model_json_schema()
-        case SchemaName.RULES:
-            return _as_draft_7(RulesFile)
-        case SchemaName.PLACEMENT:
-            return _as_draft_7(PlacementFile)
-
-
-def _as_draft_7(model: type[BaseModel]) -> dict[str, Any]:
-    return {"$schema": DIALECT} | model.model_json_schema(by_alias=True)
+    models: dict[SchemaName, type[BaseModel]] = {
+        SchemaName.TOPOLOGY: Topology,
+        SchemaName.WORKLOAD: WorkloadFile,
+        SchemaName.MODEL: Architecture,
+        SchemaName.RULES: RulesFile,
+        SchemaName.PLACEMENT: PlacementFile,
+    }
+    return models[name]

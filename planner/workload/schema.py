@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from planner.source import Authored
 from planner.units import Bytes
 
 LARGEST_DEGREE = 1_000_000
 MOST_LAYERS = 10_000
-DRAFT = "http://json-schema.org/draft-07/schema#"
 
 Degree = Annotated[int, Field(ge=1, le=LARGEST_DEGREE)]
 Size = Annotated[int, Field(ge=1, le=2**40)]
@@ -138,8 +137,17 @@ Traffic = Annotated[
 ]
 
 
+def _for_editors(schema: dict[str, Any]) -> None:
+    """Let a file that includes another leave out what the other has."""
+    needed = [name for name in schema["required"] if name != "format_version"]
+    schema["required"] = ["format_version"]
+    schema["anyOf"] = [{"required": ["include"]}, {"required": needed}]
+
+
 class WorkloadFile(Authored):
     """A workload: a training job, or its traffic given outright."""
+
+    model_config = ConfigDict(json_schema_extra=_for_editors)
 
     format_version: Literal[1]
     """Version of this format."""
@@ -180,18 +188,3 @@ class WorkloadFile(Authored):
     """Hard rules: a group of this axis touches one domain of that tier."""
     traffic: dict[str, Traffic] | None = None
     """Payloads given outright, by axis (tp, cp, ep, dp, pp, edp), instead of a model."""
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of a workload file, in terms that draft 7 knows, for editors."""
-    schema = WorkloadFile.model_json_schema(by_alias=True)
-    needed = [name for name in schema.pop("required") if name != "format_version"]
-    schema["required"] = ["format_version"]
-    # A file that includes another may leave out what the other has.
-    schema["anyOf"] = [{"required": ["include"]}, {"required": needed}]
-    return {"$schema": DRAFT} | schema | {"title": "Workload"}
-
-
-def model_json_schema() -> dict[str, Any]:
-    """JSON Schema of a model file, in terms that draft 7 knows, for editors."""
-    return {"$schema": DRAFT} | Architecture.model_json_schema() | {"title": "Model"}
