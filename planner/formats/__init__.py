@@ -1,0 +1,1 @@
+"""Foreign formats: one module each, which knows no other."""

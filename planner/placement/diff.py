@@ -179,17 +179,19 @@ def _moved(before: Placement, after: Placement) -> tuple[NDArray[np.int64], NDAr
 
 def _flows(before: Placement, after: Placement, moved: NDArray[np.int64]) -> tuple[Flow, ...]:
     """How many of the moved ranks went from which domain to which."""
-    ends = [
-        each.cluster.domain_of_gpu[each.cluster.boundary][each.gpu_of_rank[moved]] for each in (before, after)
-    ]
-    pairs, counts = np.unique(np.stack(ends, axis=1), axis=0, return_counts=True)
+    source, target = (
+        each.cluster.domain_of_gpu[each.cluster.boundary][each.gpu_of_rank[moved]].astype(np.int64)
+        for each in (before, after)
+    )
+    width = after.cluster.tiers[after.cluster.boundary].domains
+    pairs, counts = np.unique(source * width + target, return_counts=True)
     flows = [
         Flow(
-            before.cluster.domain_path(before.cluster.boundary, source),
-            after.cluster.domain_path(after.cluster.boundary, target),
+            before.cluster.domain_path(before.cluster.boundary, pair // width),
+            after.cluster.domain_path(after.cluster.boundary, pair % width),
             count,
         )
-        for (source, target), count in zip(pairs.tolist(), counts.tolist(), strict=True)
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)
     ]
     return tuple(sorted(flows, key=lambda flow: -flow.ranks))
 

@@ -39,8 +39,8 @@ class RailChange:
     changed_bytes
         Of those, the ones that change rail.
     ranks
-        Ranks at fault, shape (ranks,): those that send to another rail, or that sit on another
-        rail than most of their group.
+        Ranks at fault, shape (ranks,): those that send to another rail, or that sit in a domain
+        without the commonest rail of their group.
     """
 
     family: str
@@ -63,9 +63,10 @@ def rail_changes(placement: Placement) -> tuple[RailChange, ...]:
     """Bytes that change rail, one entry a family that could avoid it.
 
     For a path or ring these are the bytes of neighbours on different rails in different domains of
-    the boundary tier; for a collective over several such domains the group's crossing bytes times
-    the share of its ranks that are off the group's commonest rail. An all-to-all is left out: it
-    joins every rank to every other, whatever the rails.
+    the boundary tier. A collective over several such domains can stay on one rail where all of them
+    hold a rank on it; what changes rail is the group's crossing bytes times the share of its
+    domains that lack the commonest rail. An all-to-all is left out: it joins every rank to every
+    other, whatever the rails.
     """
     cluster, mesh = placement.cluster, placement.workload.mesh
     domain = cluster.domain_of_gpu[cluster.boundary][placement.gpu_of_rank]
@@ -94,25 +95,22 @@ def _of_neighbours(mesh: Mesh, family: Family, domain: IntArray, rail: IntArray)
 
 
 def _of_collective(mesh: Mesh, family: Family, domain: IntArray, rail: IntArray) -> RailChange:
+    """Domains without a member on the rail that most of the group's domains have one on."""
     by_group = crossing_of_family(mesh, family, domain)
-    members = group_index(mesh, family).members
     split = np.flatnonzero(by_group > 0)
-    held = rail[members[split]]
-    off = held != _commonest(held)[:, None]
-    changed = by_group[split] * off.sum(axis=1) / max(members.shape[1], 1)
-    return RailChange(
-        family.name,
-        float(by_group.sum()),
-        float(changed.sum()),
-        np.unique(members[split][off]).astype(np.int64),
-    )
-
-
-def _commonest(held: IntArray) -> IntArray:
-    """Commonest value of each row, the least of several."""
-    if not held.size:
-        return np.zeros(len(held), np.int32)
-    kinds = np.unique(held)
-    counts = np.stack([(held == kind).sum(axis=1) for kind in kinds], axis=1)
-    commonest: IntArray = kinds[counts.argmax(axis=1)]
-    return commonest
+    members = group_index(mesh, family).members[split]
+    width = int(domain.max(initial=0)) + 1
+    keys = np.arange(len(split))[:, None] * width + domain[members]
+    parts, part = np.unique(keys, return_inverse=True)
+    rails, kind = np.unique(rail[members], return_inverse=True)
+    present = np.zeros((len(parts), len(rails)), np.bool_)
+    present[part.ravel(), kind.ravel()] = True
+    group = parts // width
+    common = np.zeros((len(split), len(rails)), np.int64)
+    np.add.at(common, group, present)
+    off = ~present[np.arange(len(parts)), common.argmax(axis=1)[group]] if len(rails) else group > 0
+    lacking = np.bincount(group, weights=off, minlength=len(split))
+    touched = np.bincount(group, minlength=len(split))
+    changed = by_group[split] * lacking / np.maximum(touched, 1)
+    at_fault = np.unique(members[off[part].reshape(members.shape)])
+    return RailChange(family.name, float(by_group.sum()), float(changed.sum()), at_fault.astype(np.int64))
