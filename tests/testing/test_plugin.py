@@ -24,7 +24,7 @@ traffic:
 @pytest.fixture
 def project(pytester):
     """A project with a workload, in which the plugin is installed as for any user."""
-    pytester.makefile(".yaml", small=WORKLOAD)
+    (pytester.path / "small.yaml").write_text(WORKLOAD)
     return pytester
 
 
