@@ -10,8 +10,8 @@ def compare(placement: PlacementArgument, as_json: JsonOption = False) -> None:
     """Measure the same job in other software's default orders."""
     from planner.placement.compare import compare as measured_orders
     from planner.placement.file import read_placement
-    from planner.report.compare import comparison_document, comparison_view
+    from planner.report.compare import comparison_view
 
     stored = read_placement(placement)
-    orders = measured_orders(stored)
-    emit(comparison_document(stored, orders)) if as_json else show(comparison_view(stored, orders))
+    comparison = measured_orders(stored)
+    emit(comparison.document()) if as_json else show(comparison_view(stored, comparison))

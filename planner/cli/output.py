@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -27,8 +28,17 @@ def show(*renderables: RenderableType) -> None:
 
 
 def emit(document: object) -> None:
-    """Print one JSON document on stdout."""
-    _write(sys.stdout, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    """Print one JSON document on stdout; JSON has no infinity, so null stands for it."""
+    _write(sys.stdout, json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: object) -> object:
+    """Plain data without numbers that JSON lacks."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_error(text: str) -> None:

@@ -11,7 +11,8 @@ from rich.text import Text
 from planner.placement.crossing import measure
 from planner.placement.placement import Objective
 from planner.report.style import table
-from planner.report.values import UNKNOWN, finite, known_value, percent, shares, uplink_seconds
+from planner.report.values import UNKNOWN, known_value, percent, shares, uplink_seconds
+from planner.report.wording import shown
 from planner.units import format_bytes
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from planner.placement.crossing import Measure
     from planner.placement.placement import Placement
+
+MOST_FAMILIES = 3
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,12 @@ class Binding:
         return {
             "tier": None if self.tier is None else self.tiers[self.tier].tier,
             "hotspot": self.hotspot,
-            "hotspot_s": finite(self.hotspot_s),
+            "hotspot_s": self.hotspot_s,
             "tiers": [
                 {
                     "tier": cost.tier,
                     "crossing_bytes": cost.crossing_bytes,
-                    "uplink_s": finite(cost.uplink_s),
+                    "uplink_s": cost.uplink_s,
                     "share": cost.share,
                     "families": [{"family": name, "crossing_bytes": size} for name, size in cost.families],
                 }
@@ -131,7 +134,10 @@ def binding_view(found: Binding) -> RenderableType:
             format_bytes(cost.crossing_bytes),
             "free" if cost.uplink_s is None else known_value(Objective.WEIGHTED, cost.uplink_s),
             UNKNOWN if cost.uplink_s is None else percent(cost.share),
-            ", ".join(f"{name} {percent(size / cost.crossing_bytes)}" for name, size in cost.families),
+            shown(
+                [f"{name} {percent(size / cost.crossing_bytes)}" for name, size in cost.families],
+                MOST_FAMILIES,
+            ),
             style="bold" if index == found.tier else None,
         )
     return Group(_sentence(found), made)

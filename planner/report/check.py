@@ -8,7 +8,6 @@ from rich.console import Group
 from rich.text import Text
 
 from planner.report.plan import tier_table, verdict
-from planner.report.values import finite
 from planner.report.wording import plural
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ def check_document(placement: Placement, report: Report, rules: Sequence[RuleRes
         "ranks": report.ranks,
         "findings": [{"code": finding.code, "message": finding.message} for finding in report.findings],
         "objective_name": str(placement.claims.objective),
-        "objective": finite(report.value),
-        "weighted_s": finite(report.weighted_s),
-        "bottleneck_s": finite(report.bottleneck_s),
+        "objective": report.value,
+        "weighted_s": report.weighted_s,
+        "bottleneck_s": report.bottleneck_s,
         "tiers": [
             {"tier": tier, "crossing_bytes": size}
             for tier, size in zip(tiers, report.tier_bytes, strict=bool(report.tier_bytes))

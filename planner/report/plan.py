@@ -12,7 +12,6 @@ from planner.placement.placement import Objective, Status
 from planner.report.style import table
 from planner.report.values import (
     UNKNOWN,
-    finite,
     gap_of,
     known_value,
     objective_value,
@@ -46,10 +45,10 @@ def plan_document(placement: Placement, seconds: Mapping[str, float]) -> dict[st
         "workload": placement.workload.name,
         "status": str(claims.status),
         "objective_name": str(claims.objective),
-        "objective": finite(claims.value),
-        "lower_bound": finite(claims.lower_bound),
-        "gap": finite(claims.gap),
-        "weighted_s": finite(claims.weighted_s),
+        "objective": claims.value,
+        "lower_bound": claims.lower_bound,
+        "gap": claims.gap,
+        "weighted_s": claims.weighted_s,
         "ranks": placement.workload.mesh.world_size,
         "gpus": _gpu_counts(placement),
         "tiers": [
@@ -57,7 +56,7 @@ def plan_document(placement: Placement, seconds: Mapping[str, float]) -> dict[st
                 "tier": claim.tier,
                 "crossing_bytes": claim.crossing_bytes,
                 "lower_bound_bytes": claim.lower_bound_bytes,
-                "uplink_s": finite(seconds_),
+                "uplink_s": seconds_,
             }
             for claim, seconds_ in zip(claims.tiers, _uplink_times(placement), strict=True)
         ],

@@ -12,7 +12,7 @@ from rich.text import Text
 from planner.placement.crossing import crossing_of_family, tier_domains
 from planner.placement.groups import group_index
 from planner.report.style import table
-from planner.report.wording import group_name, plural, ranges
+from planner.report.wording import group_name, plural
 from planner.topology.names import compress
 from planner.units import format_bytes, format_count
 
@@ -31,12 +31,14 @@ WIDEST_NAMES = 30
 
 @dataclass(frozen=True)
 class GroupCrossing:
-    """One group that crosses a tier.
+    """A group that crosses a tier, and how many of its family cross it with as many bytes.
 
     Parameters
     ----------
     family, name
         Its family, and what its ranks have in common.
+    alike
+        Groups of the family with the same bytes, this one included.
     crossing_bytes
         Bytes a step.
     ranks
@@ -49,6 +51,7 @@ class GroupCrossing:
 
     family: str
     name: str
+    alike: int
     crossing_bytes: float
     ranks: tuple[int, ...]
     domains: tuple[str, ...]
@@ -64,7 +67,7 @@ class TierGroups:
     tier
         Its name.
     groups
-        The worst, by bytes, most first.
+        The worst, by bytes, most first; one for all that are alike.
     crossing, total
         How many groups cross it, out of how many.
     """
@@ -84,6 +87,7 @@ class TierGroups:
                 {
                     "family": group.family,
                     "group": group.name,
+                    "groups_alike": group.alike,
                     "crossing_bytes": group.crossing_bytes,
                     "ranks": list(group.ranks),
                     "domains_touched": group.touches,
@@ -95,15 +99,15 @@ class TierGroups:
 
 
 def worst_groups(placement: Placement, tier: int, limit: int) -> TierGroups:
-    """The `limit` groups of any family that cross `tier` with most bytes."""
+    """Groups of any family that cross `tier` with most bytes: the `limit` worst that differ."""
     mesh = placement.workload.mesh
     domain = tier_domains(placement.cluster, placement.gpu_of_rank)[tier]
     families = placement.workload.families
     sizes = [crossing_of_family(mesh, family, domain) for family in families]
     found = [
-        _crossing(placement, family, tier, domain, int(group), float(size[group]))
+        _crossing(placement, family, tier, domain, float(size[group]), group, alike)
         for family, size in zip(families, sizes, strict=True)
-        for group in _largest(size, limit)
+        for group, alike in _largest(size, limit)
     ]
     found.sort(key=lambda group: -group.crossing_bytes)
     return TierGroups(
@@ -114,20 +118,28 @@ def worst_groups(placement: Placement, tier: int, limit: int) -> TierGroups:
     )
 
 
-def _largest(sizes: NDArray[np.float64], limit: int) -> NDArray[np.intp]:
-    """Indices of the largest sizes above 0, largest first, ties in their order."""
-    order = np.argsort(-sizes, kind="stable")[:limit]
-    return order[sizes[order] > 0]
+def _largest(sizes: NDArray[np.float64], limit: int) -> list[tuple[int, int]]:
+    """The largest different sizes above 0: the first group of each, and how many have it."""
+    values, first, counts = np.unique(sizes, return_index=True, return_counts=True)
+    largest = [index for index in np.argsort(-values)[:limit] if values[index] > 0]
+    return [(int(first[index]), int(counts[index])) for index in largest]
 
 
 def _crossing(
-    placement: Placement, family: Family, tier: int, domain: NDArray[np.int32], group: int, size: float
+    placement: Placement,
+    family: Family,
+    tier: int,
+    domain: NDArray[np.int32],
+    size: float,
+    group: int,
+    alike: int,
 ) -> GroupCrossing:
     ranks = group_index(placement.workload.mesh, family).members[group]
     touched = np.unique(domain[ranks])
     return GroupCrossing(
         family.name,
         group_name(placement.workload.mesh, family, int(ranks[0])),
+        alike,
         size,
         tuple(ranks.tolist()),
         tuple(placement.cluster.domain_path(tier, int(each)) for each in touched[:MOST_DOMAINS]),
@@ -144,17 +156,20 @@ def _tier_view(tier: TierGroups) -> RenderableType:
     title = f"{format_count(tier.crossing)} of {plural(tier.total, 'group')} cross the {tier.tier} tier"
     if not tier.groups:
         return Text(title, style="bold")
-    made = table("worst groups", "ranks", "bytes", "touches", title=f"{title}", left=2)
+    made = table("worst groups", "bytes each", "alike", "each touches", title=title)
     made.columns[-1].justify = "left"
     for group in tier.groups:
         made.add_row(
-            group.name, ranges(group.ranks, 3), format_bytes(group.crossing_bytes), _touched(tier.tier, group)
+            group.name,
+            format_bytes(group.crossing_bytes),
+            format_count(group.alike),
+            _touched(tier.tier, group),
         )
     return made
 
 
 def _touched(tier: str, group: GroupCrossing) -> str:
+    """How many domains, and which where they are few."""
     names = compress(group.domains)
-    if group.touches > len(group.domains) or len(names) > WIDEST_NAMES:
-        names = f"{group.domains[0]}, ..."
-    return f"{plural(group.touches, tier)}: {names}"
+    told = group.touches == len(group.domains) and len(names) <= WIDEST_NAMES
+    return plural(group.touches, tier) + (f": {names}" if told else "")

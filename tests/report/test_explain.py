@@ -25,7 +25,7 @@ def test_one_tier_only():
     """A chosen tier is listed and mapped, no other."""
     explanation = explain(two_racks(), tier="rack", limit=2)
     assert [tier.tier for tier in explanation.groups] == ["rack"]
-    assert len(explanation.groups[0].groups) == 2
+    assert len(explanation.groups[0].groups) == 1
     assert explanation.drawn.tier == "rack"
 
 

@@ -30,9 +30,9 @@ def test_document():
     assert json.dumps(document, allow_nan=False)
 
 
-def test_an_unbounded_gap_is_null():
-    """A bound of zero under a positive value leaves no finite gap."""
-    assert plan_document(two_racks(bound=0.0), SECONDS)["gap"] is None
+def test_an_unbounded_gap():
+    """A bound of zero under a positive value leaves an infinite gap."""
+    assert plan_document(two_racks(bound=0.0), SECONDS)["gap"] == np.inf
 
 
 def test_free_gpus_are_in_service():
