@@ -5,9 +5,7 @@ The names below are loaded when first used, so that importing `planner` costs no
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,23 +53,13 @@ _HOME = {
 }
 
 
-class _Package(ModuleType):
-    """The package itself, in which `solve` is the function although a subpackage bears the same name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # The import system binds every subpackage here once it is loaded.
-        if name != "solve" or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
 def __getattr__(name: str) -> object:
     """Load a public name from the module that defines it."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    # The room `planner.solve` is itself callable and stands under that name.
+    value: object = home if name == "solve" else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WHOLE = 1e-6
 COLUMN_SECONDS = 1.0
+LAST_DOMAINS = 5
+DIVE_TOLERANCE = 1e-4
 
 
 def cover(
@@ -53,7 +55,7 @@ def cover(
     relaxation = relax(costs, usable, coverage)
     whole = _whole(relaxation, coverage)
     if whole is None:
-        choices = [_round_down(costs, relaxation, usable, coverage, control)]
+        choices = [_dive(costs, relaxation, usable, coverage, control)]
         choices += _choose_columns(relaxation, usable, coverage, control)
         whole = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
     return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in whole], classes)
@@ -121,21 +123,59 @@ def _choose_columns(
     return [[Piece(c.kind, c.widths, n) for c, n in zip(columns, taken, strict=True) if n]]
 
 
-def _round_down(
+def _dive(
     costs: StageCosts,
     relaxation: Relaxation,
     classes: Sequence[CapacityClass],
     coverage: IntArray,
     control: Control,
 ) -> list[Piece]:
-    """Take the whole part of every amount, then place what is left."""
-    pieces = []
-    if _countable(relaxation):
-        whole = np.floor(relaxation.amounts + WHOLE)
-        pieces = [Piece(c.kind, c.widths, int(n)) for c, n in zip(relaxation.columns, whole, strict=True) if n]
-    left = coverage - _total(pieces, len(coverage))
-    rest = [
-        CapacityClass(k.capacity, k.count - sum(p.count for p in pieces if p.kind == kind))
-        for kind, k in enumerate(classes)
-    ]
+    """Take the whole part of every amount, relax what is left again, and so on.
+
+    Where no amount reaches one, the largest is rounded up. The last few domains are left to
+    `place_rest`, which always finds a way.
+    """
+    pieces: list[Piece] = []
+    left, rest = coverage.copy(), list(classes)
+    while left.any() and sum(k.count for k in rest) > LAST_DOMAINS and not control.over:
+        taken = _take(relaxation, rest, left)
+        if not taken:
+            break
+        pieces += taken
+        left = left - _total(taken, len(left))
+        rest = [
+            CapacityClass(k.capacity, k.count - sum(p.count for p in taken if p.kind == kind))
+            for kind, k in enumerate(rest)
+        ]
+        if left.any():
+            relaxation = relax(costs, rest, left, tolerance=DIVE_TOLERANCE)
     return pieces + place_rest(costs, rest, left, relaxation.duals, control)
+
+
+def _take(relaxation: Relaxation, classes: Sequence[CapacityClass], left: IntArray) -> list[Piece]:
+    """Columns to fix next: all whole parts, or one copy of the largest amount that fits."""
+    whole = np.floor(relaxation.amounts + WHOLE).astype(int)
+    columns = [(c, np.floor(c.widths + WHOLE).astype(np.int32)) for c in relaxation.columns]
+    taken = [Piece(c.kind, w, int(n)) for (c, w), n in zip(columns, whole, strict=True) if n and w.any()]
+    if taken and _room_left(taken, classes, left):
+        return taken
+    for index in np.argsort(-relaxation.amounts, kind="stable"):
+        column, widths = columns[index]
+        one = [Piece(column.kind, widths, 1)]
+        if relaxation.amounts[index] < WHOLE:
+            break
+        if widths.any() and _room_left(one, classes, left):
+            return one
+    return []
+
+
+def _room_left(taken: Sequence[Piece], classes: Sequence[CapacityClass], left: IntArray) -> bool:
+    """Whether the pieces are there to take and what they leave still fits the other domains."""
+    used = [sum(p.count for p in taken if p.kind == kind) for kind in range(len(classes))]
+    after = left - _total(taken, len(left))
+    free = sum(k.capacity * (k.count - n) for k, n in zip(classes, used, strict=True))
+    return bool(
+        (after >= 0).all()
+        and after.sum() <= free
+        and all(n <= k.count for k, n in zip(classes, used, strict=True))
+    )

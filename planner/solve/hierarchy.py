@@ -11,7 +11,7 @@ from planner.solve.columns import CapacityClass
 from planner.solve.cover import cover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -33,21 +33,57 @@ def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
     )
 
 
-def candidates(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntArray]:
-    """Width vectors of the innermost domains, shape (domains, P), by several constructions."""
-    yield top_down(tree, costs, control)
+def candidates(
+    tree: Tree, costs: StageCosts, rules: Mapping[str, int], control: Control
+) -> Iterator[IntArray]:
+    """Width vectors of the innermost domains, shape (domains, P), by several constructions.
+
+    `rules` holds the tier that whole replicas (``pp``) or whole stages (``dp``) must keep to.
+    """
+    if rules:
+        widths = ruled_widths(tree, costs, rules)
+        if widths is not None:
+            yield _cut_below(tree, *widths, costs, control)
+        return
+    everything = np.full((1, costs.stages), costs.replicas, np.int32)
+    yield _cut_below(tree, len(tree.levels) - 1, everything, costs, control)
     if len(tree.levels) > 2:
         yield from bottom_up(tree, costs, control)
 
 
-def top_down(tree: Tree, costs: StageCosts, control: Control) -> IntArray:
-    """Cut the job over the outermost domains first, then each part over the domains inside.
+def ruled_widths(
+    tree: Tree, costs: StageCosts, rules: Mapping[str, int]
+) -> tuple[int, IntArray] | None:
+    """Fill the domains of the innermost ruled tier with whole replicas or whole stages, in order.
+
+    Returns the level and its width vectors, shape (domains, P), or None where the cells do not fit
+    that way.
+    """
+    axis = min(rules, key=lambda each: rules[each])
+    places = [index for index, level in enumerate(tree.levels) if level.tier == rules[axis]]
+    if not places:
+        return None
+    room = tree.levels[places[0]].room
+    if axis == "pp":
+        each = room // costs.stages
+        replicas = np.minimum(each, np.maximum(0, costs.replicas - (np.cumsum(each) - each)))
+        widths = np.repeat(replicas[:, None], costs.stages, axis=1).astype(np.int32)
+        return (places[0], widths) if replicas.sum() == costs.replicas else None
+    widths, stage = np.zeros((len(room), costs.stages), np.int32), 0
+    for domain in np.argsort(-room, kind="stable"):
+        fitting = min(int(room[domain]) // costs.replicas, costs.stages - stage)
+        widths[domain, stage : stage + fitting] = costs.replicas
+        stage += fitting
+    return (places[0], widths) if stage == costs.stages else None
+
+
+def _cut_below(tree: Tree, index: int, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
+    """Cut the job over the domains below level `index`, tier by tier inwards.
 
     Domains of one class with the same width vector are cut once.
     """
-    widths = np.full((1, costs.stages), costs.replicas, np.int32)
-    for outer, inner in zip(tree.levels[:0:-1], tree.levels[-2::-1], strict=True):
-        widths = _cut_level(outer, inner, widths, costs, control)
+    for place in range(index, 0, -1):
+        widths = _cut_level(tree.levels[place], tree.levels[place - 1], widths, costs, control)
     return widths
 
 

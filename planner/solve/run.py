@@ -22,6 +22,7 @@ from planner.solve.realize import join_replicas, seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.tree import Tree
+from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
     import threading
@@ -77,14 +78,18 @@ def solve(
 
     Raises
     ------
+    InputError
+        A rule names a tier that the cluster does not have.
     InfeasibleError
-        It is proven that no placement obeys the rules; the error says which rule fails.
+        It is proven that no placement obeys the rules, or a stage does not fit in memory; the error
+        says which rule or stage, and by how much.
     NoPlacementError
         None was found within the limits, and none is proven not to exist.
     """
     control = Control(time_limit_s or DEFAULT_TIME_LIMIT_S, seed, workers, deterministic)
     if stop is not None:
         control.stop = stop
+    check_fit(workload, cluster)
     problem = _usable(cluster, workload, Objective(objective))
     run = _Run(problem, control, progress)
     run.work()
@@ -124,10 +129,18 @@ class _Run:
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
         self.construct()
         self.bound_tiers()
-        if not self.met:
+        if not self.settled:
             self.try_default_orders()
-        if not self.met and not self.control.over and fits_exact_model(self.problem):
+        if not self.settled and not self.control.over and fits_exact_model(self.problem):
             self.prove()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to gain: the objective is optimal, and so is its tie-break."""
+        if not self.met or self.best is None:
+            return False
+        tie = weighted_seconds(self.problem.cluster, self.tier_bounds.tolist())
+        return self.problem.objective is Objective.WEIGHTED or self.best.weighted_s <= tie * (1 + MET)
 
     @property
     def met(self) -> bool:
@@ -173,11 +186,20 @@ class _Run:
         """Placements of one layout: the cheapest by prediction, or all where f only bounds."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         tree = Tree.of(self.problem, layout)
-        found = list(candidates(tree, costs, self.control))
-        if costs.exact:
+        found = list(candidates(tree, costs, self._rules_on_cells(), self.control))
+        if costs.exact and found:
             found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
         for widths in found:
             yield seat_ranks(self.problem, layout, join_replicas(tree, widths))
+
+    def _rules_on_cells(self) -> dict[str, int]:
+        """Tiers that whole replicas and whole stages must keep to."""
+        mesh, cluster = self.problem.workload.mesh, self.problem.cluster
+        return {
+            axis: cluster.tier_index(tier)
+            for axis, tier in self.problem.workload.keep.items()
+            if axis in ("pp", "dp", "edp") and mesh.degree(axis) > 1
+        }
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""
