@@ -55,8 +55,6 @@ CODES: dict[str, str] = {
     "T010": "tier inside the scale-up domain has an uplink",
     "T011": "tier name is reserved or given twice",
     "T012": "tier has domains with and without an uplink",
-    "T013": "rows disagree about one domain",
-    "T014": "NICs and GPUs of a node do not fit together",
     "T015": "selector cannot be read",
     "T016": "a scale-up domain inside another",
     "T017": "cluster is too large",
@@ -117,6 +115,11 @@ CODES: dict[str, str] = {
     "K014": "lower bound above the value",
     "K015": "gap does not follow from value and bound",
     "K016": "called optimal without reaching the bound",
+    # Solving
+    "S001": "more ranks than GPUs in service",
+    "S002": "a keep rule cannot hold",
+    "S003": "no placement obeys all rules together",
+    "S004": "no placement found within the limits",
     # Usage
     "U001": "command line cannot be understood",
     "U002": "file to write is a folder",

@@ -135,11 +135,17 @@ class InternalError(PlannerError):
     exit_code = 6
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that `word` most likely stands for, as a suggestion, or None where none is near."""
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that `word` most likely stands for, or None where none is near."""
     by_lower = {choice.lower(): choice for choice in choices}
     near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean {by_lower[near[0]]!r}?" if near else None
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """The suggestion to use the choice that is `nearest` to `word`, or None where none is near."""
+    near = nearest(word, choices)
+    return f"did you mean {near!r}?" if near else None
 
 
 def render(problem: Problem) -> str:

@@ -186,7 +186,8 @@ def _bytes(path: Path) -> bytes:
             expected="name ranges instead of one row a node",
         )
     if not raw.strip():
-        raise InputError.of("F005", f"{path} is empty", expected="a YAML mapping")
+        start = Position(_shown(path), 1, 1)
+        raise InputError.of("F005", f"{path} is empty", expected="a YAML mapping", position=start)
     return raw
 
 
@@ -194,7 +195,8 @@ def _decode(raw: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark taken off."""
     for mark in (b"\xff\xfe", b"\xfe\xff"):
         if raw.startswith(mark):
-            raise InputError.of("F007", f"{file} is UTF-16 text", expected="UTF-8 text")
+            start = Position(file, 1, 1)
+            raise InputError.of("F007", f"{file} is UTF-16 text", expected="UTF-8 text", position=start)
     if b"\0" in raw:
         raise InputError.of(
             "F006",

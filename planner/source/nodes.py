@@ -124,7 +124,10 @@ def compose(content: str, file: str) -> Node:
     except YAMLError as error:
         raise InputError(_syntax(text, error)) from error
     if composer.root is None:
-        raise InputError.of("F005", f"{file} holds nothing but comments", expected="a YAML mapping")
+        start = text.position(0, 0)
+        raise InputError.of(
+            "F005", f"{file} holds nothing but comments", expected="a YAML mapping", position=start
+        )
     return composer.root
 
 

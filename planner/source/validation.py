@@ -23,6 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MOST_ATTEMPTS = 4
 
+_LEAD = re.compile(r"(Input should be|\w+ should (have|match)) ")
 OWN_CODE = re.compile(r"[A-Z][0-9]{3}\Z")
 # pydantic's names of errors, by what they mean for an author.
 CODE_OF_TYPE = {
@@ -44,6 +45,7 @@ CODE_OF_TYPE = {
     "value_error": "V011",
     "assertion_error": "V011",
 }
+TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
 NAME_OF_TYPE = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -200,6 +202,8 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
         )
     if kind == "extra_forbidden":
         return _unknown_key(document, model, where, str(details["loc"][-1]))
+    if kind in TAG_ERRORS:
+        return _tag_problem(document, where, details)
     if kind == "missing":
         name = str(details["loc"][-1])
         return Problem("V002", f"{name!r} is missing", document.position(where), f"a key {name!r} here")
@@ -209,6 +213,22 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
         document.position(where, key=kind == "value_error" and not where),
         _expected(kind, details["msg"], context),
         _choice(details["input"], context),
+    )
+
+
+def _tag_problem(document: Document, where: tuple[str | int, ...], details: ErrorDetails) -> Problem:
+    """A mapping whose kind is none of those there are, or is not said."""
+    context = details.get("ctx", {})
+    name = context["discriminator"].strip("'")
+    if details["type"] == "union_tag_not_found":
+        return Problem("V002", f"{name!r} is missing", document.position(where), f"a key {name!r} here")
+    kinds = re.findall(r"'([^']*)'", context["expected_tags"])
+    return Problem(
+        "V004",
+        f"got {_described(context['tag'])}",
+        document.position((*where, name)),
+        f"one of {', '.join(kinds)}",
+        did_you_mean(str(context["tag"]), kinds),
     )
 
 
@@ -286,7 +306,9 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str | None
         return NAME_OF_TYPE[kind]
     if kind in ("value_error", "assertion_error"):
         return None
-    return str(context["expected"]) if "expected" in context else message.removeprefix("Input should be ")
+    if "expected" in context:
+        return str(context["expected"])
+    return _LEAD.sub("", message).partition(" after validation")[0]
 
 
 def _choice(value: object, context: Mapping[str, Any]) -> str | None:

@@ -70,8 +70,8 @@ def _assemble(findings: Findings, spec: Topology) -> Cluster | None:
     check_hosts(findings, spec)
     check_fabric(findings, spec)
     gpus = read_gpus(findings, spec)
-    distinct = len({tier.name for tier in spec.tiers}) == len(spec.tiers)
-    rows = read_rows(findings, spec) if distinct else None
+    named = not any(problem.code == "T011" for problem in findings.problems)
+    rows = read_rows(findings, spec) if named else None
     if rows is None:
         return None
     grid = build_grid([tier.name for tier in spec.tiers], rows)
@@ -92,7 +92,7 @@ def _note_repeated(findings: Findings, spec: Topology, grid: Grid, rows: list[Ro
         again = [paths[node - start] for node in grid.repeated if grid.row_of_node[node] == index]
         findings.add(
             "T005",
-            f"{len(again)} {tiers[0]}s of this row are named before, such as {again[0]}",
+            f"{again[0]} is named before" + (f", and {len(again) - 1} more" if len(again) > 1 else ""),
             ["domains", index],
             expected=f"each {tiers[0]} in one row, once",
         )

@@ -49,11 +49,7 @@ def expand(expression: str) -> list[str]:
     InputError
         T001 for what cannot be read, T002 for more than `MOST_NAMES` names.
     """
-    number = count(expression)
-    if number > MOST_NAMES:
-        raise InputError.of(
-            "T002", f"{_short(expression)} is {number:,} names", expected=f"at most {MOST_NAMES:,} names"
-        )
+    check_count(expression)
     return [
         "".join(parts)
         for pieces in _entries(expression)
@@ -70,6 +66,16 @@ def count(expression: str) -> int:
         T001 for what cannot be read.
     """
     return sum(prod(sum(map(len, runs)) for runs in pieces) for pieces in _entries(expression))
+
+
+def check_count(expression: str) -> int:
+    """How many names `expand` gives; raises as `expand`, without making them."""
+    number = count(expression)
+    if number > MOST_NAMES:
+        raise InputError.of(
+            "T002", f"{_short(expression)} is {number:,} names", expected=f"at most {MOST_NAMES:,} names"
+        )
+    return number
 
 
 def compress(names: Iterable[str]) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import InputError, did_you_mean
+from planner.errors import InputError, did_you_mean, nearest
 from planner.topology.cluster import Tier
-from planner.topology.names import count, expand
+from planner.topology.names import check_count, expand
 from planner.topology.schema import ROW_KEYS
 
 if TYPE_CHECKING:
@@ -51,14 +51,19 @@ def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:
     """Names of every row; None, with the reasons noted, where a row cannot be read."""
     before = len(findings.problems)
     tiers = [tier.name for tier in spec.tiers]
-    gpus = 0
+    gpus = []
     for index, row in enumerate(spec.domains):
         _check_keys(findings, tiers, row, index)
-        gpus += row.gpus * prod(
-            _counted(findings, row, index, tier) for tier in tiers[:-1] if tier in row.names
+        counts = [_counted(findings, row, index, tier) for tier in tiers[:-1] if tier in row.names]
+        gpus.append(row.gpus * prod(counts))
+    if sum(gpus) > MOST_GPUS:
+        largest = gpus.index(max(gpus))
+        findings.add(
+            "T017",
+            f"the cluster has {sum(gpus):,} GPUs, {gpus[largest]:,} in this row",
+            ("domains", largest),
+            expected=f"at most {MOST_GPUS:,} in all",
         )
-    if gpus > MOST_GPUS:
-        findings.add("T017", f"the rows are {gpus:,} GPUs", ["domains"], expected=f"at most {MOST_GPUS:,}")
     if len(findings.problems) > before:
         return None
     return [[expand(row.names[tier]) for tier in reversed(tiers[:-1])] for row in spec.domains]
@@ -67,6 +72,7 @@ def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:
 def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) -> None:
     """Note what a row names that is no tier, and each tier that it leaves out."""
     inner = tiers[:-1]
+    meant = {nearest(key, inner) for key in row.names if key not in tiers}
     for key in row.names:
         if key == tiers[-1]:
             findings.add(
@@ -86,7 +92,7 @@ def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) 
                 suggestion=did_you_mean(key, [*inner, *ROW_KEYS]),
             )
     for tier in inner:
-        if tier not in row.names:
+        if tier not in row.names and tier not in meant:
             findings.add(
                 "T004",
                 f"the row leaves out {tier!r}",
@@ -98,9 +104,9 @@ def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) 
 def _counted(findings: Findings, row: Row, index: int, tier: str) -> int:
     """How many names the row has for `tier`; 1 where they cannot be read."""
     try:
-        return count(row.names[tier])
+        return check_count(row.names[tier])
     except InputError as error:
-        findings.take(error, ["domains", index, tier])
+        findings.take(error, ("domains", index, tier))
         return 1
 
 

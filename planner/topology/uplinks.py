@@ -95,7 +95,7 @@ def degrade(health: Health, spec: Topology, found: Sequence[Uplinks | None]) -> 
                 "T019",
                 f"{format_bandwidth(entry.uplink)} is more than the whole uplink",
                 ["degraded", index, "uplink"],
-                expected=f"less than {format_bandwidth(least)}",
+                expected=f"at most {format_bandwidth(least)}",
             )
         else:
             uplink[selected.domains] = np.minimum(uplink[selected.domains], entry.uplink)
