@@ -42,4 +42,4 @@ class Workload:
     keep: Mapping[str, str] = field(default_factory=dict)
     memory_bytes: tuple[float, ...] | None = None
     description: Mapping[str, object] = field(default_factory=dict)
-    keep_positions: Mapping[str, Position] = field(default_factory=dict)
+    keep_positions: Mapping[str, Position] = field(default_factory=dict, compare=False)
