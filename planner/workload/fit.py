@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from planner.topology.cluster import Cluster
-    from planner.workload.memory import StageMemory
     from planner.workload.workload import Workload
 
 
@@ -72,18 +71,23 @@ def check_memory(workload: Workload, cluster: Cluster) -> None:
     needed = workload.memory_bytes[stage]
     if needed <= available:
         return
-    file = described_file(workload)
-    fix = remedies(file, available)
+    parts, fix = _breakdown(workload, stage, available)
     raise InfeasibleError.of(
         "W050",
-        f"stage {stage} of {workload.name} needs {format_bytes(needed)} a GPU "
-        f"({_parts(memory(to_job(file))[stage])}), but {sizes[available]} has {format_bytes(available)}: "
-        f"{format_bytes(needed - available)} too few",
+        f"stage {stage} of {workload.name} needs {format_bytes(needed)} a GPU{parts}, but "
+        f"{sizes[available]} has {format_bytes(available)}: {format_bytes(needed - available)} too few",
         expected=f"stages of at most {format_bytes(available)} a GPU",
-        suggestion=next(fix, "several changes together: no single one makes it fit"),
+        suggestion=fix,
     )
 
 
-def _parts(stage: StageMemory) -> str:
+def _breakdown(workload: Workload, stage: int, available_bytes: float) -> tuple[str, str | None]:
+    """What the stage's memory is for, and what would help, where the workload says what it is made of."""
+    if "model" not in workload.description:
+        return "", None
+    file = described_file(workload)
+    needs = memory(to_job(file))[stage]
     names = ("parameters", "gradients", "optimizer", "activations")
-    return ", ".join(f"{name} {format_bytes(getattr(stage, name))}" for name in names)
+    parts = ", ".join(f"{name} {format_bytes(getattr(needs, name))}" for name in names)
+    fix = next(remedies(file, available_bytes), "several changes together: no single one makes it fit")
+    return f" ({parts})", fix

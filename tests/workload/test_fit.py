@@ -85,3 +85,13 @@ def test_unknown_memory_is_not_checked():
         {"format_version": 1, "name": "t", "parallelism": {"dp": 8}, "traffic": traffic}
     )
     check_memory(outright, cluster(1))
+
+
+def test_memory_of_a_bare_workload():
+    """Where only the bytes are known the error says so much and no more."""
+    bare = replace(workload(), description={})
+    with pytest.raises(InfeasibleError) as error:
+        check_memory(bare, cluster(1))
+    [problem] = error.value.problems
+    assert problem.suggestion is None
+    assert "parameters" not in problem.message
