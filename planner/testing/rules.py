@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from planner.errors import InputError, Position
+from planner.errors import InputError
 from planner.source import Authored, read_document, validate
 from planner.testing.assertions import (
     assert_distinct_gpus,
@@ -28,12 +28,17 @@ from planner.testing.traffic import assert_checked, assert_crossing_at_most
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
+    from planner.errors import Position, Problem
     from planner.placement.placement import Placement
+    from planner.source import Document
     from planner.testing.schema import Rule
 
     Assertion = Callable[[Placement], None]
+
+
+# What in a rule an error of its assertion is about; a selector's errors start with T.
+KEY_OF_CODE = {"R012": "tier", "R013": "stage", "R014": "except_ranks", "T": "domain"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,19 @@ class PositionedRule:
     """One rule of a file, and where it stands there."""
 
     rule: Rule
-    position: Position
-    folder: Path
+    document: Document
+    index: int
+
+    @property
+    def position(self) -> Position:
+        """Where the rule starts."""
+        return self.document.position(("rules", self.index))
+
+    def place(self, problem: Problem) -> Problem:
+        """`problem` at the part of the rule that it is about."""
+        key = KEY_OF_CODE.get(problem.code) or KEY_OF_CODE.get(problem.code[0], "stored")
+        path = ("rules", self.index, self.rule.kind, key)
+        return replace(problem, position=self.document.position(path))
 
 
 @dataclass(frozen=True)
@@ -79,10 +95,7 @@ def load_rules(path: str | os.PathLike[str]) -> tuple[PositionedRule, ...]:
     """
     document = read_document(path, "rules")
     rules = validate(document, RulesFile).rules
-    folder = document.path.resolve().parent
-    return tuple(
-        PositionedRule(rule, document.position(("rules", index)), folder) for index, rule in enumerate(rules)
-    )
+    return tuple(PositionedRule(rule, document, index) for index, rule in enumerate(rules))
 
 
 def evaluate(rules: Iterable[PositionedRule], placement: Placement) -> list[RuleResult]:
@@ -99,7 +112,7 @@ def evaluate(rules: Iterable[PositionedRule], placement: Placement) -> list[Rule
         try:
             results.append(_result(positioned, placement))
         except InputError as error:
-            problems += [replace(problem, position=positioned.position) for problem in error.problems]
+            problems += [positioned.place(problem) for problem in error.problems]
     if problems:
         raise InputError(*problems)
     return results
@@ -123,7 +136,7 @@ def _assertion(positioned: PositionedRule) -> Assertion:
         return lambda placement: SCALARS[kind](placement, value)
     arguments = value.model_dump()
     if "stored" in arguments:
-        arguments["stored"] = positioned.folder / arguments["stored"]
+        arguments["stored"] = positioned.document.path.resolve().parent / arguments["stored"]
     return partial(MAPPINGS[kind], **arguments)
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from planner.errors import InputError
 from planner.source import Authored, mistake
 from planner.testing.axes import as_axes
-from planner.units import Bytes
+from planner.units import Bytes, format_bytes
 
 
 class _Grouped(Authored):
@@ -142,8 +142,15 @@ class Rule(Authored):
             return self.name
         if isinstance(self.value, Authored):
             values = self.value.model_dump(exclude_unset=True)
-            return f"{self.kind}: " + ", ".join(f"{key} {value}" for key, value in values.items())
+            return f"{self.kind}: " + ", ".join(
+                f"{key} {_shown(key, value)}" for key, value in values.items()
+            )
         return self.kind if self.value is True else f"{self.kind}: {self.value}"
+
+
+def _shown(key: str, value: object) -> str:
+    """A value as people write it."""
+    return format_bytes(value) if key == "limit" and isinstance(value, float) else str(value)
 
 
 def _refuse(given: set[str]) -> NoReturn:

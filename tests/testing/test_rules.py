@@ -75,14 +75,14 @@ def test_results_are_in_order_and_named(rules):
         "- {name: replicas stay together, within: {axis: tp-pp, tier: node}}",
         "- within: {axis: tp, tier: node}",
         "- no_rank_on: r01",
-        "- in_service: true",
+        "- crossing_at_most: {tier: node, limit: 1000000000}",
     )
     results = evaluate(loaded, placed())
     assert [result.rule for result in results] == [
         "replicas stay together",
         "within: axis tp, tier node",
         "no_rank_on: r01",
-        "in_service",
+        "crossing_at_most: tier node, limit 1 GB",
     ]
     assert [result.ok for result in results] == [False, True, True, True]
 
@@ -132,7 +132,8 @@ def test_mistakes_against_the_placement_come_together(rules):
         evaluate(loaded, placed())
     problems = caught.value.problems
     assert [problem.code for problem in problems[:3]] == ["R012", "R013", "T006"]
-    assert [problem.position.line for problem in problems] == [3, 5, 6, 7]
+    places = [(problem.position.line, problem.position.column) for problem in problems]
+    assert places == [(3, 30), (5, 23), (6, 17), (7, 25)]
 
 
 def test_shipped_rules_hold_for_a_sound_placement():
