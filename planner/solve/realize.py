@@ -71,30 +71,43 @@ def _place_in_run(ordered: IntArray) -> IntArray:
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
     """GPU of every rank, shape (world_size,), from the domain of every cell, shape (P, N)."""
-    table = layout.blocks.rank_table()
-    slots = _cell_slots(problem, layout, home)
+    seats = _Seats(problem, layout).of_cells(np.bincount(home.reshape(-1), minlength=len(layout.room)))
+    domain = problem.cluster.domain_of_gpu[layout.cell_tier][seats[:, 0]]
+    berth = problem.cluster.gpu_local[seats[:, 0]]
+    seat = _take_seats(home, domain, berth)
     gpu_of_rank = np.empty(problem.workload.mesh.world_size, np.int32)
-    gpu_of_rank[table.reshape(-1)] = slots.reshape(-1)
+    gpu_of_rank[layout.blocks.rank_table().reshape(-1)] = seats[seat].reshape(-1)
     return gpu_of_rank
 
 
-def _cell_slots(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
-    """GPUs of every cell in rank order, shape (P, N, B)."""
-    blocks = layout.blocks
-    seats = _Seats(problem, layout)
-    counts = np.bincount(home.reshape(-1), minlength=len(layout.room))
-    order = np.argsort(home.reshape(-1), kind="stable")
-    starts = np.concatenate(([0], np.cumsum(seats.count)))
-    # The first seats of a domain are its best; its cells take as many as they need, in GPU order.
-    domains = np.repeat(np.arange(len(counts)), counts * blocks.run)
-    place = np.arange(len(domains)) - np.repeat(
-        np.cumsum(counts * blocks.run) - counts * blocks.run, counts * blocks.run
-    )
-    chosen = seats.inner[starts[domains] + place]
-    chosen = chosen[np.lexsort((seats.first_gpu[chosen], domains))]
-    slots = np.empty((blocks.stages * blocks.replicas, blocks.cell_ranks), np.int32)
-    slots[order] = seats.gpus[chosen].reshape(-1, blocks.cell_ranks)
-    return slots.reshape(blocks.stages, blocks.replicas, blocks.cell_ranks)
+def _take_seats(home: IntArray, domain: IntArray, berth: IntArray) -> IntArray:
+    """Seat of every cell, shape (P * N,); seats are ordered by their domain, shape (seats,).
+
+    A cell whose replica comes from another domain takes the same berth (index in the node) as its
+    neighbour there where that is free, so that what they exchange stays on one rail; the others take
+    the lowest berths left.
+    """
+    berths = int(berth.max()) + 1
+    seat = np.empty(home.shape, np.int32)
+    free = np.lexsort((berth, domain)).astype(np.int32)
+    for stage, wanted in enumerate(home):
+        waiting = np.argsort(wanted, kind="stable")
+        if stage:
+            before = seat[stage - 1]
+            moved = np.flatnonzero(home[stage - 1] != wanted)
+            asks = wanted[moved].astype(np.int64) * berths + berth[before[moved]]
+            moved = moved[np.argsort(asks, kind="stable")]
+            offers = domain[free].astype(np.int64) * berths + berth[free]
+            served, taken = _matched(np.sort(asks, kind="stable"), offers)
+            seat[stage, moved[served]] = free[taken]
+            free = free[~taken]
+            left = np.ones(len(wanted), np.bool_)
+            left[moved[served]] = False
+            waiting = waiting[left[waiting]]
+        served, taken = _matched(wanted[waiting], domain[free])
+        seat[stage, waiting[served]] = free[taken]
+        free = free[~taken]
+    return seat.reshape(-1)
 
 
 class _Seats:
@@ -107,18 +120,25 @@ class _Seats:
 
     def __init__(self, problem: Problem, layout: Layout) -> None:
         cluster, blocks = problem.cluster, layout.blocks
+        self.run, self.cell_ranks = blocks.run, blocks.cell_ranks
         gpus = np.flatnonzero(problem.available)
         domain = cluster.domain_of_gpu[layout.inner_tier][gpus]
         group = cluster.gpu_node[gpus].astype(np.int64) * (1 << 20) + cluster.gpu_local[gpus] // blocks.inner
-        whole = np.unique(group, return_inverse=True, return_counts=True)
-        broken = whole[2][whole[1]] < blocks.inner
-        order = np.lexsort((gpus, broken, domain))
+        _, member, size = np.unique(group, return_inverse=True, return_counts=True)
+        order = np.lexsort((gpus, size[member] < blocks.inner, domain))
         gpus, domain = gpus[order], domain[order]
-        place = _place_in_run(domain)
-        kept = place < layout.inner_room[domain] * blocks.inner
+        kept = _place_in_run(domain) < layout.inner_room[domain] * blocks.inner
         self.gpus = gpus[kept].reshape(-1, blocks.inner).astype(np.int32)
-        self.first_gpu = self.gpus[:, 0]
-        above = cluster.domain_of_gpu[layout.cell_tier][self.first_gpu]
-        fullness = problem.ranks_that_fit[0][cluster.gpu_node[self.first_gpu]]
-        self.inner = np.lexsort((self.first_gpu, -fullness, above))
-        self.count = np.bincount(above, minlength=len(layout.room))
+        first = self.gpus[:, 0]
+        above = cluster.domain_of_gpu[layout.cell_tier][first]
+        fullness = problem.ranks_that_fit[0][cluster.gpu_node[first]]
+        self.best_first = np.lexsort((first, -fullness, above))
+        self.start = np.concatenate(([0], np.cumsum(np.bincount(above, minlength=len(layout.room)))))
+
+    def of_cells(self, cells: IntArray) -> IntArray:
+        """GPUs of as many cells as each domain holds, shape (all cells, B), ordered by domain."""
+        blocks = cells * self.run
+        domain = np.repeat(np.arange(len(cells)), blocks)
+        chosen = self.best_first[self.start[domain] + _place_in_run(domain)]
+        chosen = chosen[np.lexsort((self.gpus[chosen, 0], domain))]
+        return self.gpus[chosen].reshape(-1, self.cell_ranks)
