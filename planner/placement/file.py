@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from pydantic_core import ErrorDetails
 
 LARGEST_BYTES = 512 * 1024 * 1024
 MOST_PROBLEMS = 10
@@ -212,7 +211,9 @@ def _document(raw: bytes, name: str) -> PlacementFile:
             suggestion="plan again, or use the planner that wrote the file",
             position=_position(raw, name, ("format_version",)),
         )
-    raise InputError(*(_mistake(raw, name, detail) for detail in details[:MOST_PROBLEMS]))
+    mistakes = {_keys(detail["loc"]): detail for detail in reversed(details)}
+    problems = [_mistake(raw, name, keys, detail["msg"]) for keys, detail in reversed(mistakes.items())]
+    raise InputError(problems[0], *problems[1:MOST_PROBLEMS])
 
 
 def _no_json(raw: bytes, name: str, reason: str) -> Problem:
@@ -221,7 +222,7 @@ def _no_json(raw: bytes, name: str, reason: str) -> Problem:
         json.loads(raw)
         position = Position(name, 1, 1)
     except json.JSONDecodeError as error:
-        line = error.doc.splitlines()[error.lineno - 1] if error.doc.splitlines() else ""
+        line = error.doc.split("\n")[error.lineno - 1][:200]
         position = Position(name, error.lineno, error.colno, 1, line)
     except (UnicodeDecodeError, RecursionError, ValueError):
         position = Position(name, 1, 1)
@@ -234,9 +235,14 @@ def _no_json(raw: bytes, name: str, reason: str) -> Problem:
     )
 
 
-def _mistake(raw: bytes, name: str, detail: ErrorDetails) -> Problem:
-    place = ".".join(str(part) for part in detail["loc"])
-    return Problem("P004", f"{place}: {detail['msg']}", _position(raw, name, detail["loc"]))
+def _keys(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A place without what pydantic adds for the alternatives of a value, such as ``list[str]``."""
+    return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
+
+
+def _mistake(raw: bytes, name: str, keys: Sequence[str | int], reason: str) -> Problem:
+    place = ".".join(str(part) for part in keys)
+    return Problem("P004", f"{place}: {reason}", _position(raw, name, keys))
 
 
 def _position(raw: bytes, name: str, loc: Sequence[str | int]) -> Position:

@@ -87,6 +87,7 @@ def cluster_of(section: TopologySection) -> Cluster:
     shape_of_node = from_runs(section.shape_of_node.values, section.shape_of_node.counts, np.int32)
     _require(len(shape_of_node) == tiers[0].domains, "shape_of_node", "one entry a node")
     _require(len(section.host_names) == tiers[0].domains, "host_names", "one name a node")
+    _require(len(set(section.host_names)) == len(section.host_names), "host_names", "different names")
     _require((shape_of_node < len(section.node_shapes)).all(), "shape_of_node", "indices of node_shapes")
     columns = _gpu_columns(section, shape_of_node) | _nic_columns(section, shape_of_node)
     gpus = len(columns["gpu_node"])
