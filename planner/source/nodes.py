@@ -34,7 +34,7 @@ MOST_NODES = 1_000_000
 CORE = "tag:yaml.org,2002:"
 
 # What the parser counts as the end of a line.
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LINE_END = re.compile(r"\r\n|[\r\n]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,8 +282,10 @@ def _syntax(text: Text, error: YAMLError) -> Problem:
 def _mark(text: Text, error: MarkedYAMLError) -> Any:
     """Where the mistake is: where the unfinished thing began, if the text ended before it did."""
     mark = error.problem_mark or error.context_mark
-    at_end = mark is not None and not any(line.strip() for line in text.lines[mark.line :])
-    return error.context_mark or mark if at_end else mark
+    if mark is None:
+        return None
+    rest = [text.lines[mark.line][mark.column :], *text.lines[mark.line + 1 :]]
+    return mark if any(line.strip() for line in rest) else error.context_mark or mark
 
 
 def _named(character: int | str) -> str:
