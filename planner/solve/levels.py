@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,49 +64,61 @@ class Levels:
         return float(self.touch[widths > 0].sum() + self.slope @ widths - shared)
 
     def cheapest(self, duals: FloatArray, capacity: int) -> tuple[float, FloatArray]:
-        """Least ``cost(w) - duals . w`` within `capacity`, and a vector that reaches it."""
-        stages = len(self.touch)
-        best, vector = 0.0, np.zeros(stages)
-        for full in range(min(stages, capacity // self.replicas) + 1):
-            rest = capacity - full * self.replicas
-            for partial in range(stages - full + 1):
-                level = min(self.replicas, rest / partial) if partial else 0.0
-                value, found = self._choose(duals, full, partial, level)
-                if value < best:
-                    best, vector = value, found
-        return best, vector
+        """Least ``cost(w) - duals . w`` within `capacity`, at most 0, and a vector that reaches it."""
+        full, partial = self._pairs(capacity)
+        rest = capacity - full * self.replicas
+        level = np.minimum(self.replicas, rest / np.maximum(partial, 1)) * (partial > 0)
+        levels = np.stack([np.zeros(len(level)), level, np.full(len(level), float(self.replicas))], axis=1)
+        shared = np.minimum(levels[:, :, None], levels[:, None, :])
+        tables = self._tables(duals, levels, shared, int(partial.max()), int(full.max()))
+        values = tables[-1][np.arange(len(full)), :, partial, full].min(axis=1)
+        best = int(values.argmin())
+        if values[best] >= 0:
+            return 0.0, np.zeros(len(self.touch))
+        tables = [table[best] for table in tables]
+        return float(values[best]), self._walk_back(
+            tables, levels[best], shared[best], int(partial[best]), int(full[best])
+        )
 
-    def _choose(
-        self, duals: FloatArray, full: int, partial: int, level: float
-    ) -> tuple[float, FloatArray]:
-        """Best choice of exactly `full` stages at N and `partial` at `level`."""
+    def _pairs(self, capacity: int) -> tuple[IntArray, IntArray]:
+        """Every (stages at N, stages at the common level) that fits, each of shape (pairs,)."""
         stages = len(self.touch)
-        levels = np.asarray([0.0, level, float(self.replicas)])
-        shared = np.minimum.outer(levels, levels)
-        state = np.full((3, partial + 1, full + 1), np.inf)
-        state[0, 0, 0] = 0.0
-        states = [state]
-        for stage in range(stages):
+        pairs = [
+            (full, partial)
+            for full in range(min(stages, capacity // self.replicas) + 1)
+            for partial in range(stages - full + 1)
+        ]
+        full, partial = np.asarray(pairs).T
+        return full, partial
+
+    def _tables(
+        self, duals: FloatArray, levels: FloatArray, shared: FloatArray, most_partial: int, most_full: int
+    ) -> list[FloatArray]:
+        """The programme's tables: least cost by (pair, last level, stages partial, stages full)."""
+        table = np.full((len(levels), 3, most_partial + 1, most_full + 1), np.inf)
+        table[:, 0, 0, 0] = 0.0
+        tables = [table]
+        for stage in range(len(self.touch)):
             pay = self.touch[stage] * (levels > 0) + (self.slope[stage] - duals[stage]) * levels
             kept = self.kept[stage - 1] if stage else 0.0
-            joined = (state[:, None] - kept * shared[:, :, None, None]).min(axis=0)
-            state = np.full_like(state, np.inf)
-            state[0] = joined[0] + pay[0]
-            state[1, 1:] = joined[1, :-1] + pay[1]
-            state[2, :, 1:] = joined[2, :, :-1] + pay[2]
-            states.append(state)
-        return float(states[-1][:, partial, full].min()), self._walk_back(states, levels, shared)
+            joined = (table[:, :, None] - kept * shared[..., None, None]).min(axis=1)
+            joined += pay[..., None, None]
+            table = np.full_like(table, np.inf)
+            table[:, 0] = joined[:, 0]
+            table[:, 1, 1:] = joined[:, 1, :-1]
+            table[:, 2, :, 1:] = joined[:, 2, :, :-1]
+            tables.append(table)
+        return tables
 
     def _walk_back(
-        self, states: list[FloatArray], levels: FloatArray, shared: FloatArray
+        self, tables: list[FloatArray], levels: FloatArray, shared: FloatArray, partial: int, full: int
     ) -> FloatArray:
-        """Read the chosen levels back from the programme's tables."""
-        partial, full = states[0].shape[1] - 1, states[0].shape[2] - 1
-        chosen = np.zeros(len(states) - 1)
-        last = int(np.argmin(states[-1][:, partial, full]))
-        for stage in range(len(states) - 2, -1, -1):
+        """Read the chosen levels back from the tables of one pair."""
+        chosen = np.zeros(len(tables) - 1)
+        last = int(np.argmin(tables[-1][:, partial, full]))
+        for stage in range(len(tables) - 2, -1, -1):
             chosen[stage] = levels[last]
             partial, full = partial - (last == 1), full - (last == 2)
             kept = self.kept[stage - 1] if stage else 0.0
-            last = int(np.argmin(states[stage][:, partial, full] - kept * shared[:, last]))
+            last = int(np.argmin(tables[stage][:, partial, full] - kept * shared[:, last]))
         return chosen
