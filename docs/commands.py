@@ -27,6 +27,7 @@ TITLE = re.compile(r'title="([^"]+)"')
 EXIT = re.compile(r"\s+# exit (\d+)$")
 DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:e-?\d+)? ?(?:ns|us|ms|s|min)\b")
 TIMED = re.compile(r"took  |.*\d+ (?:passed|failed|error)")
+TIMED_JSON = re.compile(r'("(?:load|solve|check|write)": )[\d.e-]+')
 PROGRESS = re.compile(r" *\d+\.\d s  \w.*  incumbent ")
 ENVIRONMENT = {"COLUMNS": "100", "LINES": "40", "NO_COLOR": "1", "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
 LONGEST_S = 300
@@ -133,6 +134,7 @@ def steady(line: str) -> str:
     """A line without what differs from run to run: how long things took, and the width of columns."""
     if TIMED.match(line):
         line = DURATION.sub("<time>", line)
+    line = TIMED_JSON.sub(r"\1<time>", line)
     return re.sub(r"[ \u2500-\u257f-]+", " ", line).strip()
 
 

@@ -9,7 +9,17 @@ from tests.docs.conftest import ROOT, load_script
 script = load_script("commands")
 
 
-@pytest.mark.parametrize("page", script.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+# The others take a few seconds each.
+QUICK = ("README.md", "index.md", "first-placement.md", "test-in-ci.md")
+
+
+def marked(page):
+    """A page as a parameter, slow unless it is among the quick ones."""
+    marks = () if page.name in QUICK else pytest.mark.slow
+    return pytest.param(page, marks=marks, id=str(page.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in script.pages()])
 def test_page_shows_what_happens(page, tmp_path):
     """Every command of the page exits and prints as shown."""
     for outcome in script.run_page(page, tmp_path):
@@ -46,6 +56,8 @@ def test_tutorial_and_howtos_are_run():
         (["objective 0.2 s"], ["objective 0.3 s"], False),
         (["3 passed in 0.11s"], ["3 passed in 4.20s"], True),
         (["3 passed in 0.11s"], ["2 passed in 0.11s"], False),
+        (['"load": 0.2, "gap": 0.0'], ['"load": 0.3, "gap": 0.0'], True),
+        (['"load": 0.2, "gap": 0.0'], ['"load": 0.2, "gap": 0.1'], False),
         (["a   1  b"], ["a 1   b"], True),
         ([], ["anything"], True),
     ],
