@@ -251,7 +251,11 @@ class _Checker:
 
     def keep(self) -> Iterator[Finding]:
         """Groups that must stay inside one domain do."""
+        names = [tier.name for tier in self.cluster.tiers]
         for axis, tier in self.placement.workload.keep.items():
+            if tier not in names:
+                yield Finding("K009", f"keep {axis}: {tier} names a tier that is none of {', '.join(names)}")
+                continue
             who = membership(self.mesh, (axis,))
             domain = self.domains[self.cluster.tier_index(tier)][who.ranks]
             first = np.empty(who.groups, np.int64)

@@ -113,6 +113,14 @@ def test_keep_rule():
     assert "rank 0 in r00/n00 and rank 1 in r01/n00" in finding.message
 
 
+def test_keep_rule_of_an_unknown_tier():
+    """A rule about a tier that the cluster does not have cannot hold."""
+    placement = sample()
+    elsewhere = replace(placement.workload, keep={"tp": "building"})
+    finding = check(replace(placement, workload=elsewhere)).findings[0]
+    assert finding.message == "keep tp: building names a tier that is none of node, rack, cluster"
+
+
 def test_memory_of_a_stage():
     """A stage that needs more than the GPU has is named with both amounts."""
     placement = sample()
