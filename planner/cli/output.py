@@ -21,10 +21,14 @@ def show(*renderables: RenderableType) -> None:
     """Print for people on stdout; without colours where it is not a terminal or NO_COLOR is set."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), force_terminal=sys.stdout.isatty() or None, highlight=False)
+    page = io.StringIO()
+    # Names may hold brackets and colons, which are neither markup nor emoji.
+    console = Console(
+        file=page, force_terminal=sys.stdout.isatty() or None, highlight=False, markup=False, emoji=False
+    )
     for renderable in renderables:
-        console.print(renderable)
-    _write(sys.stdout, console.file.getvalue())  # type: ignore[attr-defined]
+        console.print(renderable, soft_wrap=isinstance(renderable, str))
+    _write(sys.stdout, page.getvalue())
 
 
 def emit(document: object) -> None:

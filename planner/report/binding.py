@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from planner.placement.crossing import Measure
     from planner.placement.placement import Placement
 
-MOST_FAMILIES = 3
+MOST_FAMILIES = 2
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,16 @@ def binding_view(found: Binding) -> RenderableType:
             format_bytes(cost.crossing_bytes),
             "free" if cost.uplink_s is None else known_value(Objective.WEIGHTED, cost.uplink_s),
             UNKNOWN if cost.uplink_s is None else percent(cost.share),
-            shown(
-                [f"{name} {percent(size / cost.crossing_bytes)}" for name, size in cost.families],
-                MOST_FAMILIES,
-            ),
+            _filled_by(cost),
             style="bold" if index == found.tier else None,
         )
     return Group(_sentence(found), made)
+
+
+def _filled_by(cost: TierCost) -> str:
+    """The families with most bytes, and how many more there are."""
+    parts = [f"{name} {percent(size / cost.crossing_bytes)}" for name, size in cost.families]
+    return shown(parts, MOST_FAMILIES)
 
 
 def _sentence(found: Binding) -> Text:

@@ -53,7 +53,7 @@ def check_view(placement: Placement, report: Report, rules: Sequence[RuleResult]
     """The outcome for people."""
     title = f"{placement.workload.name} on {placement.cluster.name}, {plural(report.ranks, 'rank')}"
     if report.ok:
-        said = [
+        said: list[RenderableType] = [
             Text("every claim holds", style="bold green"),
             verdict(placement.claims),
             tier_table(placement),

@@ -30,6 +30,7 @@ traffic:
   tp: {kind: all_reduce, bytes: 8 GB}
   pp: {kind: p2p, bytes: 1 GB}
   dp: {kind: all_reduce, bytes: 4 GB}
+keep: {tp: node}
 """
 
 

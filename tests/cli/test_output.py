@@ -20,6 +20,12 @@ def test_show_is_plain_where_it_is_piped(capsys):
     assert capsys.readouterr().out == "warning\nand more\n"
 
 
+def test_brackets_are_no_markup(capsys):
+    """A domain may be called what a colour is called, and a long line stays one line."""
+    show("x[red]y :smile: " + "z" * 200)
+    assert capsys.readouterr().out == "x[red]y :smile: " + "z" * 200 + "\n"
+
+
 def test_emit_is_one_document(capsys):
     """Plain data comes out as JSON that reads back equal."""
     emit({"a": [1, None]})

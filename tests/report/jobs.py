@@ -24,6 +24,6 @@ def two_racks(gpu_of_rank=None, **options):
 
 def text_of(renderable, width=100):
     """What is printed, without colours."""
-    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console = Console(file=io.StringIO(), width=width, color_system=None, markup=False, emoji=False)
     console.print(renderable)
     return console.file.getvalue()
