@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from planner.placement.crossing import measure
 from planner.placement.orders import (
     FRAMEWORKS,
     NotApplicableError,
@@ -188,3 +189,26 @@ def test_keep_rules_are_told():
     workload = grid_workload(tp=2, dp=3, keep={"tp": "node"})
     assert not keeps_rules(ragged_cluster([3, 3]), workload, np.arange(6))
     assert keeps_rules(ragged_cluster([4, 2]), workload, np.arange(6))
+
+
+@pytest.mark.parametrize(
+    ("shape", "weights", "counts", "by_jax", "by_megatron"),
+    [
+        ((8, 9, 16), (480, 19, 2), (16, 72), (22_128,), (2_160,)),
+        ((8, 36, 16), (480, 19, 2), (4, 16, 72), (88_512,), (18_368,)),
+        ((8, 288, 16), (480, 19, 2), (8, 64, 72), (708_096,), (146_944,)),
+        ((8, 1728, 16), (480, 19, 2), (48, 64, 72), (4_248_576, 116_736), (881_664, 422_016)),
+        ((8, 432, 64), (480, 5, 8), (48, 64, 72), (1_299_456,), (1_864_704,)),
+    ],
+)
+def test_weights_that_cross_racks_and_pods(shape, weights, counts, by_jax, by_megatron):
+    """Rings of tp and dp, a path of pp, racks of 72 in pods: the figures that others counted."""
+    tp, dp, pp = shape
+    axes = (("tp", "ring"), ("dp", "ring"), ("pp", "path"))
+    families = [(*each, weight) for each, weight in zip(axes, weights, strict=True)]
+    workload = grid_workload(tp=tp, dp=dp, pp=pp, families=families)
+    cluster = grid_cluster(*counts)
+    available = np.ones(cluster.gpus, np.bool_)
+    for rule, expected in ((jax_device_mesh, by_jax), (megatron, by_megatron)):
+        traffic = measure(cluster, workload, rule(cluster, workload.mesh, available))
+        assert traffic.tier_bytes[: len(expected)] == expected
