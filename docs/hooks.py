@@ -174,8 +174,8 @@ def placement_page() -> str:
     return schema_page(
         PlacementFile,
         "Placement file",
-        "Written by `planner plan`, compressed or not as its bytes say; read it with"
-        " `planner.read_placement` or any JSON reader.",
+        "One JSON document, written by `planner plan`, with every large column on a line of its own. Read it"
+        " with `planner.read_placement`, or with any JSON parser: entry r of each list in `ranks` is rank r.",
     )
 
 
