@@ -210,9 +210,9 @@ def _problem(document: Document, model: type[BaseModel], details: ErrorDetails) 
     return Problem(
         CODE_OF_TYPE.get(kind, "V003"),
         _message(kind, details["msg"], details["input"]),
-        document.position(where, key=kind == "value_error" and not where),
+        document.position(where, key=details["loc"][-1:] == ("[key]",)),
         _expected(kind, details["msg"], context),
-        _choice(details["input"], context),
+        _quoted(kind, details["input"]) or _choice(details["input"], context),
     )
 
 
@@ -309,6 +309,12 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str | None
     if "expected" in context:
         return str(context["expected"])
     return _LEAD.sub("", message).partition(" after validation")[0]
+
+
+def _quoted(kind: str, value: object) -> str | None:
+    """What makes text of a number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f'"{value}", in quotes' if kind == "string_type" and number else None
 
 
 def _choice(value: object, context: Mapping[str, Any]) -> str | None:

@@ -103,8 +103,18 @@ def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) 
 
 def _counted(findings: Findings, row: Row, index: int, tier: str) -> int:
     """How many names the row has for `tier`; 1 where they cannot be read."""
+    names = row.names[tier]
+    if not isinstance(names, str):
+        findings.add(
+            "V003",
+            f"{names!r} is no name",
+            ("domains", index, tier),
+            expected="a name or a range of names, as text",
+            suggestion=f'"{names}", in quotes' if isinstance(names, int) else None,
+        )
+        return 1
     try:
-        return check_count(row.names[tier])
+        return check_count(names)
     except InputError as error:
         findings.take(error, ("domains", index, tier))
         return 1

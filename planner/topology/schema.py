@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
-from planner.source import Authored
+from planner.source import Authored, mistake
 from planner.topology.fabric_schema import Fabric
 from planner.units import Bandwidth, Bytes
 
-TIER_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+TIER_NAME = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 MOST_GPUS_A_NODE = 1024
 ROW_KEYS = ("gpus", "nics", "gpu", "uplink", "host_name")
 RESERVED = (*ROW_KEYS, "nic")
@@ -58,7 +59,7 @@ class Nics(Authored):
 class TierSpec(Authored):
     """One tier: a nested grouping of GPUs."""
 
-    name: str = Field(pattern=TIER_NAME)
+    name: str = Field(json_schema_extra={"pattern": TIER_NAME})
     """Name of the tier, and the key of its domains in each row."""
     uplink: Bandwidth | None = None
     """Bandwidth per direction out of each domain. Left out: traffic out of the domains is free."""
@@ -67,12 +68,28 @@ class TierSpec(Authored):
     nics: Nics | None = None
     """NICs of each node; on the first tier only."""
 
+    @field_validator("name")
+    @classmethod
+    def _is_a_word(cls, name: str) -> str:
+        if re.match(TIER_NAME, name):
+            return name
+        raise mistake(
+            "V009",
+            f"{name[:60]!r} cannot be the name of a tier",
+            expected="letters, digits, _ and -, the first a letter or _",
+        )
+
 
 class Row(BaseModel):
     """Nodes that are alike: the product of the name ranges of their tiers."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, use_attribute_docstrings=True)
-    __pydantic_extra__: dict[str, str] = Field(init=False)
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"additionalProperties": {"type": "string"}},
+    )
 
     gpus: int = Field(ge=1, le=MOST_GPUS_A_NODE)
     """GPUs a node has."""
@@ -86,8 +103,8 @@ class Row(BaseModel):
     """Host names of these nodes, instead of the cluster's template."""
 
     @property
-    def names(self) -> dict[str, str]:
-        """Name range by tier."""
+    def names(self) -> dict[str, Any]:
+        """Name range by tier, as authored: text, unless the author is mistaken."""
         return self.__pydantic_extra__ or {}
 
 
