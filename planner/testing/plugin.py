@@ -19,7 +19,7 @@ SOURCES = {
     "placement": "placement file that the planner_placement fixture reads",
     "topology": "topology, a path or shipped name, that planner_placement plans on",
     "workload": "workload, a path or shipped name, that planner_placement plans",
-    "time_limit": "time limit of each plan, such as 10s; none by default",
+    "time_limit": "time limit of each plan, such as 10s; by default the solver has its own",
 }
 
 
