@@ -160,19 +160,26 @@ def rank_view(facts: RankView) -> RenderableType:
     """Place and peers for people."""
     nic = "" if facts.nic is None else f", nic {facts.nic}"
     rail = "" if facts.rail is None else f", rail {facts.rail}"
-    made = table("talks in", "as", "to", "over", "bytes", left=4)
+    made = table("talks in", "bytes", "over", "with")
+    for column in made.columns[2:]:
+        column.justify = "left"
+    named = None
     for reach in facts.reaches:
-        over = (
-            f"the same {next(iter(facts.domains))}" if reach.crosses is None else f"{reach.crosses} boundary"
-        )
-        peers = (
-            f"rank {reach.peers[0]}"
-            if len(reach.peers) == 1
-            else f"{plural(len(reach.peers), 'rank')}: {ranges(reach.peers, 3)}"
-        )
-        made.add_row(reach.family, str(reach.kind), peers, over, format_bytes(reach.payload_bytes))
+        name = "" if reach.family == named else reach.family
+        made.add_row(name, format_bytes(reach.payload_bytes), _over(facts, reach), _peers(reach))
+        named = reach.family
     return Group(
         Text.assemble((f"rank {facts.rank}", "bold"), f"  {facts.named or UNKNOWN}"),
         Text(f"on host {facts.host}, gpu {facts.gpu}{nic}{rail}, at {facts.path}"),
         made,
     )
+
+
+def _over(facts: RankView, reach: Reach) -> str:
+    return f"inside {next(iter(facts.domains))}" if reach.crosses is None else f"across {reach.crosses}"
+
+
+def _peers(reach: Reach) -> str:
+    if len(reach.peers) == 1:
+        return f"rank {reach.peers[0]}"
+    return f"{plural(len(reach.peers), 'rank')}: {ranges(reach.peers, 2)}"

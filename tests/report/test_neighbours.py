@@ -61,7 +61,8 @@ def test_view():
     text = text_of(rank_view(rank_facts(two_racks(), 13)))
     assert "rank 13  tp=1 dp=2 pp=1" in text
     assert "on host r00-n01, gpu 5, nic 5, rail 5, at r00/n01/gpu5" in text
-    assert "rack boundary" in text
+    assert "inside node" in text
+    assert "across rack" in text
 
 
 def test_document_names_every_peer():
