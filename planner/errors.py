@@ -138,7 +138,8 @@ class InternalError(PlannerError):
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that `word` most likely stands for, or None where none is near."""
     by_lower = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    swapped = [choice for choice in by_lower if sorted(choice) == sorted(word.lower())]
+    near = swapped or get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
 
 

@@ -104,6 +104,7 @@ def test_did_you_mean():
     assert did_you_mean("uplnk", ["name", "uplink"]) == "did you mean 'uplink'?"
     assert did_you_mean("zzz", ["name", "uplink"]) is None
     assert nearest("H100", ["h100", "h200"]) == "h100"
+    assert nearest("gpsu", ["gpu", "gpus"]) == "gpus"
 
 
 def test_codes_used_and_codes_listed_are_the_same():

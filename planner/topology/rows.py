@@ -80,7 +80,7 @@ def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) 
                 f"{key!r} is the whole cluster and has no name",
                 ["domains", index, key],
                 key=True,
-                expected=f"the tiers beneath it: {', '.join(inner)}",
+                expected=f"the tiers beneath it: {', '.join(inner)} (tiers are listed innermost first)",
             )
         elif key not in inner:
             findings.add(
