@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.placement.naming import SHOWN, Namer, listed
 from planner.placement.placement import Objective, Status
 from planner.placement.recount import Traffic, membership, recount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
 
     IntArray = NDArray[np.int64]
 
 TOLERANCE = 1e-9
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class _Checker:
         self.cluster = placement.cluster
         self.mesh = placement.workload.mesh
         self.claims = placement.claims
+        self.name = Namer(self.cluster, self.mesh)
         self.gpu = np.asarray(placement.gpu_of_rank, np.int64)
 
     @cached_property
@@ -188,16 +189,16 @@ class _Checker:
         if nowhere.size:
             each = [f"rank {rank} is on GPU {self.gpu[rank]}" for rank in nowhere[:SHOWN]]
             beyond = f"which the cluster of {self.cluster.gpus} GPUs does not have"
-            yield Finding("K003", f"{_listed(each, nowhere.size)}, {beyond}")
+            yield Finding("K003", f"{listed(each, nowhere.size)}, {beyond}")
         order = np.argsort(self.gpu, kind="stable")
         twice = np.flatnonzero(self.gpu[order][1:] == self.gpu[order][:-1])
         if twice.size:
             each = [
-                f"{self._rank(order[at])} and {self._rank(order[at + 1])} are both on "
-                f"{self._gpu(self.gpu[order[at]])}"
+                f"{self.name.rank(order[at])} and {self.name.rank(order[at + 1])} are both on "
+                f"{self.name.gpu(self.gpu[order[at]])}"
                 for at in twice[:SHOWN]
             ]
-            yield Finding("K004", _listed(each, twice.size))
+            yield Finding("K004", listed(each, twice.size))
 
     def hardware(self) -> Iterator[Finding]:
         """No rank is on hardware out of service, nor on a spare that the job can do without."""
@@ -224,23 +225,19 @@ class _Checker:
             wrong = np.flatnonzero(column != found)
             if wrong.size:
                 each = [
-                    f"{self._rank(rank)} on {self._gpu(self.gpu[rank])} has {name} {column[rank]}, "
+                    f"{self.name.rank(rank)} on {self.name.gpu(self.gpu[rank])} has {name} {column[rank]}, "
                     f"expected {found[rank]}"
                     for rank in wrong[:SHOWN]
                 ]
-                yield Finding("K007", _listed(each, wrong.size))
+                yield Finding("K007", listed(each, wrong.size))
 
     def nics(self) -> Iterator[Finding]:
         """The NIC that a rank uses is there, in service and on the rail that the rank uses."""
         cluster = self.cluster
         nic = cluster.gpu_nic[self.gpu].astype(np.int64)
-        width = int(max(cluster.nic_local.max(initial=0), nic.max(initial=0))) + 1
-        at = np.full(cluster.nodes * width, -1, np.int64)
-        at[cluster.nic_node.astype(np.int64) * width + cluster.nic_local] = np.arange(len(cluster.nic_node))
         used = np.flatnonzero(nic >= 0)
-        index = at[self.domains[0][used] * width + nic[used]]
-        live = np.zeros(len(used), np.bool_)
-        live[index >= 0] = cluster.nic_in_service[index[index >= 0]]
+        index = self._nics(self.domains[0][used], nic[used])
+        live = (index >= 0) & np.append(cluster.nic_in_service, np.False_)[index]
         dead = used[~live]
         if dead.size:
             yield Finding("K008", self._ranks_where(dead, "whose NIC is not in service"))
@@ -263,10 +260,10 @@ class _Checker:
             split = np.unique(who.group[domain != first[who.group]])
             if split.size:
                 each = [
-                    self._group(axis, tier, who.ranks[who.group == group], domain[who.group == group])
+                    self.name.group(axis, tier, who.ranks[who.group == group], domain[who.group == group])
                     for group in split[:SHOWN]
                 ]
-                yield Finding("K009", f"keep {axis}: {tier} is broken: {_listed(each, split.size)}")
+                yield Finding("K009", f"keep {axis}: {tier} is broken: {listed(each, split.size)}")
 
     def memory(self) -> Iterator[Finding]:
         """Every GPU has the memory that its stage needs."""
@@ -279,11 +276,11 @@ class _Checker:
         short = np.flatnonzero(wants > has)
         if short.size:
             each = [
-                f"{self._rank(rank)} needs {wants[rank]:.6g} bytes, "
-                f"{self._gpu(self.gpu[rank])} has {has[rank]:.6g}"
+                f"{self.name.rank(rank)} needs {wants[rank]:.6g} bytes, "
+                f"{self.name.gpu(self.gpu[rank])} has {has[rank]:.6g}"
                 for rank in short[:SHOWN]
             ]
-            yield Finding("K010", _listed(each, short.size))
+            yield Finding("K010", listed(each, short.size))
 
     def traffic(self) -> Iterator[Finding]:
         """Crossing bytes, J and value are as claimed."""
@@ -345,46 +342,19 @@ class _Checker:
             return 0.0
         return (value - bound) / bound if bound > 0 else math.inf
 
+    def _nics(self, node: IntArray, local: IntArray) -> IntArray:
+        """NICs with these nodes and indices in the node, -1 where there is none."""
+        # A NIC's key: its node, then its index in the node. The last key is nobody's.
+        keys = (self.cluster.nic_node.astype(np.int64) << 32) + self.cluster.nic_local
+        order = np.append(np.argsort(keys), -1)
+        keys = np.append(np.sort(keys), -1)
+        place = np.searchsorted(keys[:-1], wanted := (node << 32) + local)
+        return np.where(keys[place] == wanted, order[place], -1)
+
     def _ranks_where(self, ranks: IntArray, what: str) -> str:
-        each = [f"{self._rank(rank)} is on {self._gpu(self.gpu[rank])}" for rank in ranks[:SHOWN]]
-        return f"{_listed(each, len(ranks))}, {what}"
-
-    def _group(self, axis: str, tier: str, ranks: IntArray, domain: IntArray) -> str:
-        """A group that is split, with the ranks that each domain holds."""
-        index = self.cluster.tier_index(tier)
-        parts = [
-            f"{_numbers(ranks[domain == each])} in {self.cluster.domain_path(index, int(each))}"
-            for each in np.unique(domain)[:SHOWN]
-        ]
-        return f"{axis} group of {self._rank(ranks[0])} has {_listed(parts, len(np.unique(domain)), ' and ')}"
-
-    def _rank(self, rank: np.int64) -> str:
-        """A rank with its coordinates: ``rank 17 (pp 3, dp 1)``."""
-        if rank >= self.mesh.world_size:
-            return f"rank {rank}"
-        coordinates = self.mesh.coordinates(int(rank)).items()
-        shown = [f"{axis} {index}" for axis, index in coordinates if self.mesh.degree(axis) > 1]
-        return f"rank {rank} ({', '.join(shown)})" if shown else f"rank {rank}"
-
-    def _gpu(self, gpu: np.int64) -> str:
-        """Path of a GPU: ``r05/n01/gpu2``."""
-        if not 0 <= gpu < self.cluster.gpus:
-            return f"GPU {gpu}"
-        path = self.cluster.domain_path(0, int(self.cluster.gpu_node[gpu]))
-        return f"{path}/gpu{self.cluster.gpu_local[gpu]}"
+        each = [f"{self.name.rank(rank)} is on {self.name.gpu(self.gpu[rank])}" for rank in ranks[:SHOWN]]
+        return f"{listed(each, len(ranks))}, {what}"
 
 
 def _close(stated: float, found: float) -> bool:
     return math.isclose(stated, found, rel_tol=TOLERANCE)
-
-
-def _listed(texts: Sequence[str], count: int, joint: str = "; ") -> str:
-    """The texts, and how many more there are."""
-    more = count - len(texts)
-    return joint.join(texts) + (f" and {more} more" if more > 0 else "")
-
-
-def _numbers(ranks: ArrayLike) -> str:
-    """A few ranks: ``ranks 0, 1, 2 and 5 more``."""
-    members = [str(rank) for rank in np.asarray(ranks).tolist()]
-    return f"rank{'s' if len(members) > 1 else ''} {_listed(members[:4], len(members), ', ')}"

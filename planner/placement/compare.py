@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from planner.placement.crossing import measure
@@ -84,8 +85,8 @@ class Comparison:
                         {"tier": tier, "crossing_bytes": crossing}
                         for tier, crossing in zip(self.tiers, row.tier_bytes, strict=False)
                     ],
-                    "objective": row.objective,
-                    "ratio": row.ratio,
+                    "objective": _finite(row.objective),
+                    "ratio": _finite(row.ratio),
                     "keeps_rules": row.keeps_rules,
                     "applicable": row.objective is not None,
                     "note": row.note,
@@ -93,6 +94,11 @@ class Comparison:
                 for row in self.rows
             ],
         }
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON can hold; `Comparison.document` gives null for an infinite one."""
+    return value if value is not None and isfinite(value) else None
 
 
 def compare(placement: Placement, *, seed: int = 0) -> Comparison:

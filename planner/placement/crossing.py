@@ -18,21 +18,21 @@ looked at once at the innermost tier, and only what crosses there is carried out
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner.placement.groups import group_index
 from planner.placement.placement import Objective
-from planner.workload.family import Kind
+from planner.placement.spread import spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from planner.placement.spread import Edges, Runs
     from planner.topology.cluster import Cluster
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int32]
     FloatArray = NDArray[np.float64]
-
-TOUCH_FACTOR = {Kind.ALL_REDUCE: 2.0, Kind.ALL_GATHER: 1.0, Kind.REDUCE_SCATTER: 1.0, Kind.BROADCAST: 1.0}
 
 
 class Hotspot(NamedTuple):
@@ -155,12 +153,12 @@ def tier_domains(cluster: Cluster, gpu_of_rank: IntArray) -> tuple[IntArray, ...
 
 def crossing_bytes(mesh: Mesh, families: Iterable[Family], domain_of_rank: IntArray) -> float:
     """Crossing bytes at one tier, all families together; `domain_of_rank` has shape (world_size,)."""
-    return float(sum(_spread(mesh, family, domain_of_rank).total() for family in families))
+    return float(sum(spread_of(mesh, family, domain_of_rank).total() for family in families))
 
 
 def crossing_of_family(mesh: Mesh, family: Family, domain_of_rank: IntArray) -> FloatArray:
     """Crossing bytes of each group of one family at one tier, in the order of `group_index`."""
-    return _spread(mesh, family, domain_of_rank).by_group()
+    return spread_of(mesh, family, domain_of_rank).by_group()
 
 
 def domain_egress(
@@ -169,147 +167,15 @@ def domain_egress(
     """Bytes that leave each domain of one tier, shape (domains,)."""
     egress = np.zeros(domains)
     for family in families:
-        egress += _spread(mesh, family, domain_of_rank).egress(domains)
+        egress += spread_of(mesh, family, domain_of_rank).egress(domains)
     return egress
 
 
-def _climb(cluster: Cluster, mesh: Mesh, family: Family, gpu_of_rank: IntArray) -> Iterator[_Runs | _Edges]:
+def _climb(cluster: Cluster, mesh: Mesh, family: Family, gpu_of_rank: IntArray) -> Iterator[Runs | Edges]:
     """What crosses each tier, innermost first, up to the tier at which nothing does any more."""
-    spread = _spread(mesh, family, cluster.gpu_node[gpu_of_rank])
+    spread = spread_of(mesh, family, cluster.gpu_node[gpu_of_rank])
     for tier in cluster.tiers[:-1]:
         if not spread.size:
             return
         yield spread
         spread = spread.climb(tier.parent)
-
-
-def _spread(mesh: Mesh, family: Family, domain_of_rank: IntArray) -> _Runs | _Edges:
-    """How the groups of one family lie over the domains of one tier."""
-    index = group_index(mesh, family)
-    domain = domain_of_rank[index.members]
-    payload = np.asarray(family.payload_bytes, np.float64)
-    if family.kind in (Kind.PATH, Kind.RING):
-        return _edges(family, domain, index.stage, payload)
-    by_group = np.full(len(domain), payload[0]) if "pp" in family.axes else payload[index.stage]
-    return _runs(family.kind, domain, by_group)
-
-
-@dataclass(frozen=True, eq=False)
-class _Runs:
-    """Ranks of each group in each domain it touches; groups inside one domain are left out.
-
-    Entries are sorted by group and domain, each of shape (entries,).
-    """
-
-    kind: Kind
-    ranks: int
-    payload: FloatArray
-    group: NDArray[np.int64]
-    domain: IntArray
-    count: NDArray[np.int64]
-
-    @property
-    def size(self) -> int:
-        return len(self.group)
-
-    def by_group(self) -> FloatArray:
-        touched = self._touched()
-        if self.kind is Kind.ALL_TO_ALL:
-            inside = _summed(self.group, self.count.astype(np.float64) ** 2, len(self.payload))
-            pairs = np.where(touched > 0, float(self.ranks) ** 2 - inside, 0.0)
-            return self.payload * pairs
-        return TOUCH_FACTOR[self.kind] * self.payload * np.maximum(touched - 1, 0)
-
-    def total(self) -> float:
-        return float(self.by_group().sum())
-
-    def egress(self, domains: int) -> FloatArray:
-        payload = self.payload[self.group]
-        if self.kind is Kind.ALL_TO_ALL:
-            leaving = payload * self.count * (self.ranks - self.count)
-        else:
-            touched = self._touched()[self.group]
-            leaving = TOUCH_FACTOR[self.kind] * payload * (touched - 1) / touched
-        return _summed(self.domain, leaving, domains)
-
-    def climb(self, parent: IntArray) -> _Runs:
-        """The same groups over the enclosing domains."""
-        domain = parent[self.domain]
-        group, count = self.group, self.count
-        if (np.diff(domain) < 0)[np.diff(group) == 0].any():
-            order = np.lexsort((domain, group))
-            group, domain, count = group[order], domain[order], count[order]
-        starts = np.flatnonzero(
-            np.concatenate(([True], (group[1:] != group[:-1]) | (domain[1:] != domain[:-1])))
-        )
-        merged = replace(
-            self, group=group[starts], domain=domain[starts], count=np.add.reduceat(count, starts)
-        )
-        return merged._split_only()
-
-    def _touched(self) -> NDArray[np.int64]:
-        """Domains that each group touches; 0 for the groups that were left out."""
-        return np.bincount(self.group, minlength=len(self.payload))
-
-    def _split_only(self) -> _Runs:
-        """Without the groups that touch one domain only."""
-        split = self._touched()[self.group] > 1
-        return replace(self, group=self.group[split], domain=self.domain[split], count=self.count[split])
-
-
-def _runs(kind: Kind, domain: IntArray, payload: FloatArray) -> _Runs:
-    """Runs of equal domains; `domain` has shape (groups, ranks)."""
-    rows = np.flatnonzero((domain != domain[:, :1]).any(axis=1))
-    sorted_rows = np.sort(domain[rows], axis=1)
-    new = np.ones(sorted_rows.shape, np.bool_)
-    np.not_equal(sorted_rows[:, 1:], sorted_rows[:, :-1], out=new[:, 1:])
-    starts = np.flatnonzero(new)
-    count = np.diff(starts, append=sorted_rows.size)
-    group = rows[starts // max(sorted_rows.shape[1], 1)]
-    return _Runs(kind, domain.shape[1], payload, group, sorted_rows.ravel()[starts], count)
-
-
-@dataclass(frozen=True, eq=False)
-class _Edges:
-    """Pairs of neighbours that sit in two domains, each array of shape (pairs,)."""
-
-    groups: int
-    payload: FloatArray
-    group: NDArray[np.int64]
-    ends: tuple[IntArray, IntArray]
-
-    @property
-    def size(self) -> int:
-        return len(self.group)
-
-    def by_group(self) -> FloatArray:
-        return _summed(self.group, self.payload, self.groups)
-
-    def total(self) -> float:
-        return float(self.payload.sum())
-
-    def egress(self, domains: int) -> FloatArray:
-        half = self.payload / 2
-        return _summed(self.ends[0], half, domains) + _summed(self.ends[1], half, domains)
-
-    def climb(self, parent: IntArray) -> _Edges:
-        """The same pairs over the enclosing domains."""
-        first, second = parent[self.ends[0]], parent[self.ends[1]]
-        apart = first != second
-        return _Edges(self.groups, self.payload[apart], self.group[apart], (first[apart], second[apart]))
-
-
-def _edges(family: Family, domain: IntArray, stage: IntArray, payload: FloatArray) -> _Edges:
-    """Pairs of neighbours in two domains; `domain` has shape (groups, ranks)."""
-    closed = family.kind is Kind.RING and domain.shape[1] > 1
-    first = domain if closed else domain[:, :-1]
-    second = np.roll(domain, -1, axis=1) if closed else domain[:, 1:]
-    group, position = np.nonzero(first != second)
-    each = payload[position] if "pp" in family.axes else payload[stage[group]]
-    return _Edges(len(domain), each, group, (first[group, position], second[group, position]))
-
-
-def _summed(index: NDArray[np.integer], values: FloatArray, size: int) -> FloatArray:
-    """Values added up by index, shape (size,)."""
-    sums: FloatArray = np.bincount(index, weights=values, minlength=size).astype(np.float64, copy=False)
-    return sums

@@ -7,29 +7,25 @@ that was changed in any way, were it only its spaces, no longer fits it.
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 import planner
-from planner.errors import CheckError, InputError, Position, Problem
+from planner.errors import CheckError, InputError
 from planner.files import write_atomic
+from planner.placement.parse import contradiction, parse, read_bytes
 from planner.placement.placement import Placement
-from planner.placement.schema import FORMAT, FORMAT_VERSION, InputDigests, PlacementFile, RankTable, Section
+from planner.placement.schema import InputDigests, PlacementFile, RankTable, Section
 from planner.placement.stated import DigestPair, Stated
 from planner.placement.stored_cluster import cluster_of, cluster_section
 from planner.placement.stored_workload import claims_of, claims_section, workload_of, workload_section
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
 
 
-LARGEST_BYTES = 512 * 1024 * 1024
-MOST_PROBLEMS = 10
 COLUMNS = ("node", "local_gpu", "nic", "rail")
 _PREFIX = "sha256:"
 _BLANK = _PREFIX + "0" * 64
@@ -87,7 +83,7 @@ def read_placement(path: str | os.PathLike[str], *, verify: bool = True) -> Plac
     CheckError
         Where the content does not fit the file's digest (P006).
     """
-    placement = from_bytes(_read(Path(path)), str(path))
+    placement = from_bytes(read_bytes(Path(path)), str(path))
     if verify:
         _require_untouched(placement)
     return placement
@@ -101,16 +97,16 @@ def from_bytes(raw: bytes, name: str = "<bytes>") -> Placement:
     InputError
         As `read_placement`.
     """
-    document = _document(raw, name)
+    document = parse(raw, name)
     try:
         cluster = cluster_of(document.topology)
         workload = workload_of(document.workload, cluster)
         columns = _columns(document.ranks)
     except InputError as error:
         # A range of names that cannot be read.
-        raise _contradiction(name, error.problems[0].message) from None
+        raise contradiction(name, error.problems[0].message) from None
     except ValueError as error:
-        raise _contradiction(name, str(error)) from None
+        raise contradiction(name, str(error)) from None
     stated = Stated(
         path=name,
         planner_version=document.planner_version,
@@ -166,106 +162,6 @@ def _columns(ranks: RankTable) -> dict[str, np.ndarray[tuple[int], np.dtype[np.i
     return columns
 
 
-def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError.of(
-            "F001", f"no such file: {path}", expected="a placement file, as planner plan -o writes it"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError.of("F004", f"cannot read {path}: {error}", expected="a placement file") from error
-    if len(raw) > LARGEST_BYTES:
-        raise InputError.of(
-            "F003", f"{path} is larger than {LARGEST_BYTES:,} bytes", expected="a placement file"
-        )
-    if not raw.strip():
-        raise InputError.of("F005", f"{path} is empty", expected="a placement file")
-    return raw
-
-
-def _document(raw: bytes, name: str) -> PlacementFile:
-    try:
-        return PlacementFile.model_validate_json(raw)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-    if details[0]["type"] == "json_invalid":
-        raise InputError(_no_json(raw, name, details[0]["msg"]))
-    places = {detail["loc"]: detail for detail in details}
-    if ("format",) in places or details[0]["loc"] == ():
-        raise InputError.of(
-            "P001",
-            "not a placement file",
-            expected=f'a JSON mapping with "format": "{FORMAT}", as planner plan -o writes it',
-            position=_position(raw, name, ("format",)),
-        )
-    if ("format_version",) in places:
-        stated = json.dumps(places["format_version",]["input"], default=str)[:40]
-        raise InputError.of(
-            "P002",
-            f"version {stated} of the format",
-            expected=f"version {FORMAT_VERSION}, all that planner {planner.__version__} reads",
-            suggestion="plan again, or use the planner that wrote the file",
-            position=_position(raw, name, ("format_version",)),
-        )
-    mistakes = {_keys(detail["loc"]): detail for detail in reversed(details)}
-    problems = [_mistake(raw, name, keys, detail["msg"]) for keys, detail in reversed(mistakes.items())]
-    raise InputError(problems[0], *problems[1:MOST_PROBLEMS])
-
-
-def _no_json(raw: bytes, name: str, reason: str) -> Problem:
-    """What is wrong with a file that is no JSON at all, and where."""
-    try:
-        json.loads(raw)
-        position = Position(name, 1, 1)
-    except json.JSONDecodeError as error:
-        line = error.doc.split("\n")[error.lineno - 1][:200]
-        position = Position(name, error.lineno, error.colno, 1, line)
-    except (UnicodeDecodeError, RecursionError, ValueError):
-        position = Position(name, 1, 1)
-    return Problem(
-        "P003",
-        f"not JSON: {reason.removeprefix('Invalid JSON: ')}",
-        position,
-        "a whole placement file",
-        "a fresh copy: the file may have been cut short",
-    )
-
-
-def _keys(loc: Sequence[str | int]) -> tuple[str | int, ...]:
-    """A place without what pydantic adds for the alternatives of a value, such as ``list[str]``."""
-    return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
-
-
-def _mistake(raw: bytes, name: str, keys: Sequence[str | int], reason: str) -> Problem:
-    place = ".".join(str(part) for part in keys)
-    return Problem("P004", f"{place}: {reason}", _position(raw, name, keys))
-
-
-def _position(raw: bytes, name: str, loc: Sequence[str | int]) -> Position:
-    """Where the innermost key of `loc` stands, or as much of the way there as can be found."""
-    offset = found = 0
-    for part in loc:
-        at = raw.find(b'"%s"' % str(part).encode(), offset) if isinstance(part, str) else -1
-        if at >= 0:
-            found, offset = at, at + 1
-    start = raw.rfind(b"\n", 0, found) + 1
-    line = raw[start : start + 200].split(b"\n", 1)[0].decode("utf-8", "replace")
-    return Position(name, raw.count(b"\n", 0, found) + 1, found - start + 1, 1, line)
-
-
-def _contradiction(name: str, message: str) -> InputError:
-    return InputError.of(
-        "P005",
-        message,
-        position=Position(name, 1, 1),
-        suggestion="a fresh copy of the file, or plan again: its parts do not fit together",
-    )
-
-
 def _require_untouched(placement: Placement) -> None:
     stated = placement.stated
     if stated is None:
@@ -275,14 +171,14 @@ def _require_untouched(placement: Placement) -> None:
         raise CheckError.of(
             "P006",
             f"{stated.path} was changed after it was written: wrong digest of its {', '.join(changed)}",
-            expected=stated.digests[changed[0]].found,
+            expected=f"content with the digest {stated.digests[changed[0]].stated}",
             suggestion="planner check, to see what no longer holds",
         )
     gpus, world = placement.cluster.gpus, placement.workload.mesh.world_size
     ranks = len(placement.gpu_of_rank)
     if ranks != world:
-        raise _contradiction(stated.path, f"{ranks} ranks for a workload of {world}")
+        raise contradiction(stated.path, f"{ranks} ranks for a workload of {world}")
     beyond = np.flatnonzero(placement.gpu_of_rank >= gpus)
     if beyond.size:
         gpu = placement.gpu_of_rank[beyond[0]]
-        raise _contradiction(stated.path, f"rank {beyond[0]} is on GPU {gpu} of a cluster of {gpus}")
+        raise contradiction(stated.path, f"rank {beyond[0]} is on GPU {gpu} of a cluster of {gpus}")

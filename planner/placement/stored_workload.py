@@ -94,8 +94,8 @@ def _family(section: FamilySection, mesh: Mesh, index: int) -> Family:
     folded = {"ep", "edp"} & set(axes) and {"cp", "dp"} & set(axes)
     _require(not folded, f"{part}.axes", "either cp and dp, or ep and edp")
     stages = section.stages
-    inside = stages is None or (len(stages) > 0 and all(stage < mesh.pp for stage in stages))
-    _require(inside, f"{part}.stages", f"stages below {mesh.pp}")
+    ascend = stages is None or (len(stages) > 0 and stages == sorted({*stages}) and stages[-1] < mesh.pp)
+    _require(ascend, f"{part}.stages", f"ascending stages below {mesh.pp}")
     wanted = _payloads(section.kind, axes, mesh, stages)
     _require(len(section.payload_bytes) in wanted, f"{part}.payload_bytes", f"{wanted[0]} entries")
     return Family(

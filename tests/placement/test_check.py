@@ -236,3 +236,32 @@ def test_gap_that_does_not_follow():
     document = json.loads(to_bytes(sample()))
     document["claims"]["gap"] = 0.01
     assert codes(from_bytes(reseal(document))) == ["K015"]
+
+
+def test_nic_out_of_service():
+    """Ranks whose NIC is down are named, as are ranks on another rail than their NIC."""
+    placement = sample()
+    cluster = placement.cluster
+    dead = np.ones(len(cluster.nic_node), np.bool_)
+    dead[0] = False
+    report = check(replace(placement, cluster=replace(cluster, nic_in_service=dead)))
+    assert [str(each) for each in report.findings] == [
+        "[K008] rank 0 (tp 0, pp 0, dp 0) is on r00/n00/gpu0; rank 1 (tp 1, pp 0, dp 0) is on r00/n00/gpu1, "
+        "whose NIC is not in service"
+    ]
+    elsewhere = cluster.nic_rail.copy()
+    elsewhere[1] = 5
+    assert check(replace(placement, cluster=replace(cluster, nic_rail=elsewhere))).ok
+    elsewhere[0] = 5
+    assert codes(replace(placement, cluster=replace(cluster, nic_rail=elsewhere))) == ["K008"]
+
+
+def test_nic_that_is_not_there():
+    """A NIC number beyond all, however large, is a finding and takes no memory."""
+    placement = sample()
+    nic = placement.cluster.gpu_nic.copy()
+    nic[0] = 2**31 - 1
+    assert codes(replace(placement, cluster=replace(placement.cluster, gpu_nic=nic))) == ["K008"]
+    none = np.zeros(0, np.int32)
+    bare = replace(placement.cluster, nic_node=none, nic_local=none, nic_rail=none)
+    assert codes(replace(placement, cluster=replace(bare, nic_in_service=none.astype(np.bool_)))) == ["K008"]

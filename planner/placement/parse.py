@@ -1,0 +1,128 @@
+"""From bytes to the document of a placement file, and what to say where that fails."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+import planner
+from planner.errors import InputError, Position, Problem
+from planner.placement.schema import FORMAT, FORMAT_VERSION, PlacementFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LARGEST_BYTES = 512 * 1024 * 1024
+MOST_PROBLEMS = 10
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a placement file; every way in which there can be none has its own code."""
+    if path.is_dir():
+        raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError.of(
+            "F001", f"no such file: {path}", expected="a placement file, as planner plan -o writes it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError.of("F004", f"cannot read {path}: {error}", expected="a placement file") from error
+    if len(raw) > LARGEST_BYTES:
+        raise InputError.of(
+            "F003", f"{path} is larger than {LARGEST_BYTES:,} bytes", expected="a placement file"
+        )
+    if not raw.strip():
+        raise InputError.of("F005", f"{path} is empty", expected="a placement file")
+    return raw
+
+
+def parse(raw: bytes, name: str) -> PlacementFile:
+    """The document that the bytes hold.
+
+    Raises
+    ------
+    InputError
+        Where they hold none: P001 to P004, with the place in the file called `name`.
+    """
+    try:
+        return PlacementFile.model_validate_json(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+    if details[0]["type"] == "json_invalid":
+        raise InputError(_no_json(raw, name, details[0]["msg"]))
+    places = {detail["loc"]: detail for detail in details}
+    if ("format",) in places or details[0]["loc"] == ():
+        raise InputError.of(
+            "P001",
+            "not a placement file",
+            expected=f'a JSON mapping with "format": "{FORMAT}", as planner plan -o writes it',
+            position=_position(raw, name, ("format",)),
+        )
+    if ("format_version",) in places:
+        stated = json.dumps(places["format_version",]["input"], default=str)[:40]
+        raise InputError.of(
+            "P002",
+            f"version {stated} of the format",
+            expected=f"version {FORMAT_VERSION}, all that planner {planner.__version__} reads",
+            suggestion="plan again, or use the planner that wrote the file",
+            position=_position(raw, name, ("format_version",)),
+        )
+    mistakes = {_keys(detail["loc"]): detail for detail in reversed(details)}
+    problems = [_mistake(raw, name, keys, detail["msg"]) for keys, detail in reversed(mistakes.items())]
+    raise InputError(problems[0], *problems[1:MOST_PROBLEMS])
+
+
+def _no_json(raw: bytes, name: str, reason: str) -> Problem:
+    """What is wrong with a file that is no JSON at all, and where."""
+    try:
+        json.loads(raw)
+        position = Position(name, 1, 1)
+    except json.JSONDecodeError as error:
+        line = error.doc.split("\n")[error.lineno - 1]
+        position = Position(name, error.lineno, error.colno, 1, line)
+    except (UnicodeDecodeError, RecursionError, ValueError):
+        position = Position(name, 1, 1)
+    return Problem(
+        "P003",
+        f"not JSON: {reason.removeprefix('Invalid JSON: ')}",
+        position,
+        "a whole placement file",
+        "a fresh copy: the file may have been cut short",
+    )
+
+
+def _keys(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+    """A place without what pydantic adds for the alternatives of a value, such as ``list[str]``."""
+    return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
+
+
+def _mistake(raw: bytes, name: str, keys: Sequence[str | int], reason: str) -> Problem:
+    place = ".".join(str(part) for part in keys)
+    return Problem("P004", f"{place}: {reason}", _position(raw, name, keys))
+
+
+def _position(raw: bytes, name: str, loc: Sequence[str | int]) -> Position:
+    """Where the innermost key of `loc` stands, or as much of the way there as can be found."""
+    offset = found = 0
+    for part in loc:
+        at = raw.find(b'"%s"' % str(part).encode(), offset) if isinstance(part, str) else -1
+        if at >= 0:
+            found, offset = at, at + 1
+    start = raw.rfind(b"\n", 0, found) + 1
+    line = raw[start : start + 200].split(b"\n", 1)[0].decode("utf-8", "replace")
+    return Position(name, raw.count(b"\n", 0, found) + 1, found - start + 1, 1, line)
+
+
+def contradiction(name: str, message: str) -> InputError:
+    """The error of a file whose parts do not fit together (P005)."""
+    return InputError.of(
+        "P005",
+        message,
+        position=Position(name, 1, 1),
+        suggestion="a fresh copy of the file, or plan again: its parts do not fit together",
+    )
