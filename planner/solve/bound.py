@@ -1,8 +1,8 @@
 """Lower bounds: no placement that obeys the hard rules moves fewer bytes.
 
 Each tier is bounded on its own, for several cuts into cells, and the best counts. A bound never
-assumes that a cell stays whole unless a rule says so: a domain that touches more cells than fit it
-whole is charged for every rank that is missing (rho of `planner.solve.reduction`).
+assumes that a cell stays whole unless a rule says so: beside its whole cells a domain may hold parts
+of others, each charged at least `StageCosts.part_bytes` and credited at most what its ranks can gain.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import LARGE_CELLS, CapacityClass, relax
+from planner.solve.levels import linear_credit
+from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
 from planner.solve.pricing import price
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 ROUNDING = 1e-9
-MORE_CELLS = 8
+DUAL_SHIFTS = 9
 
 
 def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> float:
@@ -55,57 +57,51 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
         relaxation = relax(costs, classes, coverage)
         return _rounded(costs, relaxation.bound + costs.constant)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
-    # A domain that takes one cut cell more than fits whole loses at least what it gains, or not:
-    # duals from whole cells serve where those fit at all, from rounded-up domains elsewhere.
-    rounded = [CapacityClass(-(-r // costs.cell_ranks), k.count) for k, r in zip(classes, room, strict=True)]
-    large = max(k.capacity for k in rounded) > LARGE_CELLS
-    fits = sum(k.capacity * k.count for k in classes) >= cells
-    relaxation = relax(costs, classes if fits and not large else rounded, coverage)
-    if large:
-        steep = _steepest(costs, relaxation.duals, LARGE_CELLS)
-        bound = relaxation.bound if steep <= costs.split_bytes_per_hole * costs.cell_ranks else -np.inf
-    else:
-        bound = _with_cuts(costs, relaxation.duals, rounded, room, coverage)
-    return _rounded(costs, bound + costs.constant)
+    # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
+    if sum(k.capacity * k.count for k in classes) < cells:
+        classes = [CapacityClass(-(-r // costs.cell_ranks), k.count) for k, r in zip(classes, room, strict=True)]
+    relaxation = relax(costs, classes, coverage)
+    if max(k.capacity for k in classes) > LARGE_CELLS:
+        steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
+        whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)
+        return _rounded(costs, relaxation.bound + costs.constant) if whole_cells_are_best else 0.0
+    # A full cluster leaves the level of the duals open; a lower one makes parts less worth while.
+    highest = max(0.0, float(relaxation.duals.max()))
+    best = -np.inf
+    for shift in np.linspace(0.0, highest, DUAL_SHIFTS):
+        best = max(best, _with_parts(costs, relaxation.duals - shift, classes, room, coverage))
+        if best >= relaxation.bound - ROUNDING * abs(relaxation.bound):
+            break
+    return _rounded(costs, best + costs.constant)
 
 
-def _with_cuts(
+def _with_parts(
     costs: StageCosts,
     duals: FloatArray,
     classes: Sequence[CapacityClass],
     room: Sequence[int],
     coverage: IntArray,
 ) -> float:
-    """Lagrangian bound that lets a domain touch more cells than fit it whole.
-
-    With A cells touched and c GPUs, ``B A - c`` ranks at least are missing. Beyond the largest A
-    priced, another cell gains at most `_steepest` and costs ``B rho``.
-    """
-    size, rho = costs.cell_ranks, costs.split_bytes_per_hole
-    most = max(k.capacity for k in classes) + MORE_CELLS
+    """Lagrangian bound for domains that hold whole cells and parts of others."""
+    most = max(room) // costs.cell_ranks + MOST_PARTS
     priced = price(costs, duals, most, costs.holding(most))
-    slope = rho * size - _steepest(costs, duals, most)
-    total = float(duals @ coverage)
-    for k, ranks in zip(classes, room, strict=True):
-        touched = np.arange(most + 1)
-        holes = np.maximum(0, size * touched - ranks)
-        inside = priced.best[priced.used] + rho * holes
-        least = float(inside.min())
-        if most < costs.stages * costs.replicas:
-            beyond = float(priced.best[priced.used[most]]) + rho * (size * most - ranks)
-            least = min(least, beyond + slope) if slope >= 0 else -np.inf
-        total += k.count * min(0.0, least)
-    return total
+    within = priced.best[priced.used]
+    steepest = _steepest(costs, duals, most)
+    if parts_never_pay(costs.part_bytes, steepest):
+        least = {ranks: min(0.0, float(within[ranks // costs.cell_ranks])) for ranks in room}
+    else:
+        partial = PartialCells(within, costs.part_bytes, steepest)
+        least = {ranks: partial.least(ranks) for ranks in room}
+    total = sum(k.count * least[ranks] for k, ranks in zip(classes, room, strict=True))
+    return float(duals @ coverage) + total
 
 
 def _steepest(costs: StageCosts, duals: FloatArray, widest: int) -> float:
     """Most that one more cell can lower a domain's reduced cost."""
     falls = -np.diff(costs.holding(widest + 1), axis=1).min(axis=1)
-    kept = np.zeros(costs.stages)
+    kept = 2 * linear_credit(costs)
     kept[:-1] += costs.v
     kept[1:] += costs.v
-    kept[0] += costs.v_wrap
-    kept[-1] += costs.v_wrap
     return float((duals + np.maximum(falls, 0.0) + kept).max())
 
 

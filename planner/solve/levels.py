@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
 
 
+def linear_credit(costs: StageCosts) -> FloatArray:
+    """Credit a cell for edges that close the path: ``min(a, b) <= (a + b) / 2``; shape (P,)."""
+    credit, half = np.zeros(costs.stages), len(costs.rungs)
+    credit[:half] += 0.5 * costs.rungs
+    credit[costs.stages - half :] += 0.5 * costs.rungs[::-1]
+    credit[[0, -1]] += 0.5 * costs.v_wrap
+    return credit
+
+
 @dataclass(frozen=True, eq=False)
 class Levels:
     """The convex relaxation of f for large domains.
@@ -46,16 +55,14 @@ class Levels:
 
     @classmethod
     def of(cls, costs: StageCosts, replicas: int) -> Levels:
-        """Relax h to a fixed charge and a slope, and a ring's seam to a linear credit."""
+        """Relax h to a fixed charge and a slope, and edges that close the path to a linear credit."""
         touch, slope = np.zeros(costs.stages), np.zeros(costs.stages)
         for form, cells, coefficient in costs.terms:
             if form == "touched" and cells >= replicas:
                 touch += coefficient
             elif form == "touched":
                 slope += coefficient / cells
-        if costs.v_wrap:
-            slope[0] -= 0.5 * costs.v_wrap
-            slope[-1] -= 0.5 * costs.v_wrap
+        slope -= linear_credit(costs)
         return cls(touch, slope, costs.v, replicas)
 
     def cost(self, widths: FloatArray) -> float:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.ladder import Ladder
+from planner.solve.levels import linear_credit
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 RING_CELLS = 40
+LADDER_CELLS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +58,12 @@ class Sweep:
 class Priced:
     """Cheapest reduced cost within every room, over one sweep or over the sweeps of a ring."""
 
-    sweeps: tuple[Sweep, ...]
+    sweeps: tuple[Sweep | Ladder, ...]
     best: FloatArray
     used: IntArray
 
     @classmethod
-    def of(cls, sweeps: tuple[Sweep, ...]) -> Priced:
+    def of(cls, sweeps: tuple[Sweep | Ladder, ...]) -> Priced:
         """Join sweeps: the least cost of any of them."""
         best = np.minimum.reduce([sweep.best for sweep in sweeps])
         lowest = np.minimum.accumulate(best)
@@ -81,8 +85,9 @@ def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) ->
     """Minimise ``sum_p table[p, w[p]] - duals . w - shared`` over width vectors within `room`.
 
     The state is (last width, cells used); prefix minima make a stage cost O(widths x room). A ring
-    of stages is solved for every width of its first stage where domains are small; beyond, its
-    seam is relaxed to a linear credit, which keeps the result a valid lower bound.
+    of stages is solved for every width of its first stage, and a folded pipeline as a ladder, where
+    domains are small; beyond, the edges that close the path are relaxed to a linear credit, which
+    keeps the result a valid lower bound.
 
     Parameters
     ----------
@@ -97,13 +102,13 @@ def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) ->
     """
     widths = np.arange(table.shape[1])
     reduced = table - duals[:, None] * widths
-    if not costs.v_wrap:
-        return Priced.of((_sweep(reduced, costs.v, room),))
-    if room > RING_CELLS:
-        reduced[0] -= 0.5 * costs.v_wrap * widths
-        reduced[-1] -= 0.5 * costs.v_wrap * widths
-        return Priced.of((_sweep(reduced, costs.v, room),))
-    return Priced.of(tuple(_closed(reduced, costs, room, int(first)) for first in widths))
+    if costs.rungs.any() and costs.stages % 2 == 0 and room <= LADDER_CELLS:
+        return Priced.of((Ladder(reduced, costs, room),))
+    if room > RING_CELLS or costs.rungs.any():
+        reduced -= linear_credit(costs)[:, None] * widths
+    elif costs.v_wrap:
+        return Priced.of(tuple(_closed(reduced, costs, room, int(first)) for first in widths))
+    return Priced.of((_sweep(reduced, costs.v, room),))
 
 
 def _closed(reduced: FloatArray, costs: StageCosts, room: int, first: int) -> Sweep:

@@ -15,20 +15,35 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 
-def join_replicas(tree: Tree, widths: IntArray) -> IntArray:
+def join_replicas(tree: Tree, widths: IntArray, folded: bool = False) -> IntArray:
     """Innermost domain of every cell, shape (P, N).
 
     One sweep over the stages: a replica stays in its domain where the next stage has room there;
     the others look inside the next larger domain, and so on outwards. Each tier then joins
     ``min(w[p], w[p + 1])`` cells in each of its domains, the most there can be.
+
+    A folded pipeline is swept from both ends towards the middle, and the cell of stage P - 1 - p
+    looks for a place beside those of stages P - p and p, then beside the first of them alone.
     """
     stages, replicas = widths.shape[1], int(widths[:, 0].sum())
     ancestors = _ancestors(tree, len(widths))
     home = np.zeros((stages, replicas), np.int32)
     home[0] = np.repeat(np.arange(len(widths)), widths[:, 0])
-    for stage in range(1, stages):
-        home[stage] = _next_stage(home[stage - 1], widths[:, stage], ancestors)
+    for stage, beside in _sweep_order(stages, folded)[1:]:
+        home[stage] = _next_stage([home[each] for each in beside], widths[:, stage], ancestors)
     return home
+
+
+def _sweep_order(stages: int, folded: bool) -> list[tuple[int, list[int]]]:
+    """Stages in the order they are placed, each with the placed ones it wants to be beside."""
+    if not folded:
+        return [(stage, [stage - 1]) for stage in range(stages)]
+    order = []
+    for stage in range((stages + 1) // 2):
+        order.append((stage, [stage - 1]))
+        if (mirror := stages - 1 - stage) != stage:
+            order.append((mirror, [mirror + 1, stage] if stage else [stage]))
+    return order
 
 
 def _ancestors(tree: Tree, domains: int) -> list[IntArray]:
@@ -39,18 +54,20 @@ def _ancestors(tree: Tree, domains: int) -> list[IntArray]:
     return above
 
 
-def _next_stage(before: IntArray, wanted: IntArray, ancestors: list[IntArray]) -> IntArray:
-    """Domain of each replica's next cell, given the last ones and the free places."""
-    after = np.full(len(before), -1, np.int32)
-    waiting = np.arange(len(before))
+def _next_stage(beside: list[IntArray], wanted: IntArray, ancestors: list[IntArray]) -> IntArray:
+    """Domain of each replica's next cell, given those it wants to be beside and the free places."""
+    after = np.full(len(beside[0]), -1, np.int32)
+    waiting = np.arange(len(after))
     places = np.repeat(np.arange(len(wanted), dtype=np.int32), wanted)
     for above in ancestors:
-        waiting = waiting[np.argsort(above[before[waiting]], kind="stable")]
-        places = places[np.argsort(above[places], kind="stable")]
-        asks, offers = above[before[waiting]], above[places]
-        served, taken = _matched(asks, offers)
-        after[waiting[served]] = places[taken]
-        waiting, places = waiting[~served], places[~taken]
+        together = np.logical_and.reduce([above[each] == above[beside[0]] for each in beside])
+        for eager in (together, ~together) if len(beside) > 1 else (together,):
+            asking = waiting[eager[waiting]]
+            asking = asking[np.argsort(above[beside[0][asking]], kind="stable")]
+            places = places[np.argsort(above[places], kind="stable")]
+            served, taken = _matched(above[beside[0][asking]], above[places])
+            after[asking[served]] = places[taken]
+            waiting, places = waiting[after[waiting] < 0], places[~taken]
         if not len(waiting):
             break
     return after

@@ -3,6 +3,7 @@
 A domain that holds ``w[p]`` cells of stage p pays
 
     f(w) = sum_p h[p, w[p]] - sum_p v[p] * min(w[p], w[p + 1]) - v_wrap * min(w[P - 1], w[0])
+           - sum_p rungs[p] * min(w[p], w[P - 1 - p])
 
 and the crossing bytes of a tier are ``constant + sum over its domains of f(w)``. This holds with
 equality where every family either stays inside a cell, runs along the pipeline, or joins all cells
@@ -64,13 +65,15 @@ class StageCosts:
         Bytes that stay home when neighbours p and p + 1 share a domain, shape (P - 1,).
     v_wrap
         The same for last and first stage.
+    rungs
+        The same for stages p and P - 1 - p, which share parameters in a bidirectional pipeline;
+        shape (P // 2,), all 0 elsewhere.
     constant
         Bytes added once to the sum over domains.
     exact
         Whether f predicts the bytes or only bounds them from below.
-    split_bytes_per_hole
-        Each rank that is missing from a domain's part of a cell costs at least this many bytes
-        (rho in the documentation); the price of cutting a cell in two.
+    part_bytes
+        What a domain pays at least for holding m of a cell's B ranks, shape (B + 1,); 0 at both ends.
     granule_bytes
         Crossing bytes are a multiple of this; 0 where payloads are not whole bytes.
     """
@@ -81,9 +84,10 @@ class StageCosts:
     terms: tuple[tuple[str, int, FloatArray], ...]
     v: FloatArray
     v_wrap: float
+    rungs: FloatArray
     constant: float
     exact: bool
-    split_bytes_per_hole: float
+    part_bytes: FloatArray
     granule_bytes: int
 
     def holding(self, widest: int) -> FloatArray:
@@ -113,6 +117,8 @@ class StageCosts:
         if self.stages > 1:
             cost -= np.minimum(widths[:, :-1], widths[:, 1:]) @ self.v
             cost -= self.v_wrap * np.minimum(widths[:, -1], widths[:, 0])
+            half = len(self.rungs)
+            cost -= np.minimum(widths[:, :half], widths[:, : -half - 1 : -1]) @ self.rungs
         result: FloatArray = cost
         return result
 
@@ -156,6 +162,7 @@ class _Builder:
         self.terms: dict[tuple[str, int], FloatArray] = {}
         self.v = np.zeros(max(blocks.stages - 1, 0))
         self.v_wrap = 0.0
+        self.rungs = np.zeros(blocks.stages // 2)
         self.constant = 0.0
         self.exact = True
         self.internal: list[tuple[Family, int]] = []
@@ -196,6 +203,9 @@ class _Builder:
             self.v[first] += per_cell
         elif (first, last) == (0, self.blocks.stages - 1):
             self._add_wrap(per_cell)
+        elif first + last == self.blocks.stages - 1:
+            self.rungs[first] += per_cell
+            self.exact = False
         else:
             self.exact = False
             return
@@ -250,9 +260,10 @@ class _Builder:
             terms=tuple((form, cells, c) for (form, cells), c in self.terms.items()),
             v=self.v,
             v_wrap=self.v_wrap,
+            rungs=self.rungs,
             constant=self.constant,
             exact=self.exact,
-            split_bytes_per_hole=split_price(self.internal, blocks),
+            part_bytes=part_bytes(self.internal, blocks),
             granule_bytes=_common_divisor(self.payloads),
         )
 
@@ -264,25 +275,21 @@ def _common_divisor(payloads: list[float]) -> int:
     return int(np.gcd.reduce(np.asarray([int(v) for v in payloads] or [0], np.int64)))
 
 
-def split_price(internal: Sequence[tuple[Family, int]], blocks: Blocks) -> float:
-    """Least bytes a missing rank costs a domain that holds only part of a cell (rho).
+def part_bytes(internal: Sequence[tuple[Family, int]], blocks: Blocks) -> FloatArray:
+    """Least bytes a domain pays for holding only m of a cell's B ranks, shape (B + 1,).
 
-    With m of the cell's B ranks in a domain, spread over J of its `run` inner blocks, a family of
-    lines of n ranks pays at least a share that depends on m and J alone; the cheapest J and the
-    worst m give rho. Infinite for a cell of one rank.
+    With the m ranks spread over J of the cell's `run` inner blocks, a family of lines of n ranks
+    pays at least a share that depends on m and J alone; the cheapest J counts.
     """
     size = blocks.cell_ranks
-    if size == 1:
-        return float("inf")
-    price = float("inf")
+    least = np.zeros(size + 1)
     for present in range(1, size):
         rows = range(-(-present // blocks.inner), min(blocks.run, present) + 1)
-        cheapest = min(
+        least[present] = min(
             sum(_share(family, line, present, row, blocks.inner) for family, line in internal)
             for row in rows
         )
-        price = min(price, cheapest / (size - present))
-    return price
+    return least
 
 
 def _share(family: Family, line: int, present: int, rows: int, inner: int) -> float:

@@ -150,6 +150,7 @@ def _domain_terms(
             else:
                 terms.append(_table_term(model, form, cells, float(coefficient[stage]), width, widest))
     pairs = [(stage, stage + 1, float(costs.v[stage])) for stage in range(len(row) - 1)]
+    pairs += [(stage, len(row) - 1 - stage, float(kept)) for stage, kept in enumerate(costs.rungs) if kept]
     if costs.v_wrap:
         pairs.append((0, len(row) - 1, costs.v_wrap))
     for one, other, kept in pairs:

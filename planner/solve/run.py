@@ -190,7 +190,7 @@ class _Run:
         if costs.exact and found:
             found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
         for widths in found:
-            yield seat_ranks(self.problem, layout, join_replicas(tree, widths))
+            yield seat_ranks(self.problem, layout, join_replicas(tree, widths, bool(costs.rungs.any())))
 
     def _rules_on_cells(self) -> dict[str, int]:
         """Tiers that whole replicas and whole stages must keep to."""

@@ -1,0 +1,93 @@
+"""Pricing for a folded pipeline, whose stages p and P - 1 - p share an edge.
+
+In a bidirectional schedule the ranks of stage p and of stage P - 1 - p hold the same parameters, so
+that stages form a ladder: two sides, joined by a rung at every step. The dynamic programme walks up
+the ladder with the widths of both sides as its state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.reduction import StageCosts
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+
+class Ladder:
+    """Least reduced cost for every number of cells, over an even number of stages.
+
+    Parameters
+    ----------
+    reduced
+        Holding cost less duals by stage and width, shape (P, widths).
+    costs
+        Gives what neighbours and mirrored stages share.
+    room
+        Most cells of interest.
+    """
+
+    def __init__(self, reduced: FloatArray, costs: StageCosts, room: int) -> None:
+        half = len(reduced) // 2
+        self.sides = costs.v[: half - 1], costs.v[::-1][: half - 1]
+        rungs = costs.rungs.copy()
+        rungs[0] += costs.v_wrap
+        rungs[-1] += costs.v[half - 1]
+        widths = np.arange(reduced.shape[1])
+        shared = np.minimum.outer(widths, widths)
+        joined = np.full((len(widths), len(widths), room + 1), np.inf)
+        joined[..., 0] = 0.0
+        self.tables: list[FloatArray] = []
+        for step in range(half):
+            if step:
+                joined = _join(self.tables[-1], self.sides[0][step - 1])
+                joined = _join(joined.swapaxes(0, 1), self.sides[1][step - 1]).swapaxes(0, 1)
+            pay = reduced[step][:, None] + reduced[-1 - step][None, :] - rungs[step] * shared
+            self.tables.append(_use_room(joined, pay))
+        self.best: FloatArray = self.tables[-1].min(axis=(0, 1))
+
+    def vector(self, used: int) -> IntArray:
+        """A width vector that reaches ``best[used]``, shape (P,)."""
+        half = len(self.tables)
+        widths = np.zeros(2 * half, np.int32)
+        near, far = _argmin(self.tables[-1][..., used])
+        grid = np.arange(self.tables[-1].shape[0])
+        for step in range(half - 1, -1, -1):
+            widths[step], widths[-1 - step] = near, far
+            used -= near + far
+            if step:
+                kept_near = self.sides[0][step - 1] * np.minimum(grid, near)
+                kept_far = self.sides[1][step - 1] * np.minimum(grid, far)
+                before = self.tables[step - 1][..., used]
+                near, far = _argmin(before - kept_near[:, None] - kept_far[None, :])
+        return widths
+
+
+def _join(table: FloatArray, kept: float) -> FloatArray:
+    """Least ``table[b] - kept * min(b, a)`` over b, for every a, along the first axis."""
+    credit = kept * np.arange(len(table))[:, None, None]
+    below = np.minimum.accumulate(table - credit, axis=0)
+    above = np.minimum.accumulate(table[::-1], axis=0)[::-1] - credit
+    return np.minimum(below, above)
+
+
+def _use_room(joined: FloatArray, pay: FloatArray) -> FloatArray:
+    """Charge both sides' widths and move to the room used with them."""
+    after = np.full(joined.shape, np.inf)
+    room = joined.shape[2] - 1
+    for near in range(min(len(joined), room + 1)):
+        for far in range(min(len(joined), room - near + 1)):
+            both = near + far
+            after[near, far, both:] = joined[near, far, : room + 1 - both] + pay[near, far]
+    return after
+
+
+def _argmin(table: FloatArray) -> tuple[int, int]:
+    near, far = np.unravel_index(int(table.argmin()), table.shape)
+    return int(near), int(far)
