@@ -73,7 +73,7 @@ def _names(letter, parent):
     return names
 
 
-def _filled(name, tiers, gpus_of_node, down, spare, boundary, nics):  # noqa: PLR0917
+def _filled(name, tiers, gpus_of_node, down, spare, boundary, nics):
     node = np.repeat(np.arange(len(gpus_of_node)), gpus_of_node).astype(np.int32)
     local = np.concatenate([np.arange(n) for n in gpus_of_node]).astype(np.int32)
     in_service = np.ones(len(node), np.bool_)

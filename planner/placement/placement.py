@@ -88,7 +88,8 @@ class Placement:
     claims
         What the solver says of it.
     stated
-        Where it was read from a file: what the file states beside.
+        Where it was read from a file: what the file states beside. None for a placement made from
+        another, since the statements are about that one.
     """
 
     cluster: Cluster

@@ -245,9 +245,10 @@ def test_nic_out_of_service():
     dead = np.ones(len(cluster.nic_node), np.bool_)
     dead[0] = False
     report = check(replace(placement, cluster=replace(cluster, nic_in_service=dead)))
+    first = "rank 0 (tp 0, pp 0, dp 0) is on r00/n00/gpu0"
+    second = "rank 1 (tp 1, pp 0, dp 0) is on r00/n00/gpu1"
     assert [str(each) for each in report.findings] == [
-        "[K008] rank 0 (tp 0, pp 0, dp 0) is on r00/n00/gpu0; rank 1 (tp 1, pp 0, dp 0) is on r00/n00/gpu1, "
-        "whose NIC is not in service"
+        f"[K008] {first}; {second}, whose NIC is not in service"
     ]
     elsewhere = cluster.nic_rail.copy()
     elsewhere[1] = 5
