@@ -58,7 +58,9 @@ def _command(command: Any, context: Any, level: int) -> list[str]:
         f"```text\n{usage}\n```\n",
     ]
     records = [each.get_help_record(context) for each in command.params if each.name != "help"]
-    rows = [(f"`{names}`", _escaped(meaning)) for names, meaning in filter(None, records)]
+    rows = [
+        (f"<code>{_escaped(names)}</code>", _escaped(meaning)) for names, meaning in filter(None, records)
+    ]
     if rows:
         parts.append(_table(("argument or option", "meaning"), rows))
     for name, child in getattr(command, "commands", {}).items():
@@ -67,8 +69,8 @@ def _command(command: Any, context: Any, level: int) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text in which brackets are no links and comparisons no tags."""
-    return text.replace("[", "\\[").replace("]", "\\]").replace("<", "&lt;")
+    """Text that a table shows as it is: no links, tags, cells or emphasis in it."""
+    return "".join(f"&#{ord(char)};" if char in "[]<>|_*" else char for char in text)
 
 
 def errors_page() -> str:
@@ -217,7 +219,7 @@ def _schema_default(key: str, value: dict[str, Any], required: Iterable[str]) ->
     if key in required:
         return "required"
     default = value.get("default")
-    return "" if default is None or isinstance(default, dict) else _literal(default)
+    return "" if default in (None, "") or isinstance(default, dict) else _literal(default)
 
 
 def _literal(value: object) -> str:

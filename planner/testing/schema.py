@@ -97,13 +97,21 @@ class Rule(Authored):
     name: str | None = None
     """What results call the rule; by default its kind and values."""
     within: Within | None = None
+    """Every group of an axis touches one domain of a tier."""
     same_rail: SameRail | None = None
+    """Every group of an axis uses NICs of one rail."""
     crossing_at_most: CrossingAtMost | None = None
+    """At most so many bytes leave the domains of a tier in one step."""
     stage_in: StageIn | None = None
+    """Every rank of a pipeline stage sits inside some hardware."""
     uses_at_most: UsesAtMost | None = None
+    """The ranks sit in at most so many domains of a tier."""
     spares_at_least: SparesAtLeast | None = None
+    """At least so many in-service GPUs hold no rank."""
     unchanged: Unchanged | None = None
+    """Every rank sits where a stored placement has it."""
     moved_at_most: MovedAtMost | None = None
+    """At most so many ranks sit elsewhere than in a stored placement."""
     no_rank_on: str | None = None
     """No rank sits on the hardware that this selector names."""
     gap_below: float | None = Field(default=None, gt=0)

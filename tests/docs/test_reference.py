@@ -24,7 +24,7 @@ def test_cli_page_has_every_command():
         assert f"### planner {command}\n" in page
     for command in ("show", "validate"):
         assert f"#### planner topology {command}\n" in page
-    rows = re.findall(r"^\| `-.*$", page, re.MULTILINE)
+    rows = re.findall(r"^\| <code>-.*$", page, re.MULTILINE)
     assert len(rows) > 10
     assert all(row.split(" | ")[-1].strip(" |") for row in rows)
 
