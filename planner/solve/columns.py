@@ -190,8 +190,11 @@ def relax(
         for kind in range(len(classes))
         for stage in range(costs.stages)
     ]
-    unit = max(*(abs(column.cost) for column in starts), costs.v.max(initial=0.0), costs.v_wrap, 1e-300)
-    master = _Master(classes, coverage, float(unit))
+    payments = [coefficient for _, _, coefficient in costs.terms]
+    sizes = [abs(column.cost) for column in starts]
+    sizes += [float(each.max(initial=0.0)) for each in (costs.v, costs.rungs, *payments)]
+    unit = max(*sizes, costs.v_wrap) or 1.0
+    master = _Master(classes, coverage, unit)
     for column in starts:
         master.add(column)
     bound, best_duals = -np.inf, np.zeros(costs.stages)
