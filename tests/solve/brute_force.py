@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def egress(mesh, families, domain, count):
 
 
 def _edges(family, group):
-    pairs = list(zip(group, group[1:], strict=False))
+    pairs = list(pairwise(group))
     if family.kind is Kind.RING and len(group) > 1:
         pairs.append((group[-1], group[0]))
     return pairs
@@ -100,8 +100,8 @@ def _group_egress(family, stage, group, domain, each):
     return FACTOR[family.kind] * payload * (touched - 1.0) / touched * (inside > 0)
 
 
-def optimum(cluster, workload, objective, available):
-    """(least value, least J among those) over every placement that obeys the rules; None if none does."""
+def allowed_domains(cluster, workload, available):
+    """For each tier the domain of every rank, shape (ways, ranks), in every way that obeys the rules."""
     mesh = workload.mesh
     room = np.bincount(cluster.gpu_node[available], minlength=cluster.nodes)
     at = [every_assignment(room, mesh.world_size)]
@@ -113,9 +113,23 @@ def optimum(cluster, workload, objective, available):
         probe = type("Axis", (), {"axes": (axis,), "stages": None})()
         for _, group in groups(mesh, probe):
             allowed &= (domain[:, group] == domain[:, group[:1]]).all(axis=1)
-    if not allowed.any():
+    return [domain[allowed] for domain in at]
+
+
+def tier_minima(cluster, workload, available):
+    """Least crossing bytes of every tier but the outermost, each on its own; None if no way is allowed."""
+    at = allowed_domains(cluster, workload, available)
+    if not len(at[0]):
         return None
-    at = [domain[allowed] for domain in at]
+    return [float(crossing(workload.mesh, workload.families, domain).min()) for domain in at[:-1]]
+
+
+def optimum(cluster, workload, objective, available):
+    """(least value, least J among those) over every placement that obeys the rules; None if none does."""
+    mesh = workload.mesh
+    at = allowed_domains(cluster, workload, available)
+    if not len(at[0]):
+        return None
     weighted, worst = np.zeros(len(at[0])), np.zeros(len(at[0]))
     for tier, total in enumerate(cluster.tier_uplink_bytes_per_s):
         if total:
