@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from planner.cli.output import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from types import FrameType, TracebackType
 
     Handler = Callable[[int, FrameType | None], object] | int | None
@@ -47,6 +47,8 @@ class Interrupt:
 
     def run(self, work: Callable[[], T]) -> T:
         """Result of `work`, run where it does not keep signals from being handled."""
+        from concurrent.futures import Future
+
         outcome: Future[T] = Future()
         threading.Thread(target=_settle, args=(outcome, work), name="solve", daemon=True).start()
         return outcome.result()
