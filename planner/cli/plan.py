@@ -76,15 +76,17 @@ def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
     try:
-        return parse_seconds(text)
+        seconds = parse_seconds(text)
     except InputError as error:
         problem = error.problems[0]
-        raise UsageError.of(
-            "U001",
-            f"--time-limit: {problem.message}",
-            expected=problem.expected,
-            suggestion=problem.suggestion,
-        ) from error
+        raise _bad_limit(problem.message, problem.expected, problem.suggestion) from error
+    if seconds == 0:
+        raise _bad_limit("no time to plan in", "a time above 0, such as 10s")
+    return seconds
+
+
+def _bad_limit(message: str, expected: str | None, suggestion: str | None = None) -> UsageError:
+    return UsageError.of("U001", f"--time-limit: {message}", expected=expected, suggestion=suggestion)
 
 
 def _load(topology: str, workload: str) -> tuple[Cluster, Workload]:

@@ -67,6 +67,7 @@ def test_no_command_is_a_usage_error():
         (("plan", "a", "b", "-o", "c", "--workers", "0"), "--workers"),
         (("plan", "a", "b", "-o", "c", "--time-limit", "10"), "10 has no unit"),
         (("plan", "a", "b", "-o", "c", "--time-limit", "soon"), "not a quantity"),
+        (("plan", "a", "b", "-o", "c", "--time-limit", "0s"), "no time to plan in"),
         (("schema", "nothing"), "nothing"),
     ],
 )
