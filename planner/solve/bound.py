@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 ROUNDING = 1e-9
+CANCELLED = 1e-13
 DUAL_SHIFTS = 9
 
 
@@ -55,16 +56,17 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut:
         relaxation = relax(costs, classes, coverage)
-        return _rounded(costs, relaxation.bound + costs.constant)
+        return _rounded(costs, relaxation.bound)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
     # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
     if sum(k.capacity * k.count for k in classes) < cells:
-        classes = [CapacityClass(-(-r // costs.cell_ranks), k.count) for k, r in zip(classes, room, strict=True)]
+        rounded_up = [-(-ranks // costs.cell_ranks) for ranks in room]
+        classes = [CapacityClass(c, k.count) for c, k in zip(rounded_up, classes, strict=True)]
     relaxation = relax(costs, classes, coverage)
     if max(k.capacity for k in classes) > LARGE_CELLS:
         steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
         whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)
-        return _rounded(costs, relaxation.bound + costs.constant) if whole_cells_are_best else 0.0
+        return _rounded(costs, relaxation.bound) if whole_cells_are_best else 0.0
     # A full cluster leaves the level of the duals open; a lower one makes parts less worth while.
     highest = max(0.0, float(relaxation.duals.max()))
     best = -np.inf
@@ -72,7 +74,7 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
         best = max(best, _with_parts(costs, relaxation.duals - shift, classes, room, coverage))
         if best >= relaxation.bound - ROUNDING * abs(relaxation.bound):
             break
-    return _rounded(costs, best + costs.constant)
+    return _rounded(costs, best)
 
 
 def _with_parts(
@@ -105,11 +107,16 @@ def _steepest(costs: StageCosts, duals: FloatArray, widest: int) -> float:
     return float((duals + np.maximum(falls, 0.0) + kept).max())
 
 
-def _rounded(costs: StageCosts, value: float) -> float:
-    """Take off what floating point may have added; round up to a multiple of whole payloads."""
-    if not math.isfinite(value) or value <= 0:
+def _rounded(costs: StageCosts, summed: float) -> float:
+    """Bytes of a summed f, less what floating point may have added.
+
+    Rounded up to a multiple of the payloads where those are whole.
+    """
+    value = summed + costs.constant
+    cancelled = CANCELLED * (abs(summed) + abs(costs.constant))
+    if not math.isfinite(value) or value <= cancelled:
         return 0.0
-    safe = value * (1 - ROUNDING)
+    safe = value * (1 - ROUNDING) - cancelled
     if costs.granule_bytes and value < 2**52:
         return float(math.ceil(safe / costs.granule_bytes - ROUNDING) * costs.granule_bytes)
     return safe

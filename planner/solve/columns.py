@@ -104,7 +104,7 @@ class _Master:
 
     def misses(self) -> bool:
         """Whether the last solution left cells out, which means that the penalty was too low."""
-        return sum(variable.solution_value() for variable in self.slack) > 1e-7
+        return bool(sum(variable.solution_value() for variable in self.slack) > 1e-7)
 
     def add(self, column: Column) -> bool:
         """Add a column; False where it is known already."""

@@ -67,6 +67,9 @@ class Control:
         parameters = solver.parameters
         parameters.random_seed = self.seed
         parameters.catch_sigint_signal = False
+        # The presolve of OR-Tools 9.15 can call a feasible model infeasible; without its dual
+        # reductions the models that showed this are solved right, and as fast.
+        parameters.keep_all_feasible_solutions_in_presolve = True
         parameters.relative_gap_limit = relative_gap
         if self.deterministic:
             parameters.num_workers = self.workers or DETERMINISTIC_WORKERS
@@ -85,7 +88,7 @@ class Control:
         def work() -> None:
             try:
                 outcome.append(int(solver.solve(model)))
-            except BaseException as failure:  # re-raised in the calling thread
+            except BaseException as failure:  # noqa: BLE001 - re-raised in the calling thread
                 failures.append(failure)
             finally:
                 done.set()

@@ -7,15 +7,17 @@ integer programme in the widths themselves, which always has a solution where th
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass, relax
-from planner.solve.residual import Piece, place_rest, whole_numbers
+from planner.solve.columns import CapacityClass, Column, relax
+from planner.solve.polish import polish
+from planner.solve.residual import Piece, fill_in_line, place_rest, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
 
 WHOLE = 1e-6
 COLUMN_SECONDS = 1.0
+MOST_COLUMNS = 400
 LAST_DOMAINS = 5
 DIVE_TOLERANCE = 1e-4
 
 
 def cover(
-    costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control
+    costs: StageCosts,
+    classes: Sequence[CapacityClass],
+    coverage: IntArray,
+    control: Control,
+    effort: float = 1.0,
 ) -> list[Piece]:
     """Give every child a width vector so that they sum to `coverage`, at little cost.
 
@@ -45,6 +52,8 @@ def cover(
         Children by capacity; together they hold at least as many cells as `coverage` has.
     coverage
         Cells of each stage to place, shape (P,).
+    effort
+        Share of the usual search limits.
     """
     usable = [k for k in classes if k.capacity > 0 and k.count > 0]
     kinds = [i for i, k in enumerate(classes) if k.capacity > 0 and k.count > 0]
@@ -55,10 +64,29 @@ def cover(
     relaxation = relax(costs, usable, coverage)
     whole = _whole(relaxation, coverage)
     if whole is None:
-        choices = [_dive(costs, relaxation, usable, coverage, control)]
-        choices += _choose_columns(relaxation, usable, coverage, control)
+        choices = [_dive(costs, relaxation, usable, coverage, control, effort)]
+        choices.append(fill_in_line(costs, usable, coverage))
+        known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+        choices += _choose_columns(costs, relaxation, usable, known, control, effort)
         whole = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+        whole = _polished(costs, relaxation, usable, whole, control, effort)
     return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in whole], classes)
+
+
+def _polished(
+    costs: StageCosts,
+    relaxation: Relaxation,
+    classes: Sequence[CapacityClass],
+    pieces: list[Piece],
+    control: Control,
+    effort: float,
+) -> list[Piece]:
+    """The pieces after polishing, one each."""
+    kinds = [piece.kind for piece in pieces for _ in range(piece.count)]
+    rows = np.repeat(np.stack([p.widths for p in pieces]), [p.count for p in pieces], axis=0)
+    rooms = [classes[kind].capacity for kind in kinds]
+    rows = polish(costs, rooms, rows, relaxation.duals, relaxation.bound, control, effort)
+    return [Piece(kind, row, 1) for kind, row in zip(kinds, rows, strict=True)]
 
 
 def pieces_bytes(costs: StageCosts, pieces: Sequence[Piece]) -> float:
@@ -100,27 +128,77 @@ def _total(pieces: Sequence[Piece], stages: int) -> IntArray:
 
 
 def _choose_columns(
-    relaxation: Relaxation, classes: Sequence[CapacityClass], coverage: IntArray, control: Control
+    costs: StageCosts,
+    relaxation: Relaxation,
+    classes: Sequence[CapacityClass],
+    known: Sequence[Piece],
+    control: Control,
+    effort: float,
 ) -> list[list[Piece]]:
-    """The best whole choice of the generated columns that covers exactly, if one is found."""
+    """The best whole choice among promising columns, starting from the known one."""
     from ortools.sat.python import cp_model
 
     if not _countable(relaxation) or control.over:
         return []
-    columns = relaxation.columns
+    columns = _promising(costs, relaxation, classes, known)
+    coverage = _total(known, costs.stages)
     model = cp_model.CpModel()
     amount = [model.new_int_var(0, classes[c.kind].count, "") for c in columns]
     for stage, cells in enumerate(coverage):
-        model.add(sum(int(c.widths[stage]) * x for c, x in zip(columns, amount, strict=True)) == int(cells))
+        terms = [int(c.widths[stage]) * x for c, x in zip(columns, amount, strict=True) if c.widths[stage]]
+        model.add(sum(terms) == int(cells))
     for kind, k in enumerate(classes):
         model.add(sum(x for c, x in zip(columns, amount, strict=True) if c.kind == kind) <= k.count)
+    used: Counter[tuple[int, bytes]] = Counter()
+    for piece in known:
+        used[piece.kind, piece.widths.tobytes()] += piece.count
+    for column, variable in zip(columns, amount, strict=True):
+        model.add_hint(variable, used[column.kind, column.widths.tobytes()])
     cost = whole_numbers(np.asarray([c.cost for c in columns]), sum(k.count for k in classes))
     model.minimize(sum(int(w) * x for w, x in zip(cost, amount, strict=True)))
-    found = control.search(model, COLUMN_SECONDS, relative_gap=1e-6)
+    found = control.search(model, COLUMN_SECONDS * effort, relative_gap=1e-6)
     if not found.found:
         return []
     taken = [int(found.solver.value(x)) for x in amount]
     return [[Piece(c.kind, c.widths, n) for c, n in zip(columns, taken, strict=True) if n]]
+
+
+def _promising(
+    costs: StageCosts, relaxation: Relaxation, classes: Sequence[CapacityClass], known: Sequence[Piece]
+) -> list[Column]:
+    """Vectors in use, and of the generated ones and the boxes those that could pay.
+
+    With the known choice at a gap of g, a column whose reduced cost is more than g above the least of
+    its class cannot be part of a better choice.
+    """
+    columns = {(c.kind, c.widths.tobytes()): c for c in relaxation.columns}
+    for kind, k in enumerate(classes):
+        boxes = np.stack(list(_boxes(costs.stages, k.capacity)))
+        for widths, cost in zip(boxes, costs.domain_bytes(boxes), strict=True):
+            columns.setdefault((kind, widths.tobytes()), Column(kind, widths, float(cost)))
+    reduced = {key: c.cost - float(relaxation.duals @ c.widths) for key, c in columns.items()}
+    least = [min(0.0, *(r for (kind, _), r in reduced.items() if kind == k)) for k in range(len(classes))]
+    gap = pieces_bytes(costs, known) - relaxation.bound
+    ranked = sorted(columns, key=lambda key: reduced[key] - least[key[0]])
+    kept = [columns[key] for key in ranked if reduced[key] - least[key[0]] <= gap][:MOST_COLUMNS]
+    chosen = {(c.kind, c.widths.tobytes()) for c in kept}
+    for piece in known:
+        if (piece.kind, piece.widths.tobytes()) not in chosen:
+            chosen.add((piece.kind, piece.widths.tobytes()))
+            kept.append(Column(piece.kind, piece.widths, float(costs.domain_bytes(piece.widths[None])[0])))
+    return kept
+
+
+def _boxes(stages: int, room: int) -> Iterator[IntArray]:
+    """Near-equal widths over every run of consecutive stages, wider at its start or at its end."""
+    for length in range(1, min(stages, room) + 1):
+        even, more = divmod(room, length)
+        start = np.asarray([even + 1] * more + [even] * (length - more), np.int32)
+        for shape in (start, start[::-1]) if more else (start,):
+            for first in range(stages - length + 1):
+                widths = np.zeros(stages, np.int32)
+                widths[first : first + length] = shape
+                yield widths
 
 
 def _dive(
@@ -129,6 +207,7 @@ def _dive(
     classes: Sequence[CapacityClass],
     coverage: IntArray,
     control: Control,
+    effort: float,
 ) -> list[Piece]:
     """Take the whole part of every amount, relax what is left again, and so on.
 
@@ -149,7 +228,7 @@ def _dive(
         ]
         if left.any():
             relaxation = relax(costs, rest, left, tolerance=DIVE_TOLERANCE)
-    return pieces + place_rest(costs, rest, left, relaxation.duals, control)
+    return pieces + place_rest(costs, rest, left, relaxation.duals, control, effort)
 
 
 def _take(relaxation: Relaxation, classes: Sequence[CapacityClass], left: IntArray) -> list[Piece]:

@@ -7,7 +7,7 @@ else on small jobs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,9 +71,7 @@ def _leaf_tier(problem: Problem) -> int:
     return min([*tiers, problem.cluster.boundary])
 
 
-def solve_exactly(
-    problem: Problem, control: Control, limit_s: float, start: IntArray | None = None
-) -> Exact:
+def solve_exactly(problem: Problem, control: Control, limit_s: float, start: IntArray | None = None) -> Exact:
     """Search for a proven optimum, from `start` where one is known."""
     model = _Model(problem)
     model.break_symmetry()
@@ -85,17 +83,17 @@ def solve_exactly(
         scaled, unit = goal.scaled()
         model.cp.minimize(scaled)
         found = control.search(model.cp, limit_s)
-        if found.infeasible:
+        if found.infeasible and answer is None:
             return Exact(None, proven=True, bound=0.0)
         if not found.found:
-            return Exact(answer, proven=False, bound=max(0.0, bound))
+            return Exact(answer, proven, bound=max(0.0, bound))
         answer = model.read(found.solver)
         if index == 0:
             proven = found.proven
             bound = (found.solver.best_objective_bound - goal.rounded) * unit + goal.constant
         if not found.proven:
             break
-        model.cp.add(scaled <= int(round(found.solver.objective_value)))
+        model.cp.add(scaled <= round(found.solver.objective_value))
         model.hint(answer)
     return Exact(answer, proven, max(0.0, bound))
 
@@ -143,7 +141,7 @@ class _Model:
         self.cp = cp_model.CpModel()
         self.leaf = _leaf_tier(problem)
         self.room = problem.ranks_that_fit[self.leaf]
-        self.domains = np.flatnonzero(self.room > 0)
+        self.domains = np.flatnonzero(self.room > 0).astype(np.int32)
         self.ranks = problem.workload.mesh.world_size
         self.at = [[self.cp.new_bool_var("") for _ in self.domains] for _ in range(self.ranks)]
         self._inside: dict[tuple[int, int, int], Any] = {}
@@ -200,7 +198,7 @@ class _Model:
         """Expression: 1 where the rank is inside a domain of `tier`."""
         key = (rank, tier, domain)
         if key not in self._inside:
-            above = self.domains
+            above: IntArray = self.domains
             for level in range(self.leaf, tier):
                 above = self.problem.cluster.tiers[level].parent[above]
             self._inside[key] = sum(self.at[rank][c] for c in np.flatnonzero(above == domain).tolist())
@@ -257,9 +255,9 @@ class _Model:
         cluster = self.problem.cluster
         loads = []
         for tier, total in enumerate(cluster.tier_uplink_bytes_per_s):
-            uplink = cluster.tiers[tier].uplink_bytes_per_s
-            if total and uplink is not None:
-                loads += [(self.egress(tier, domain), float(uplink[domain])) for domain in self.outer(tier)]
+            uplinks = cluster.tiers[tier].uplink_bytes_per_s
+            if total and uplinks is not None:
+                loads += [(self.egress(tier, domain), float(uplinks[domain])) for domain in self.outer(tier)]
         peak = max((sum(load.weights) / up for load, up in loads if up), default=0.0) or 1.0
         unit = peak / 2**40
         worst = self.cp.new_int_var(0, 2**41, "")
@@ -300,7 +298,7 @@ class _Model:
 
     def hint(self, gpu_of_rank: IntArray) -> None:
         """Suggest a known placement."""
-        self.cp.clear_hints()
+        self.cp.proto.solution_hint.Clear()
         home = self.problem.cluster.domain_of_gpu[self.leaf][gpu_of_rank]
         for rank, row in enumerate(self.at):
             for column, domain in enumerate(self.domains):
@@ -324,7 +322,7 @@ def _pairs(workload: Workload) -> list[tuple[tuple[int, int], float]]:
         index = group_index(workload.mesh, family)
         for group, stage in zip(index.members.tolist(), index.stage.tolist(), strict=True):
             if family.kind in (Kind.PATH, Kind.RING):
-                edges = list(zip(group, group[1:], strict=False))
+                edges = list(pairwise(group))
                 if family.kind is Kind.RING and len(group) > 1:
                     edges.append((group[-1], group[0]))
                 along = "pp" in family.axes

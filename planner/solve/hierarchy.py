@@ -1,4 +1,4 @@
-"""Widths for every domain of the tree: from the top down, and from the bottom up."""
+"""Widths for every domain of the tree: each tier in turn leads, the others follow."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from planner.solve.columns import CapacityClass
 from planner.solve.cover import cover
+from planner.solve.exchange import swap_children
+from planner.solve.tree import summed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,38 +24,99 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int32]
 
+INNER_EFFORT = 0.2
+
 
 def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
-    """Weighted bytes of all levels below the root, without their constants."""
-    per_level = tree.widths_upwards(widths)
-    return sum(
-        level.weight * float(costs.domain_bytes(each).sum())
-        for level, each in zip(tree.levels[:-1], per_level, strict=False)
-        if level.weight
-    )
+    """Weighted bytes of all levels below the root, constants left out; `widths` are the innermost."""
+    return _cost_from(tree, 0, costs, widths)
 
 
 def candidates(
-    tree: Tree, costs: StageCosts, rules: Mapping[str, int], control: Control
+    tree: Tree, costs: StageCosts, rules: Mapping[str, int], floors: Sequence[float], control: Control
 ) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), by several constructions.
 
-    `rules` holds the tier that whole replicas (``pp``) or whole stages (``dp``) must keep to.
+    Each tier in turn is covered for the whole cluster at once; its pieces are then dealt out to the
+    domains around them, and cut for the domains inside.
+
+    Parameters
+    ----------
+    rules
+        The tier that whole replicas (``pp``) or whole stages (``dp``) must keep to.
+    floors
+        Lower bound on the weighted bytes of every level, constants left out: a start that cannot
+        beat the best so far is not cut further.
     """
     if rules:
-        widths = ruled_widths(tree, costs, rules)
-        if widths is not None:
-            yield _cut_below(tree, *widths, costs, control)
+        ruled = ruled_widths(tree, costs, rules)
+        if ruled is not None:
+            yield _cut_below(tree, *ruled, costs, control)
         return
-    everything = np.full((1, costs.stages), costs.replicas, np.int32)
-    yield _cut_below(tree, len(tree.levels) - 1, everything, costs, control)
-    if len(tree.levels) > 2:
-        yield from bottom_up(tree, costs, control)
+    best = np.inf
+    for index in range(len(tree.levels) - 1):
+        if index and control.over:
+            return
+        start = _cover_level(tree, index, costs, control)
+        certain = _cost_from(tree, index, costs, start) + sum(floors[:index])
+        if certain >= best:
+            continue
+        widths = _cut_below(tree, index, start, costs, control)
+        best = min(best, tree_cost(tree, costs, widths))
+        yield widths
 
 
-def ruled_widths(
-    tree: Tree, costs: StageCosts, rules: Mapping[str, int]
-) -> tuple[int, IntArray] | None:
+def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) -> IntArray:
+    """Cover the whole job by the domains of one level, dealt to the levels above in the best order."""
+    level = tree.levels[index]
+    kinds, first, counts = np.unique(level.kind, return_index=True, return_counts=True)
+    classes = [CapacityClass(int(level.room[f]), int(n)) for f, n in zip(first, counts, strict=True)]
+    coverage = np.full(costs.stages, costs.replicas, np.int32)
+    pieces = cover(costs, classes, coverage, control)
+    rows = [
+        np.concatenate([np.repeat(p.widths[None], p.count, axis=0) for p in pieces if p.kind == kind])
+        for kind in range(len(kinds))
+    ]
+    outermost = index == len(tree.levels) - 2
+    best, least = None, np.inf
+    for group in range(1, 2 if outermost else costs.stages + 1):
+        widths = np.zeros((len(level.room), costs.stages), np.int32)
+        for kind, mine in zip(kinds, rows, strict=True):
+            widths[level.kind == kind] = _dealt(mine, group)
+        cost = _cost_from(tree, index, costs, widths)
+        if best is None or cost < least:
+            best, least = widths, cost
+    assert best is not None
+    return best if outermost else swap_children(tree, index, costs, best, control)
+
+
+def _cost_from(tree: Tree, index: int, costs: StageCosts, widths: IntArray) -> float:
+    """Weighted bytes of the levels from `index` outwards, constants left out."""
+    total = 0.0
+    for level, outer in zip(tree.levels[index:-1], tree.levels[index + 1 :], strict=True):
+        total += level.weight * float(costs.domain_bytes(widths).sum())
+        widths = summed(widths, level.parent, len(outer.room))
+    return total
+
+
+def _dealt(rows: IntArray, group: int) -> IntArray:
+    """Order pieces by runs of `group` stages, and mix the pieces of one run in proportion.
+
+    The k-th of n equal pieces stands at (k + 1/2) / n of its run, so that domains which take
+    neighbours in this order hold all stages of the run equally.
+    """
+    centre = (rows @ np.arange(rows.shape[1])) / np.maximum(rows.sum(axis=1), 1)
+    _, kind, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    kind = kind.reshape(-1)
+    order = np.argsort(kind, kind="stable")
+    place = np.empty(len(rows))
+    place[order] = np.arange(len(rows)) - np.searchsorted(kind[order], kind[order])
+    share = (place + 0.5) / count[kind]
+    run = np.where(rows.any(axis=1), centre // group, rows.shape[1])
+    return rows[np.lexsort((centre, share, run))]
+
+
+def ruled_widths(tree: Tree, costs: StageCosts, rules: Mapping[str, int]) -> tuple[int, IntArray] | None:
     """Fill the domains of the innermost ruled tier with whole replicas or whole stages, in order.
 
     Returns the level and its width vectors, shape (domains, P), or None where the cells do not fit
@@ -87,9 +150,7 @@ def _cut_below(tree: Tree, index: int, widths: IntArray, costs: StageCosts, cont
     return widths
 
 
-def _cut_level(
-    outer: Level, inner: Level, widths: IntArray, costs: StageCosts, control: Control
-) -> IntArray:
+def _cut_level(outer: Level, inner: Level, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
     """Cut each outer domain's width vector over its children."""
     children = np.argsort(inner.parent, kind="stable")
     starts = np.searchsorted(inner.parent[children], np.arange(len(outer.room) + 1))
@@ -103,7 +164,7 @@ def _cut_level(
         key = (int(outer.kind[domain]), widths[domain].tobytes())
         if key not in known:
             classes = [CapacityClass(room[kind], kinds[kind]) for kind in order]
-            known[key] = cover(costs, classes, widths[domain], control)
+            known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT)
         for position, kind in enumerate(order):
             rows = [np.repeat(p.widths[None], p.count, axis=0) for p in known[key] if p.kind == position]
             if rows:
@@ -112,34 +173,5 @@ def _cut_level(
 
 
 def _in_stage_order(rows: IntArray) -> IntArray:
-    """Sort width vectors by their first stages, so that neighbours in the tree are neighbours in
-    the pipeline.
-    """
+    """Sort width vectors by their first stages: neighbours in the tree, neighbours in the pipeline."""
     return rows[np.lexsort(-rows.T[::-1])]
-
-
-def bottom_up(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntArray]:
-    """Choose the innermost pieces for the whole cluster, then deal them out in two orders.
-
-    Sorted by stage, outer domains hold many replicas of few stages; dealt evenly, they hold all
-    stages of few replicas.
-    """
-    inner = tree.levels[0]
-    rooms, counts = np.unique(inner.room, return_counts=True)
-    classes = [CapacityClass(int(r), int(n)) for r, n in zip(rooms, counts, strict=True)]
-    coverage = np.full(costs.stages, costs.replicas, np.int32)
-    pieces = cover(costs, classes, coverage, control)
-    for evenly in (False, True):
-        widths = np.zeros((len(inner.room), costs.stages), np.int32)
-        for kind, room in enumerate(rooms):
-            rows = [np.repeat(p.widths[None], p.count, axis=0) for p in pieces if p.kind == kind]
-            if rows:
-                widths[inner.room == room] = _dealt(rows) if evenly else _in_stage_order(np.concatenate(rows))
-        yield widths
-
-
-def _dealt(rows: list[IntArray]) -> IntArray:
-    """Mix the pieces in proportion: the k-th of n equal ones stands at (k + 1/2) / n."""
-    share = np.concatenate([(np.arange(len(r)) + 0.5) / len(r) for r in rows])
-    first = np.concatenate([np.full(len(r), r[0].argmax() if r[0].any() else len(r[0])) for r in rows])
-    return np.concatenate(rows)[np.lexsort((first, share))]

@@ -74,7 +74,8 @@ def _join(table: FloatArray, kept: float) -> FloatArray:
     credit = kept * np.arange(len(table))[:, None, None]
     below = np.minimum.accumulate(table - credit, axis=0)
     above = np.minimum.accumulate(table[::-1], axis=0)[::-1] - credit
-    return np.minimum(below, above)
+    joined: FloatArray = np.minimum(below, above)
+    return joined
 
 
 def _use_room(joined: FloatArray, pay: FloatArray) -> FloatArray:

@@ -72,8 +72,9 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the cells of one cut live: each inner block in a domain of `inner_tier`, each cell in one
-    of `cell_tier`.
+    """Where the cells of one cut live.
+
+    Each inner block lies in one domain of `inner_tier`, each cell in one of `cell_tier`.
 
     Parameters
     ----------
@@ -162,7 +163,9 @@ def whole_by_rule(problem: Problem, blocks: Blocks, tier: int) -> IntArray | Non
     if blocks.run > 1:
         axes = ("ep", "cp") if mesh.fold_order[0] == "cp" else ("ep",)
         tiers = [
-            cluster.tier_index(keep[axis]) for axis in axes if axis in keep and blocks.run == mesh.degree(axis)
+            cluster.tier_index(keep[axis])
+            for axis in axes
+            if axis in keep and blocks.run == mesh.degree(axis)
         ]
         if not tiers:
             return None

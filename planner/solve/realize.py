@@ -80,6 +80,11 @@ def _matched(asks: IntArray, offers: IntArray) -> tuple[NDArray[np.bool_], NDArr
     return _place_in_run(asks) < pairs[asks], _place_in_run(offers) < pairs[offers]
 
 
+def _counted(domains: IntArray, count: int) -> IntArray:
+    """How often each domain occurs, shape (count,)."""
+    return np.bincount(domains, minlength=count).astype(np.int32)
+
+
 def _place_in_run(ordered: IntArray) -> IntArray:
     """Position of each entry among its equals in a sorted array."""
     starts = np.searchsorted(ordered, ordered)
@@ -88,7 +93,7 @@ def _place_in_run(ordered: IntArray) -> IntArray:
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
     """GPU of every rank, shape (world_size,), from the domain of every cell, shape (P, N)."""
-    seats = _Seats(problem, layout).of_cells(np.bincount(home.reshape(-1), minlength=len(layout.room)))
+    seats = _Seats(problem, layout).of_cells(_counted(home.reshape(-1), len(layout.room)))
     domain = problem.cluster.domain_of_gpu[layout.cell_tier][seats[:, 0]]
     berth = problem.cluster.gpu_local[seats[:, 0]]
     seat = _take_seats(home, domain, berth)
@@ -155,7 +160,7 @@ class _Seats:
     def of_cells(self, cells: IntArray) -> IntArray:
         """GPUs of as many cells as each domain holds, shape (all cells, B), ordered by domain."""
         blocks = cells * self.run
-        domain = np.repeat(np.arange(len(cells)), blocks)
+        domain = np.repeat(np.arange(len(cells), dtype=np.int32), blocks)
         chosen = self.best_first[self.start[domain] + _place_in_run(domain)]
         chosen = chosen[np.lexsort((self.gpus[chosen, 0], domain))]
         return self.gpus[chosen].reshape(-1, self.cell_ranks)

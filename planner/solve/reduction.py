@@ -286,13 +286,12 @@ def part_bytes(internal: Sequence[tuple[Family, int]], blocks: Blocks) -> FloatA
     for present in range(1, size):
         rows = range(-(-present // blocks.inner), min(blocks.run, present) + 1)
         least[present] = min(
-            sum(_share(family, line, present, row, blocks.inner) for family, line in internal)
-            for row in rows
+            sum(_share(family, line, present, row) for family, line in internal) for row in rows
         )
     return least
 
 
-def _share(family: Family, line: int, present: int, rows: int, inner: int) -> float:
+def _share(family: Family, line: int, present: int, rows: int) -> float:
     """Least share of one internal family that a domain with `present` ranks in `rows` blocks pays.
 
     A domain's share of an all-reduce with m of n ranks is ``2 S (1 - m / n)``: over all domains

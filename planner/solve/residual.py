@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-SECONDS = 2.0
+SECONDS = 1.0
 MOST_WIDTHS = 1500
 SCALE_LIMIT = 2**50
 
@@ -39,6 +39,7 @@ def place_rest(
     left: IntArray,
     duals: FloatArray,
     control: Control,
+    effort: float,
 ) -> list[Piece]:
     """Place `left` cells of each stage (shape (P,)) into domains that can hold them together.
 
@@ -50,8 +51,31 @@ def place_rest(
     used = widths.any(axis=1)
     kinds, widths = kinds[used], widths[used]
     if widths.size <= MOST_WIDTHS and not control.over:
-        widths = _improve(costs, [classes[k].capacity for k in kinds], widths, control)
+        widths = share_out(
+            costs, [classes[int(k)].capacity for k in kinds], widths, control, SECONDS * effort
+        )
     return [Piece(int(kind), row, 1) for kind, row in zip(kinds, widths, strict=True)]
+
+
+def fill_in_line(costs: StageCosts, classes: Sequence[CapacityClass], left: IntArray) -> list[Piece]:
+    """Line the cells up and cut the line by the domains' rooms, for the best of several lines.
+
+    A line takes the stages in runs of `group`, and within a run one cell of each stage in turn.
+    """
+    kinds = np.repeat(np.arange(len(classes)), [k.count for k in classes])
+    rooms = np.asarray([classes[int(kind)].capacity for kind in kinds])
+    ends = np.minimum(np.cumsum(rooms), int(left.sum()))
+    stage = np.repeat(np.arange(costs.stages), left)
+    share = np.concatenate([(np.arange(cells) + 0.5) / cells for cells in left if cells])
+    best, least = np.zeros((len(kinds), costs.stages), np.int32), np.inf
+    for group in range(1, costs.stages + 1):
+        line = stage[np.lexsort((stage, share, stage // group))]
+        counts = np.zeros((len(line) + 1, costs.stages), np.int32)
+        counts[np.arange(1, len(line) + 1), line] = 1
+        widths = np.diff(np.cumsum(counts, axis=0)[ends], axis=0, prepend=0).astype(np.int32)
+        if (cost := float(costs.domain_bytes(widths).sum())) < least:
+            best, least = widths, cost
+    return [Piece(int(kind), row, 1) for kind, row in zip(kinds, best, strict=True) if row.any()]
 
 
 def fill(
@@ -63,10 +87,10 @@ def fill(
     """
     order = sorted(range(len(classes)), key=lambda kind: -classes[kind].capacity)
     kinds = np.repeat(order, [classes[kind].count for kind in order]).astype(np.int32)
-    rooms = np.asarray([classes[kind].capacity for kind in kinds])
+    rooms = np.asarray([classes[int(kind)].capacity for kind in kinds])
     widths = np.zeros((len(kinds), costs.stages), np.int32)
     after = np.concatenate((np.cumsum(rooms[::-1])[::-1][1:], [0]))
-    left = left.astype(np.int64).copy()
+    left = left.copy()
     for domain, room in enumerate(rooms):
         if not left.any():
             break
@@ -78,9 +102,7 @@ def fill(
     return kinds, widths
 
 
-def _best_box(
-    costs: StageCosts, left: IntArray, room: int, need: int, duals: FloatArray
-) -> IntArray:
+def _best_box(costs: StageCosts, left: IntArray, room: int, need: int, duals: FloatArray) -> IntArray:
     """The box of consecutive stages that pays best by the duals, topped up to `need` cells."""
     boxes = []
     for length in range(1, costs.stages + 1):
@@ -108,8 +130,13 @@ def _top_up(box: IntArray, left: IntArray, cells: int) -> IntArray:
     return box
 
 
-def _improve(costs: StageCosts, rooms: Sequence[int], start: IntArray, control: Control) -> IntArray:
-    """Minimise the summed f over the widths of these domains, from the greedy start."""
+def share_out(
+    costs: StageCosts, rooms: Sequence[int], start: IntArray, control: Control, limit_s: float
+) -> IntArray:
+    """Share the cells of these domains out again at the least summed f, from `start` on.
+
+    Returns width vectors like `start`, shape (domains, P), that cost no more than it.
+    """
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
@@ -128,7 +155,7 @@ def _improve(costs: StageCosts, rooms: Sequence[int], start: IntArray, control: 
     terms = [term for row in width for term in _domain_terms(model, costs, row, left)]
     weights = whole_numbers(np.asarray([w for w, _ in terms]), domains * int(left.max() + 1))
     model.minimize(sum(int(w) * x for w, (_, x) in zip(weights, terms, strict=True) if w))
-    found = control.search(model, SECONDS, relative_gap=1e-6)
+    found = control.search(model, limit_s, relative_gap=1e-6)
     if not found.found:
         return start
     better = np.asarray([[found.solver.value(x) for x in row] for row in width], np.int32)

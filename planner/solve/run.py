@@ -127,8 +127,8 @@ class _Run:
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
-        self.construct()
         self.bound_tiers()
+        self.construct()
         if not self.settled:
             self.try_default_orders()
         if not self.settled and not self.control.over and fits_exact_model(self.problem):
@@ -186,7 +186,13 @@ class _Run:
         """Placements of one layout: the cheapest by prediction, or all where f only bounds."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         tree = Tree.of(self.problem, layout)
-        found = list(candidates(tree, costs, self._rules_on_cells(), self.control))
+        floors = [
+            level.weight * max(0.0, float(self.tier_bounds[level.tier]) - costs.constant)
+            if level.weight
+            else 0.0
+            for level in tree.levels
+        ]
+        found = list(candidates(tree, costs, self._rules_on_cells(), floors, self.control))
         if costs.exact and found:
             found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
         for widths in found:
@@ -242,7 +248,9 @@ class _Run:
             raise InfeasibleError.of(
                 "S003",
                 "no placement obeys all rules together; each of them could hold alone",
-                expected=", ".join(f"{axis} inside one {tier}" for axis, tier in self.problem.workload.keep.items()),
+                expected=", ".join(
+                    f"{axis} inside one {tier}" for axis, tier in self.problem.workload.keep.items()
+                ),
                 suggestion="drop one of the keep rules",
             )
         if exact.gpu_of_rank is not None:

@@ -64,14 +64,12 @@ class Tree:
                 room = np.bincount(parent, room, minlength=outer).astype(np.int32)
         return cls(tuple(levels))
 
-    def widths_upwards(self, widths: IntArray) -> list[IntArray]:
-        """Width vectors of every level from those of the innermost, each of shape (domains, P)."""
-        per_level = [widths]
-        for level, outer in zip(self.levels, self.levels[1:], strict=False):
-            total = np.zeros((len(outer.room), widths.shape[1]), np.int32)
-            np.add.at(total, level.parent, per_level[-1])
-            per_level.append(total)
-        return per_level
+
+def summed(widths: IntArray, parent: IntArray, domains: int) -> IntArray:
+    """Width vectors of the enclosing domains, shape (domains, P)."""
+    total = np.zeros((domains, widths.shape[1]), np.int32)
+    np.add.at(total, parent, widths)
+    return total
 
 
 def _classes(kind: IntArray, parent: IntArray, domains: int) -> IntArray:
