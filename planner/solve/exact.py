@@ -298,7 +298,7 @@ class _Model:
 
     def hint(self, gpu_of_rank: IntArray) -> None:
         """Suggest a known placement."""
-        self.cp.proto.solution_hint.Clear()
+        self.cp.clear_hints()  # type: ignore[no-untyped-call]
         home = self.problem.cluster.domain_of_gpu[self.leaf][gpu_of_rank]
         for rank, row in enumerate(self.at):
             for column, domain in enumerate(self.domains):
