@@ -12,9 +12,9 @@ from tests.builders import grid_workload
 from tests.solve.vectors import every_vector, random_costs
 
 
-def grid_costs(stages, replicas, collective=0.5, neighbours=1.0):
-    """S = V = 1: an all-gather of 2 S along the replicas, a path of V along the stages."""
-    families = [("dp", "all_reduce", 2 * collective), ("pp", "path", neighbours)]
+def grid_costs(stages, replicas):
+    """S = V = 1: an all-reduce of S along the replicas, a path of V along the stages."""
+    families = [("dp", "all_reduce", 1.0), ("pp", "path", 1.0)]
     job = grid_workload(dp=replicas, pp=stages, families=families)
     return reduce_costs(job.families, candidate_blocks(job.mesh)[0])
 
@@ -68,14 +68,14 @@ def test_generated_columns_are_enough(shape):
 )
 def test_published_instances(stages, replicas, nodes, room, expected):
     """S = V = 1: 16 x 64 on 128 nodes of 8 is 928, and the bound of 36 x 80 on 320 nodes of 9 is 2,728."""
-    costs = grid_costs(stages, replicas, collective=1.0)
+    costs = grid_costs(stages, replicas)
     found = relax(costs, [CapacityClass(room, nodes)], covered(stages, replicas))
     assert found.bound + costs.constant == pytest.approx(expected, abs=1e-6)
 
 
 def test_cost_of_equal_boxes():
     """On nodes of 8 the box of two stages by four replicas costs 928, that of 36 x 80 on nines 5,928."""
-    small, large = grid_costs(16, 64, collective=1.0), grid_costs(36, 80, collective=1.0)
+    small, large = grid_costs(16, 64), grid_costs(36, 80)
     boxes = np.zeros((128, 16), np.int32)
     for node in range(128):
         boxes[node, 2 * (node // 16) : 2 * (node // 16) + 2] = 4
