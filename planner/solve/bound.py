@@ -113,7 +113,9 @@ def _rounded(costs: StageCosts, summed: float) -> float:
     Rounded up to a multiple of the payloads where those are whole.
     """
     value = summed + costs.constant
-    cancelled = CANCELLED * (abs(summed) + abs(costs.constant))
+    largest = sum(float(coefficient.sum()) for _, _, coefficient in costs.terms)
+    largest += float(costs.v.sum() + costs.rungs.sum()) + costs.v_wrap
+    cancelled = CANCELLED * costs.replicas * largest
     if not math.isfinite(value) or value <= cancelled:
         return 0.0
     safe = value * (1 - ROUNDING) - cancelled
