@@ -95,10 +95,10 @@ def fill(
         if not left.any():
             break
         need = max(0, int(left.sum() - after[domain]))
+        if need > room:
+            raise RuntimeError(f"{need - room} cells do not fit domains that should hold them")
         widths[domain] = _best_box(costs, left, int(room), need, duals)
         left -= widths[domain]
-    if left.any():
-        raise RuntimeError(f"{int(left.sum())} cells do not fit domains that should hold them")
     return kinds, widths
 
 
