@@ -187,10 +187,7 @@ class _Run:
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         tree = Tree.of(self.problem, layout)
         floors = [
-            level.weight * max(0.0, float(self.tier_bounds[level.tier]) - costs.constant)
-            if level.weight
-            else 0.0
-            for level in tree.levels
+            level.weight * (float(self.tier_bounds[level.tier]) - costs.constant) for level in tree.levels
         ]
         found = list(candidates(tree, costs, self._rules_on_cells(), floors, self.control))
         if costs.exact and found:
