@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 POLL_S = 0.02
-DETERMINISTIC_WORKERS = 4
-SECONDS_PER_DETERMINISTIC_UNIT = 1.0
+WORK_PER_SECOND = 0.2
 
 
 @dataclass
@@ -72,9 +71,10 @@ class Control:
         parameters.keep_all_feasible_solutions_in_presolve = True
         parameters.relative_gap_limit = relative_gap
         if self.deterministic:
-            parameters.num_workers = self.workers or DETERMINISTIC_WORKERS
-            parameters.interleave_search = True
-            parameters.max_deterministic_time = limit_s * SECONDS_PER_DETERMINISTIC_UNIT
+            # One worker repeats itself; several do so only in turns, which is slower on few cores.
+            parameters.num_workers = self.workers or 1
+            parameters.interleave_search = parameters.num_workers > 1
+            parameters.max_deterministic_time = limit_s * WORK_PER_SECOND
         else:
             parameters.num_workers = self.workers or os.cpu_count() or 1
             parameters.max_time_in_seconds = max(0.01, min(limit_s, self.left_s))

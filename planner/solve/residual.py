@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-SECONDS = 1.0
+SECONDS = 0.3
 MOST_WIDTHS = 1500
 SCALE_LIMIT = 2**50
 
