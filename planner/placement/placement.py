@@ -70,9 +70,14 @@ class Claims:
     @property
     def gap(self) -> float:
         """(value - bound) / bound; 0 where both are 0, infinite where only the bound is."""
-        if self.value <= self.lower_bound:
-            return 0.0
-        return (self.value - self.lower_bound) / self.lower_bound if self.lower_bound > 0 else float("inf")
+        return relative_gap(self.value, self.lower_bound)
+
+
+def relative_gap(value: float, bound: float) -> float:
+    """(value - bound) / bound; 0 where the bound is met, infinite where it is 0 and the value not."""
+    if value <= bound:
+        return 0.0
+    return (value - bound) / bound if bound > 0 else float("inf")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from planner.placement.crossing import measure
 from planner.placement.placement import Objective
+from planner.placement.wording import shown
 from planner.report.style import table
 from planner.report.values import UNKNOWN, known_value, percent, shares, uplink_seconds
-from planner.report.wording import shown
 from planner.units import format_bytes
 
 if TYPE_CHECKING:

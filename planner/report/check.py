@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from planner.placement.wording import plural
 from planner.report.plan import tier_table, verdict
-from planner.report.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

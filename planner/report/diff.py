@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from planner.placement.wording import coordinates_name, gpu_name, plural, ranges
 from planner.report.style import table
 from planner.report.values import UNKNOWN, objective_value, percent
-from planner.report.wording import coordinates_name, gpu_name, plural, ranges
 from planner.units import format_bytes, format_count
 
 if TYPE_CHECKING:

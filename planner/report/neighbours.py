@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.text import Text
 
 from planner.placement.groups import group_index
+from planner.placement.wording import coordinates_name, gpu_name, plural, ranges
 from planner.report.style import table
 from planner.report.values import UNKNOWN
-from planner.report.wording import coordinates_name, gpu_name, plural, ranges
 from planner.units import format_bytes
 from planner.workload.family import Kind
 

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from planner.placement.placement import Objective, Status
+from planner.placement.wording import plural
 from planner.report.style import table
 from planner.report.values import (
     UNKNOWN,
@@ -19,7 +20,6 @@ from planner.report.values import (
     shares,
     uplink_seconds,
 )
-from planner.report.wording import plural
 from planner.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.report.wording import plural
+from planner.placement.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,9 +8,9 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
+from planner.placement.wording import plural, shown
 from planner.report.style import table
 from planner.report.values import UNKNOWN
-from planner.report.wording import plural, shown
 from planner.topology.names import compress
 from planner.topology.summary import summarize
 from planner.units import format_bandwidth, format_count

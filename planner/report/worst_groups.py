@@ -11,8 +11,8 @@ from rich.text import Text
 
 from planner.placement.crossing import crossing_of_family, tier_domains
 from planner.placement.groups import group_index
+from planner.placement.wording import group_name, plural
 from planner.report.style import table
-from planner.report.wording import group_name, plural
 from planner.topology.names import compress
 from planner.units import format_bytes, format_count
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from planner.placement.placement import relative_gap
+
 if TYPE_CHECKING:
     from planner.placement.placement import Placement, Status
 
@@ -21,9 +23,7 @@ class Progress:
     @property
     def gap(self) -> float:
         """(value - bound) / bound; 0 where the bound is met."""
-        if self.value <= self.lower_bound:
-            return 0.0
-        return (self.value - self.lower_bound) / self.lower_bound if self.lower_bound > 0 else float("inf")
+        return relative_gap(self.value, self.lower_bound)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 from planner.errors import InputError, did_you_mean
 from planner.placement.groups import groups_along
 from planner.placement.placement import Status
-from planner.report.wording import gpu_name, plural, ranges
+from planner.placement.wording import gpu_name, plural, ranges
 from planner.testing.axes import as_axes
 from planner.testing.failure import SHOWN, PlacementAssertionError
 from planner.testing.wording import (

@@ -10,7 +10,7 @@ import numpy as np
 from planner.errors import InputError
 from planner.placement.file import read_placement
 from planner.placement.placement import Placement
-from planner.report.wording import gpu_name, plural, ranges
+from planner.placement.wording import gpu_name, plural, ranges
 from planner.testing.failure import SHOWN, PlacementAssertionError
 from planner.testing.wording import rank_name
 

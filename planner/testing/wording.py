@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.report.wording import coordinates_name, gpu_name, plural, ranges, shown
+from planner.placement.wording import coordinates_name, gpu_name, plural, ranges, shown
 from planner.testing.axes import fixed_axes
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Names of ranks, groups and domains as reports show them."""
+"""Names of ranks, groups and domains, as reports and tests show them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planner.report.wording import coordinates_name, group_name, plural, ranges, shown
+from planner.placement.wording import coordinates_name, group_name, plural, ranges, shown
 from planner.workload.mesh import Mesh
 from tests.builders import grid_family
 
