@@ -68,7 +68,7 @@ def _rule_that_fails(problem: Problem, axis: str) -> Mistake | None:
         f"in one {keep[axis]}, and {fitting:,} fit, {needed - fitting:,} too few; the largest "
         f"{keep[axis]} has {largest:,} GPUs in service",
         expected=f"room for {needed:,} whole {axis} groups",
-        suggestion=f"a smaller {axis}, a tier further out in the rule, or a smaller dp",
+        suggestion=f"a smaller {axis} or a tier further out in the rule" + "; a smaller dp" * (axis != "dp"),
     )
 
 

@@ -96,6 +96,17 @@ def test_bounds_and_placements_without_the_exact_model(seeds, monkeypatch):
             assert at_most(claim.lower_bound_bytes, claim.crossing_bytes), f"seed {seed}, {claim.tier}"
 
 
+@pytest.mark.parametrize("seed", [1344, 2477])
+def test_hard_instances(seed):
+    """Instances that once went wrong: a bound from rounding alone, and a model called infeasible."""
+    cluster, workload, objective = random_instance(seed)
+    value, tie = exhaustive(seed)
+    result = solved(cluster, workload, objective)
+    assert equal(result.objective, value)
+    assert equal(result.lower_bound, value)
+    assert equal(result.placement.claims.weighted_s, tie)
+
+
 def test_every_objective_and_outcome_is_drawn():
     """The random instances hold all objectives, rules, GPUs down and jobs that cannot be placed."""
     drawn = [random_instance(seed) for seed in range(320)]

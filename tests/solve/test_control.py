@@ -1,0 +1,114 @@
+"""Limits of a run, and the search under them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import pytest
+from ortools.sat.python import cp_model
+
+from planner.solve.control import Control
+
+
+def endless_model():
+    """A model with a first solution at once and a proof that takes for ever."""
+    model = cp_model.CpModel()
+    order = [model.new_int_var(0, 39, "") for _ in range(40)]
+    model.add_all_different(order)
+    steps = []
+    for one, other in itertools.pairwise(order):
+        step = model.new_int_var(0, 39, "")
+        model.add_abs_equality(step, one - other)
+        steps.append(step)
+    model.add_all_different(steps[:20])
+    model.minimize(sum((7 * i % 11) * x for i, x in enumerate(order)) + sum(steps))
+    return model
+
+
+def small_model():
+    """A model that is solved at once."""
+    model = cp_model.CpModel()
+    x, y = model.new_int_var(0, 9, ""), model.new_int_var(0, 9, "")
+    model.add(x + y >= 7)
+    model.minimize(2 * x + 3 * y)
+    return model
+
+
+def test_a_proven_search():
+    """An easy model is found, proven, and not infeasible."""
+    search = Control(10.0, workers=1).search(small_model(), 5.0)
+    assert (search.found, search.proven, search.infeasible) == (True, True, False)
+    assert search.solver.objective_value == 14
+
+
+def test_an_infeasible_search():
+    """A model without a solution is infeasible, and nothing is found."""
+    model = small_model()
+    model.add(model.get_int_var_from_proto_index(0) > 9)
+    search = Control(10.0, workers=1).search(model, 5.0)
+    assert (search.found, search.proven, search.infeasible) == (False, False, True)
+
+
+def test_a_stop_from_outside_ends_a_search():
+    """The event set from another thread ends a search that has no end of its own, with what it has."""
+    control = Control(600.0, workers=2)
+    threading.Timer(0.5, control.stop.set).start()
+    search = control.search(endless_model(), 600.0)
+    assert control.stop.is_set()
+    assert search.found
+    assert not search.proven
+
+
+def test_a_stop_before_the_search_ends_it():
+    """With the event set beforehand a search returns."""
+    control = Control(600.0, workers=1)
+    control.stop.set()
+    assert not control.search(endless_model(), 600.0).proven
+
+
+def test_the_time_limit_ends_a_search():
+    """No search outlives what is left of the run."""
+    control = Control(1.0, workers=2)
+    assert not control.search(endless_model(), 600.0).proven
+    assert control.over
+
+
+def test_deterministic_searches_are_limited_by_work():
+    """Work, not the clock: two runs end at the same objective, and the clock never ends them."""
+    found = []
+    for _ in range(2):
+        control = Control(0.001, deterministic=True)
+        time.sleep(0.002)
+        assert not control.over
+        found.append(control.search(endless_model(), 0.2).solver.objective_value)
+    assert found[0] == found[1]
+
+
+def test_over():
+    """A run is over when its time is spent or it is stopped."""
+    assert not Control(60.0).over
+    assert Control(0.0).over
+    control = Control(60.0)
+    control.stop.set()
+    assert control.over
+
+
+def test_a_model_that_is_not_valid_is_our_mistake():
+    """A variable with an empty domain is refused before any search."""
+    model = cp_model.CpModel()
+    model.new_int_var(5, 3, "empty")
+    with pytest.raises(RuntimeError, match="not valid"):
+        Control(1.0).search(model, 1.0)
+
+
+def test_failures_in_the_thread_reach_the_caller(monkeypatch):
+    """What the search raises is raised where it was called."""
+
+    def fail(self, model):
+        raise MemoryError("no room for the model")
+
+    monkeypatch.setattr(cp_model.CpSolver, "solve", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        Control(1.0).search(small_model(), 1.0)
