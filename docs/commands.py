@@ -112,7 +112,7 @@ def run(command: Command, folder: Path) -> Outcome:
         timeout=LONGEST_S,
         check=False,
     )
-    text = done.stdout.replace(str(folder), "/work")
+    text = done.stdout.replace(str(folder), "~/plans")
     lines = [line.rstrip() for line in text.splitlines() if not PROGRESS.match(line)]
     while lines and not lines[-1]:
         lines.pop()
