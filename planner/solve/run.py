@@ -127,10 +127,9 @@ class _Run:
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
+        self.try_default_orders()
         self.bound_tiers()
         self.construct()
-        if not self.settled:
-            self.try_default_orders()
         if not self.settled and not self.control.over and fits_exact_model(self.problem):
             self.prove()
 
@@ -151,13 +150,18 @@ class _Run:
         """The objective's value of a measured placement."""
         return measured.value(self.problem.objective)
 
-    def offer(self, gpu_of_rank: IntArray, phase: str) -> None:
-        """Take a placement as incumbent where it obeys the rules and is better."""
+    def offer(self, gpu_of_rank: IntArray, phase: str, *, preferred: bool = False) -> None:
+        """Take a placement as incumbent where it obeys the rules and is better.
+
+        A preferred one is taken as well where it is only as good: it keeps its rails.
+        """
         if not rules_hold(self.problem, gpu_of_rank):
             return
         found = measure(self.problem.cluster, self.problem.workload, gpu_of_rank)
-        if self.best is None or self._rank(found) < self._rank(self.best):
+        better = self.best is None or self._rank(found) < self._rank(self.best)
+        if better or (preferred and self.best is not None and self._rank(found) == self._rank(self.best)):
             self.best = found
+        if better:
             self.report(phase)
 
     def _rank(self, measured: Measure) -> tuple[float, float, tuple[float, ...]]:
@@ -178,7 +182,7 @@ class _Run:
             if layout is None:
                 continue
             for gpu_of_rank in self.placements(layout):
-                self.offer(gpu_of_rank, "construct")
+                self.offer(gpu_of_rank, "construct", preferred=True)
             if self.best is not None and layout.cells > SMALL_CELLS:
                 return
 
