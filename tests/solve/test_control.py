@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
+from itertools import combinations
 
+import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 
@@ -13,17 +14,17 @@ from planner.solve.control import Control
 
 
 def endless_model():
-    """A model with a first solution at once and a proof that takes for ever."""
+    """The largest cut of a dense random graph: every choice is a solution, a proof takes for ever."""
     model = cp_model.CpModel()
-    order = [model.new_int_var(0, 39, "") for _ in range(40)]
-    model.add_all_different(order)
-    steps = []
-    for one, other in itertools.pairwise(order):
-        step = model.new_int_var(0, 39, "")
-        model.add_abs_equality(step, one - other)
-        steps.append(step)
-    model.add_all_different(steps[:20])
-    model.minimize(sum((7 * i % 11) * x for i, x in enumerate(order)) + sum(steps))
+    draw = np.random.default_rng(0)
+    side = [model.new_bool_var("") for _ in range(70)]
+    cut = []
+    for one, other in combinations(side, 2):
+        apart = model.new_bool_var("")
+        model.add(apart <= one + other)
+        model.add(apart <= 2 - one - other)
+        cut.append(int(draw.integers(1, 100)) * apart)
+    model.maximize(sum(cut))
     return model
 
 
@@ -54,7 +55,7 @@ def test_an_infeasible_search():
 def test_a_stop_from_outside_ends_a_search():
     """The event set from another thread ends a search that has no end of its own, with what it has."""
     control = Control(600.0, workers=2)
-    threading.Timer(0.5, control.stop.set).start()
+    threading.Timer(1.0, control.stop.set).start()
     search = control.search(endless_model(), 600.0)
     assert control.stop.is_set()
     assert search.found

@@ -90,7 +90,8 @@ def test_constructions_know_true_floors(monkeypatch):
 
     monkeypatch.setattr("planner.solve.run.candidates", watched)
     cluster = ragged_cluster([[4, 4], [3, 3], [4, 2]], uplinks=(6.0, 3.0))
-    solve(cluster, grid_workload(dp=4, pp=4, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)]))
+    job = grid_workload(dp=4, pp=4, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
+    solve(cluster, job, time_limit_s=0.5)
     assert seen
     for tree, costs, floors, widths in seen:
         reached = [costs.domain_bytes(each).sum() for each in widths_upwards(tree, widths)]
@@ -236,10 +237,10 @@ def test_without_time_there_is_a_placement():
     claims_are_true(result)
 
 
-@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize("seed", [1, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_deterministic_runs_agree(seed, monkeypatch):
     """Two deterministic runs have the same bytes of ranks, the same values and bounds in their traces."""
-    monkeypatch.setattr("planner.solve.run.EXACT_SECONDS", 0.3)
+    monkeypatch.setattr("planner.solve.run.EXACT_SECONDS", 0.1)
     cluster, job = irregular(seed)
     runs = [solve(cluster, job, deterministic=True, seed=7) for _ in range(2)]
     assert runs[0].placement.gpu_of_rank.tobytes() == runs[1].placement.gpu_of_rank.tobytes()
