@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -95,22 +96,25 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--case", type=int, action="append", choices=range(len(CASES)))
     arguments = parser.parse_args()
-    table = Table(title=f"multiples of the floor, medians of {arguments.repeat}")
-    for column in ("topology", "workload", "ranks", "floor s", *STEPS, "whole plan", "peak MB", "gap %"):
-        table.add_column(column, justify="left" if column in ("topology", "workload") else "right")
+    table = Table(
+        box=box.SIMPLE, title=f"multiples of the floor, medians of {arguments.repeat}", title_justify="left"
+    )
+    table.add_column("job", no_wrap=True)
+    for column in ("ranks", "floor s", *STEPS, "whole", "peak MB", "gap %"):
+        table.add_column(column, justify="right", no_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         for index in arguments.case or range(len(CASES)):
             found = measure(*CASES[index], arguments.repeat, Path(folder))
             multiples = [f"{found[step] / found['floor']:.2f}" for step in (*STEPS, "plan")]
             table.add_row(
-                *CASES[index],
+                " on ".join(reversed(CASES[index])),
                 f"{found['ranks']:,}",
                 f"{found['floor']:.2f}",
                 *multiples,
                 f"{found['peak_bytes'] / 1e6:.0f}",
                 f"{100 * found['gap']:.3f}",
             )
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
