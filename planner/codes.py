@@ -130,4 +130,5 @@ CODES: dict[str, str] = {
     # Internal
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",
+    "X003": "lower bound above a value that was reached",
 }

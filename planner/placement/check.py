@@ -207,7 +207,8 @@ class _Checker:
             yield Finding("K005", self._ranks_where(dead, "which is out of service"))
         free = int((self.cluster.gpu_in_service & ~self.cluster.gpu_spare).sum())
         spare = np.flatnonzero(self.cluster.gpu_spare[self.gpu])
-        if spare.size and free >= self.mesh.world_size:
+        # Whether a job with rules fits without them cannot be told by counting.
+        if spare.size and free >= self.mesh.world_size and not self.placement.workload.keep:
             why = f"a spare, though the {free} GPUs that are none are enough for {self.mesh.world_size} ranks"
             yield Finding("K006", self._ranks_where(spare, why))
 

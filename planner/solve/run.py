@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import InfeasibleError, NoPlacementError
+from planner.errors import InfeasibleError, InternalError, NoPlacementError
 from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.orders import default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
@@ -90,25 +90,25 @@ def solve(
     if stop is not None:
         control.stop = stop
     check_fit(workload, cluster)
-    problem = _usable(cluster, workload, Objective(objective))
+    if cluster.gpu_spare.any():
+        kept_free = cluster.gpu_in_service & ~cluster.gpu_spare
+        try:
+            return _placed(Problem(cluster, workload, Objective(objective), kept_free), control, progress)
+        except (InfeasibleError, NoPlacementError):
+            # Spares are for this: the job does not fit without them. If it does not fit with them
+            # either, the error that counts is the one about all GPUs.
+            pass
+    return _placed(
+        Problem(cluster, workload, Objective(objective), cluster.gpu_in_service), control, progress
+    )
+
+
+def _placed(problem: Problem, control: Control, progress: Callable[[Progress], None] | None) -> Result:
+    """Run one problem to its end."""
+    prove_infeasible(problem)
     run = _Run(problem, control, progress)
     run.work()
     return run.result()
-
-
-def _usable(cluster: Cluster, workload: Workload, objective: Objective) -> Problem:
-    """The problem on the GPUs the job may use: spares only where it does not fit without them."""
-    with_spares = Problem(cluster, workload, objective, cluster.gpu_in_service)
-    if not cluster.gpu_spare.any():
-        prove_infeasible(with_spares)
-        return with_spares
-    without = Problem(cluster, workload, objective, cluster.gpu_in_service & ~cluster.gpu_spare)
-    try:
-        prove_infeasible(without)
-    except InfeasibleError:
-        prove_infeasible(with_spares)
-        return with_spares
-    return without
 
 
 @dataclass
@@ -269,7 +269,7 @@ class _Run:
                 suggestion="a longer --time-limit, or fewer keep rules",
             )
         value = self.value(self.best)
-        bound = value if self.met else min(self.bound, value)
+        bound = value if self.met else _below(self.bound, value)
         names = [tier.name for tier in self.problem.cluster.tiers]
         tiers = zip(names, self.best.tier_bytes, self.tier_bounds.tolist(), strict=True)
         claims = Claims(
@@ -278,7 +278,16 @@ class _Run:
             lower_bound=bound,
             status=Status.OPTIMAL if self.met else Status.FEASIBLE,
             weighted_s=self.best.weighted_s,
-            tiers=tuple(TierClaim(name, crossing, min(low, crossing)) for name, crossing, low in tiers),
+            tiers=tuple(TierClaim(name, crossing, _below(low, crossing)) for name, crossing, low in tiers),
         )
         placement = Placement(self.problem.cluster, self.problem.workload, self.best.gpu_of_rank, claims)
         return Result(placement, tuple(self.trace), self.control.elapsed_s, self.control.stop.is_set())
+
+
+def _below(bound: float, value: float) -> float:
+    """The bound, at most the value; raises InternalError where it lies above by more than rounding."""
+    if bound > value * (1 + MET):
+        raise InternalError.of(
+            "X003", f"a lower bound of {bound} lies above a value of {value} that was reached"
+        )
+    return min(bound, value)

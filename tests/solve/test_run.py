@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from planner.errors import InfeasibleError, InputError, NoPlacementError
+from planner.placement.check import check
 from planner.placement.crossing import measure
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Objective, Status
@@ -289,3 +290,14 @@ def test_one_rank_and_one_gpu():
     assert (result.objective, result.lower_bound, result.gap) == (0.0, 0.0, 0.0)
     assert result.status is Status.OPTIMAL
     assert result.placement.gpu_of_rank.tolist() == [0]
+
+
+def test_spares_where_rules_need_them():
+    """Spares are used where the job has GPUs enough without them, but not in the domains its rules want."""
+    cluster = ragged_cluster([2, 2, 4], spare=(4, 5, 6, 7), uplinks=(1,))
+    job = grid_workload(
+        dp=2, pp=2, keep={"dp": "node", "pp": "node"}, families=[("dp", "all_reduce", 1), ("pp", "path", 1)]
+    )
+    result = solve(cluster, job)
+    assert sorted(result.placement.gpu_of_rank.tolist()) == [4, 5, 6, 7]
+    assert check(result.placement).ok
