@@ -205,12 +205,26 @@ class _Checker:
         dead = np.flatnonzero(~self.cluster.gpu_in_service[self.gpu])
         if dead.size:
             yield Finding("K005", self._ranks_where(dead, "which is out of service"))
-        free = int((self.cluster.gpu_in_service & ~self.cluster.gpu_spare).sum())
         spare = np.flatnonzero(self.cluster.gpu_spare[self.gpu])
-        # Whether a job with rules fits without them cannot be told by counting.
-        if spare.size and free >= self.mesh.world_size and not self.placement.workload.keep:
-            why = f"a spare, though the {free} GPUs that are none are enough for {self.mesh.world_size} ranks"
+        if spare.size and self._fits_without_spares():
+            why = f"a spare, though the other GPUs are enough for {self.mesh.world_size} ranks"
             yield Finding("K006", self._ranks_where(spare, why))
+
+    def _fits_without_spares(self) -> bool:
+        """Whether counting shows that the job fits: by GPUs, or by whole groups where one rule holds.
+
+        Several rules can fail together though each would hold alone; then nothing is said.
+        """
+        free = self.cluster.gpu_in_service & ~self.cluster.gpu_spare
+        rules = [rule for rule in self.placement.workload.keep.items() if self.mesh.degree(rule[0]) > 1]
+        if len(rules) > 1:
+            return False
+        size, domain = 1, np.zeros(self.cluster.gpus, np.int32)
+        for axis, tier in rules:
+            size = self.mesh.degree(axis)
+            domain = self.cluster.domain_of_gpu[self.cluster.tier_index(tier)]
+        groups = np.bincount(domain[free], minlength=1) // size
+        return int(groups.sum()) * size >= self.mesh.world_size
 
     def columns(self) -> Iterator[Finding]:
         """The columns of the file's rank table agree with the GPUs."""
