@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,35 @@ def test_refused(tmp_path, path, code):
     with pytest.raises(InputError) as caught:
         write_atomic(tmp_path / path, b"x")
     assert caught.value.problems[0].code == code
+
+
+def test_pipe_is_written_to(tmp_path):
+    """What is no file keeps its place: a pipe, by its path or as /dev/stdout is one, gets the bytes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_atomic(pipe, b"x" * 100_000)
+        assert len(read.result(timeout=30)) == 100_000
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    reader, writer = os.pipe()
+    write_atomic(f"/proc/self/fd/{writer}", b"new")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        assert file.read() == b"new"
+
+
+def test_failure_of_a_device():
+    """A device that takes nothing is told as a file that cannot be written."""
+    with pytest.raises(InputError, match=r"F004.*No space left"):
+        write_atomic("/dev/full", b"x")
+
+
+def test_socket_is_refused(tmp_path):
+    """A socket can be neither replaced nor written to."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        with pytest.raises(InputError, match="is a socket"):
+            write_atomic(path, b"x")
+    assert stat.S_ISSOCK(path.stat().st_mode)

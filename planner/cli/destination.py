@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
+from planner.files import UNWRITABLE, special_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,20 +19,27 @@ def require_writable(path: Path, *, inputs: Iterable[str | Path] = ()) -> None:
     Raises
     ------
     UsageError
-        ``U002`` for a folder, ``U003`` where the folder of the file is missing, ``U004`` where
-        permission is missing, ``U005`` where the file is one of the inputs.
+        ``U001`` for ``-``, which many programs take for stdout, ``U002`` for a folder, ``U003``
+        where the folder of the file is missing, ``U004`` where permission is missing or the path
+        is a socket or a disk, ``U005`` where the file is one of the inputs.
     """
+    if str(path) == "-":
+        raise UsageError.of("U001", "'-' is no file to write", expected="the path of a file to write")
     if path.is_dir():
         raise UsageError.of("U002", f"{path} is a folder", expected="the path of a file to write")
+    kind = special_kind(path)
+    if kind in UNWRITABLE:
+        raise UsageError.of("U004", f"{path} is a {kind}", expected="the path of a file to write")
     folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
+    if kind is None and not folder.is_dir():
         raise UsageError.of(
             "U003",
             f"no folder {folder}",
             expected="a path in a folder that exists",
             suggestion=f"mkdir -p {folder}",
         )
-    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
+    replaceable = kind is not None or os.access(folder, os.W_OK | os.X_OK)
+    if not replaceable or not os.access(path if path.exists() else folder, os.W_OK):
         raise UsageError.of("U004", f"{path} may not be written", expected="a path that you may write to")
     if any(Path(source).exists() and path.exists() and path.samefile(source) for source in inputs):
         raise UsageError.of("U005", f"{path} is one of the inputs", expected="another path to write to")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +51,19 @@ def test_new_and_old_files_are_accepted(tmp_path):
     (tmp_path / "old.json").write_text("x")
     require_writable(tmp_path / "old.json")
     assert (tmp_path / "old.json").read_text() == "x"
+
+
+def test_dash_is_no_file(tmp_path, monkeypatch):
+    """Who means stdout is told that it is not meant here, rather than given a file called -."""
+    monkeypatch.chdir(tmp_path)
+    assert refusal(Path("-")) == "U001"
+
+
+def test_what_is_no_file(tmp_path):
+    """A device or pipe may be written to, whatever its folder allows; a socket may not."""
+    os.mkfifo(tmp_path / "pipe")
+    require_writable(tmp_path / "pipe")
+    require_writable(Path("/dev/null"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        assert refusal(tmp_path / "socket") == "U004"
