@@ -1,5 +1,5 @@
 """Makes ``python -m planner`` the command line."""
 
-from planner.cli.main import run
+from planner.cli.entry import run
 
 run()

@@ -7,6 +7,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from planner.cli.entry import INTERRUPTED, SIGNALS
 from planner.cli.output import write_error
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     Handler = Callable[[int, FrameType | None], object] | int | None
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED = 130
 
 T = TypeVar("T")
 
@@ -59,7 +57,9 @@ class Interrupt:
             # The solver's thread may be in native code, which an orderly exit would wait for.
             os._exit(INTERRUPTED)
         self.stop.set()
-        write_error("interrupted: keeping the best placement so far; once more to stop at once")
+        write_error(
+            "interrupted: keeping the best placement so far, if any; once more to stop at once"
+        )
 
 
 def _settle(outcome: Future[T], work: Callable[[], T]) -> None:

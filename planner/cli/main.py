@@ -62,8 +62,3 @@ app.command("schema")(schema.schema)
 topologies.command("show")(topology.show_topology)
 topologies.command("validate")(topology.validate_topology)
 app.add_typer(topologies, name="topology", help="Look at a topology file, or list its mistakes.")
-
-
-def run() -> None:
-    """Entry point of the installed command."""
-    app(prog_name="planner")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planner.cli.destination import require_writable
-from planner.cli.interrupt import INTERRUPTED, Interrupt
+from planner.cli.entry import INTERRUPTED
+from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
 from planner.cli.output import emit, show, write_error
 from planner.cli.progress import shown_progress
@@ -45,7 +46,7 @@ def plan(
 ) -> None:
     """Place a workload on a cluster, check the result and write it.
 
-    Ctrl-C or SIGTERM stops the search and writes the best placement so far.
+    Ctrl-C or SIGTERM stops the search and writes the best placement so far, if there is one.
     """
     options = {
         "time_limit_s": _seconds(time_limit),
@@ -59,7 +60,7 @@ def plan(
         with watch.time("load"):
             cluster, job = _load(topology, workload)
         with watch.time("solve"):
-            placement = _solve(cluster, job, interrupt, objective, options)
+            placement = _solve(cluster, job, interrupt, objective, options, output)
         with watch.time("check"):
             _require_sound(placement)
         with watch.time("write"):
@@ -97,7 +98,12 @@ def _load(topology: str, workload: str) -> tuple[Cluster, Workload]:
 
 
 def _solve(
-    cluster: Cluster, workload: Workload, interrupt: Interrupt, objective: Objective, options: dict[str, Any]
+    cluster: Cluster,
+    workload: Workload,
+    interrupt: Interrupt,
+    objective: Objective,
+    options: dict[str, Any],
+    output: Path,
 ) -> Placement:
     """The best placement found until the end, the time limit or a signal."""
     from planner.solve import solve
@@ -114,7 +120,8 @@ def _solve(
         except NoPlacementError:
             if not interrupt.stop.is_set():
                 raise
-            write_error("interrupted before a placement was found; nothing written")
+            kept = f"; {output} is as it was" if output.exists() else ""
+            write_error(f"interrupted before a placement was found; nothing written{kept}")
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -31,7 +31,7 @@ def test_the_shell_gets_them():
     """As bash asks for completions."""
     environment = {"_PLANNER_COMPLETE": "complete_bash", "COMP_WORDS": "planner plan lab", "COMP_CWORD": "2"}
     done = subprocess.run(
-        [*command()[:1], "-c", "from planner.cli.main import run; run()"],
+        [*command()[:1], "-c", "from planner.cli.entry import run; run()"],
         capture_output=True,
         text=True,
         env=os.environ | environment,

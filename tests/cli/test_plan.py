@@ -219,8 +219,12 @@ def test_a_signal_before_any_placement_writes_nothing(topology, workload, output
     solver(interrupted)
     outcome = planner("plan", topology, workload, "-o", output)
     assert (outcome.code, outcome.out) == (130, "")
-    assert "nothing written" in outcome.err
+    assert "interrupted before a placement was found; nothing written\n" in outcome.err
     assert not output.exists()
+    output.write_text("old")
+    outcome = planner("plan", topology, workload, "-o", output)
+    assert f"nothing written; {output} is as it was" in outcome.err
+    assert output.read_text() == "old"
 
 
 def test_a_reader_that_goes_away_does_not_cost_the_placement(topology, workload, output):

@@ -1,0 +1,39 @@
+"""Start of the installed command: signals are heeded before the rest of it is there to heed them.
+
+Importing the commands takes a moment. Nothing is done in it, so a signal may end the process at
+once, with the documented code and a line instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    # Who started the process may have it ignore signals, as shells do in the background.
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, _leave)
+    from planner.cli.main import app
+
+    for number in heeded:
+        signal.signal(number, _interrupt)
+    app(prog_name="planner")
+
+
+def _leave(*_: object) -> None:
+    """End the process where it is: an exception could be taken for a failure of the import."""
+    os.write(sys.stderr.fileno(), b"interrupted before anything was done; nothing written\n")
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(*_: object) -> None:
+    """Unwind, so that nothing half-made is left behind."""
+    os.write(sys.stderr.fileno(), b"interrupted\n")
+    raise KeyboardInterrupt

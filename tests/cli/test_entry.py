@@ -1,0 +1,73 @@
+"""The start of the command, in real processes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def run(script):
+    """A process that starts the command as `script` arranges."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_during_the_imports(number):
+    """It ends the process with the documented code and one line, whatever is being imported."""
+    done = run(f"""
+        import os, sys
+        class Interrupting:
+            def find_spec(self, name, path=None, target=None):
+                if name == "planner.cli.main":
+                    os.kill(os.getpid(), {int(number)})
+        sys.meta_path.insert(0, Interrupting())
+        from planner.cli.entry import run
+        run()
+    """)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted before anything was done; nothing written\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_outside_of_a_search(number):
+    """It unwinds the command, which says so and ends with the documented code."""
+    done = run(f"""
+        import os, sys
+        import planner.report.presets as room
+        def interrupted():
+            os.kill(os.getpid(), {int(number)})
+        room.presets_document = room.presets_view = interrupted
+        sys.argv = ["planner", "presets"]
+        from planner.cli.entry import run
+        run()
+    """)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"
+
+
+def test_ignored_signals_stay_ignored():
+    """A process started to ignore Ctrl-C goes on."""
+    done = run("""
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        import sys
+        sys.argv = ["planner", "--version"]
+        from planner.cli.entry import run
+        try:
+            run()
+        finally:
+            print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+    """)
+    assert done.stdout.endswith("True\n")
