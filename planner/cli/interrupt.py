@@ -57,9 +57,7 @@ class Interrupt:
             # The solver's thread may be in native code, which an orderly exit would wait for.
             os._exit(INTERRUPTED)
         self.stop.set()
-        write_error(
-            "interrupted: keeping the best placement so far, if any; once more to stop at once"
-        )
+        write_error("interrupted: keeping the best placement so far, if any; once more to stop at once")
 
 
 def _settle(outcome: Future[T], work: Callable[[], T]) -> None:
