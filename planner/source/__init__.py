@@ -1,7 +1,15 @@
 """Authored YAML: positions of every key and value, limits, and validation that lists every mistake."""
 
 from planner.source.document import Document, parse_document, read_document
-from planner.source.validation import Authored, Findings, examine, in_file_order, mistake, validate
+from planner.source.validation import (
+    Authored,
+    Findings,
+    examine,
+    in_file_order,
+    mistake,
+    require_unless_included,
+    validate,
+)
 
 __all__ = [
     "Authored",
@@ -12,5 +20,6 @@ __all__ = [
     "mistake",
     "parse_document",
     "read_document",
+    "require_unless_included",
     "validate",
 ]

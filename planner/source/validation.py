@@ -28,6 +28,12 @@ class Authored(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
+def require_unless_included(schema: dict[str, Any]) -> None:
+    """Change the JSON schema of a file so that one that includes another may leave any key out."""
+    schema["if"] = {"not": {"required": ["include"]}}
+    schema["then"] = {"required": schema.pop("required")}
+
+
 def mistake(
     code: str, message: str, *, expected: str | None = None, suggestion: str | None = None
 ) -> PydanticCustomError:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
-from planner.source import Authored, mistake
+from planner.source import Authored, mistake, require_unless_included
 from planner.topology.fabric_schema import Fabric
 from planner.units import Bandwidth, Bytes
 
@@ -117,17 +117,10 @@ class Degraded(Authored):
     """Bandwidth per direction that is left."""
 
 
-def _for_editors(schema: dict[str, Any]) -> None:
-    """Let a file that includes another leave out what the other has."""
-    needed = [name for name in schema["required"] if name != "format_version"]
-    schema["required"] = ["format_version"]
-    schema["anyOf"] = [{"required": ["include"]}, {"required": needed}]
-
-
 class Topology(Authored):
     """A cluster: its tiers, its nodes, and what of it is out of service."""
 
-    model_config = ConfigDict(json_schema_extra=_for_editors)
+    model_config = ConfigDict(json_schema_extra=require_unless_included)
 
     format_version: Literal[1]
     """Version of this format."""

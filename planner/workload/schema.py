@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from planner.source import Authored
+from planner.source import Authored, require_unless_included
 from planner.units import Bytes
 
 LARGEST_DEGREE = 1_000_000
@@ -137,17 +137,10 @@ Traffic = Annotated[
 ]
 
 
-def _for_editors(schema: dict[str, Any]) -> None:
-    """Let a file that includes another leave out what the other has."""
-    needed = [name for name in schema["required"] if name != "format_version"]
-    schema["required"] = ["format_version"]
-    schema["anyOf"] = [{"required": ["include"]}, {"required": needed}]
-
-
 class WorkloadFile(Authored):
     """A workload: a training job, or its traffic given outright."""
 
-    model_config = ConfigDict(json_schema_extra=_for_editors)
+    model_config = ConfigDict(json_schema_extra=require_unless_included)
 
     format_version: Literal[1]
     """Version of this format."""

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from planner.library import folder
+
 HERE = Path(__file__).parent
 SERVER = HERE / "node_modules" / ".bin" / "yaml-language-server"
 PROJECT = HERE.parent.parent
 TOPOLOGY = PROJECT / "topologies" / "lab-4x8.yaml"
-WORKLOAD = PROJECT / "planner" / "workload" / "presets" / "llama-70b-32.yaml"
 
 pytestmark = [
     pytest.mark.real,
@@ -94,9 +95,12 @@ def editor():
     opened.close()
 
 
-@pytest.mark.parametrize("path", [TOPOLOGY, WORKLOAD], ids=lambda path: path.stem)
+SHIPPED = [path for kind in ("topology", "workload", "model") for path in sorted(folder(kind).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_files_are_accepted(editor, path):
-    """Through the modeline of a shipped file the server finds the schema, and nothing wrong."""
+    """Through the modeline of any shipped file the server finds the schema, and nothing wrong."""
     assert editor.open(path, path.read_text()) == []
 
 
