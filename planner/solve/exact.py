@@ -6,7 +6,7 @@ else on small jobs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.placement.groups import group_index, groups_along
 from planner.placement.placement import Objective
+from planner.solve.goal import Goal, minimise
 from planner.solve.reduction import SUPPORT_FACTOR
 from planner.workload.family import Kind
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_CHOICES = 2000
 MOST_TERMS = 60_000
-SCALE_LIMIT = 2**46
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,58 +77,10 @@ def solve_exactly(problem: Problem, control: Control, limit_s: float, start: Int
     model.break_symmetry()
     if start is not None:
         model.hint(start)
-    goals = model.goals()
-    answer, bound, proven = start, 0.0, False
-    for index, goal in enumerate(goals):
-        scaled, unit = goal.scaled()
-        model.cp.minimize(scaled)
-        found = control.search(model.cp, limit_s)
-        if found.infeasible and answer is None:
-            return Exact(None, proven=True, bound=0.0)
-        if not found.found:
-            return Exact(answer, proven, bound=max(0.0, bound))
-        answer = model.read(found.solver)
-        if index == 0:
-            proven = found.proven
-            bound = (found.solver.best_objective_bound - goal.rounded) * unit + goal.constant
-        if not found.proven:
-            break
-        model.cp.add(scaled <= round(found.solver.objective_value))
-        model.hint(answer)
-    return Exact(answer, proven, max(0.0, bound))
-
-
-@dataclass
-class _Goal:
-    """A sum to minimise, with weights still as real numbers.
-
-    `rounded` is the most that rounding can have moved the scaled sum.
-    """
-
-    weights: list[float] = field(default_factory=list)
-    variables: list[Any] = field(default_factory=list)
-    constant: float = 0.0
-    rounded: int = 0
-
-    def add(self, weight: float, variable: Any) -> None:
-        self.weights.append(weight)
-        self.variables.append(variable)
-
-    def add_all(self, other: _Goal, weight: float) -> None:
-        """Add another sum, each of its terms at `weight`."""
-        self.weights += [weight * w for w in other.weights]
-        self.variables += other.variables
-        self.constant += weight * other.constant
-
-    def scaled(self) -> tuple[Any, float]:
-        """The sum in integers, and what one unit of it is worth."""
-        if len(self.weights) == 1:
-            return self.variables[0], self.weights[0]
-        total = sum(map(abs, self.weights))
-        whole = total < SCALE_LIMIT and all(w == round(w) for w in self.weights)
-        unit = 1.0 if whole or not total else total / SCALE_LIMIT
-        self.rounded = 0 if whole else len(self.weights)
-        return sum(round(w / unit) * x for w, x in zip(self.weights, self.variables, strict=True)), unit
+    outcome = minimise(model, control, limit_s)
+    if outcome.infeasible and start is None:
+        return Exact(None, proven=True, bound=0.0)
+    return Exact(model.answer if outcome.found else start, outcome.proven, outcome.bound)
 
 
 class _Model:
@@ -144,6 +96,7 @@ class _Model:
         self.domains = np.flatnonzero(self.room > 0).astype(np.int32)
         self.ranks = problem.workload.mesh.world_size
         self.at = [[self.cp.new_bool_var("") for _ in self.domains] for _ in range(self.ranks)]
+        self.answer: IntArray | None = None
         self._inside: dict[tuple[int, int, int], Any] = {}
         self._apart: dict[tuple[int, int, int], Any] = {}
         self._touched: dict[tuple[tuple[int, ...], int], list[Any]] = {}
@@ -226,9 +179,9 @@ class _Model:
                 self.cp.add(variable <= sum(inside))
         return self._touched[key]
 
-    def traffic(self, tier: int) -> _Goal:
+    def traffic(self, tier: int) -> Goal:
         """Crossing bytes of one tier."""
-        goal = _Goal()
+        goal = Goal()
         for pair, payload in self.pairs:
             goal.add(payload, self.apart(*pair, tier))
         for group, payload in self.touching:
@@ -237,10 +190,10 @@ class _Model:
             goal.constant -= payload
         return goal
 
-    def goals(self) -> list[_Goal]:
+    def goals(self) -> list[Goal]:
         """What to minimise, first things first."""
         cluster = self.problem.cluster
-        weighted = _Goal()
+        weighted = Goal()
         for tier, uplink in enumerate(cluster.tier_uplink_bytes_per_s):
             if uplink:
                 weighted.add_all(self.traffic(tier), 1.0 / uplink)
@@ -250,7 +203,7 @@ class _Model:
             return [self.bottleneck(), weighted]
         return [self.traffic(cluster.boundary), weighted]
 
-    def bottleneck(self) -> _Goal:
+    def bottleneck(self) -> Goal:
         """The largest egress over uplink of any domain, in units fine enough for every payload."""
         cluster = self.problem.cluster
         loads = []
@@ -264,11 +217,12 @@ class _Model:
         for load, uplink in loads:
             weights = [round(w / uplink / unit) if uplink else 2**41 for w in load.weights]
             self.cp.add(worst >= sum(w * x for w, x in zip(weights, load.variables, strict=True)))
-        return _Goal([unit], [worst], rounded=max((len(load.weights) for load, _ in loads), default=0))
+        rounded = max((len(load.weights) for load, _ in loads), default=0)
+        return Goal([unit], [worst], [2**41], rounded=rounded)
 
-    def egress(self, tier: int, domain: int) -> _Goal:
+    def egress(self, tier: int, domain: int) -> Goal:
         """Bytes that leave one domain."""
-        load = _Goal()
+        load = Goal()
         for (one, other), payload in self.pairs:
             out = self.cp.new_bool_var("")
             ends = self.inside(one, tier, domain), self.inside(other, tier, domain)
@@ -295,6 +249,11 @@ class _Model:
             self.cp.add(sum(touched) == sum(k * choice for k, choice in enumerate(chosen)))
             self._spread[key] = chosen
         return self._spread[key]
+
+    def keep(self, solver: Any) -> None:
+        """Remember a solution, and suggest it to the next search."""
+        self.answer = self.read(solver)
+        self.hint(self.answer)
 
     def hint(self, gpu_of_rank: IntArray) -> None:
         """Suggest a known placement."""

@@ -152,7 +152,7 @@ def share_out(
     for row, begin in zip(width, start, strict=True):
         for variable, value in zip(row, begin, strict=True):
             model.add_hint(variable, int(value))
-    terms = [term for row in width for term in _domain_terms(model, costs, row, left)]
+    terms = [term for row in width for term in domain_terms(model, costs, row, left)]
     weights = whole_numbers(np.asarray([w for w, _ in terms]), domains * int(left.max() + 1))
     model.minimize(sum(int(w) * x for w, (_, x) in zip(weights, terms, strict=True) if w))
     found = control.search(model, limit_s, relative_gap=1e-6)
@@ -162,7 +162,7 @@ def share_out(
     return better if costs.domain_bytes(better).sum() < costs.domain_bytes(start).sum() else start
 
 
-def _domain_terms(
+def domain_terms(
     model: Any, costs: StageCosts, row: Sequence[Any], left: IntArray
 ) -> list[tuple[float, Any]]:
     """The terms of f for one domain: (weight, variable or expression)."""

@@ -15,6 +15,7 @@ from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
+from planner.solve.exact_widths import WidthModel, fits_width_model, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
 from planner.solve.hierarchy import candidates, tree_cost
 from planner.solve.problem import Problem, lay_out, whole_by_rule
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-DEFAULT_TIME_LIMIT_S = 30.0
-EXACT_SECONDS = 10.0
+DEFAULT_TIME_LIMIT_S = 10.0
+EXACT_WORK_S = 25.0
 SMALL_CELLS = 2000
 MET = 1e-9
 
@@ -66,7 +67,7 @@ def solve(
         ``weighted`` (seconds of uplink time), ``cross_node`` (bytes over NICs first) or
         ``bottleneck`` (the busiest uplink first).
     time_limit_s
-        Wall-clock limit; 30 s where not given. The run ends sooner when nothing is left to gain.
+        Wall-clock limit; 10 s where not given. The run ends sooner when nothing is left to gain.
     seed, workers
         Of the searches; as many workers as there are cores where not given.
     deterministic
@@ -122,6 +123,7 @@ class _Run:
     tier_bounds: FloatArray = field(default_factory=lambda: np.zeros(0))
     bound: float = 0.0
     proven: bool = False
+    complete: bool = False
     trace: list[Progress] = field(default_factory=list)
 
     def work(self) -> None:
@@ -130,14 +132,15 @@ class _Run:
         self.try_default_orders()
         self.bound_tiers()
         self.construct()
-        if not self.settled and not self.control.over and fits_exact_model(self.problem):
-            self.prove()
+        self.prove()
 
     @property
     def settled(self) -> bool:
         """Whether nothing is left to gain: the objective is optimal, and so is its tie-break."""
         if not self.met or self.best is None:
             return False
+        if self.complete:
+            return True
         tie = weighted_seconds(self.problem.cluster, self.tier_bounds.tolist())
         return self.problem.objective is Objective.WEIGHTED or self.best.weighted_s <= tie * (1 + MET)
 
@@ -242,9 +245,48 @@ class _Run:
                 self.offer(order.gpu_of_rank, order.name)
 
     def prove(self) -> None:
+        """Prove a small job optimal: by its width vectors, else rank by rank."""
+        for blocks in candidate_blocks(self.problem.workload.mesh):
+            layout = uncut_layout(self.problem, blocks)
+            if layout is not None and not self.settled and not self.control.over:
+                self.prove_widths(layout)
+        if not self.settled and not self.control.over and fits_exact_model(self.problem):
+            self.prove_ranks()
+
+    def prove_widths(self, layout: Layout) -> None:
+        """Minimise over width vectors; a proof where they predict the bytes, a bound elsewhere."""
+        costs = reduce_costs(self.problem.workload.families, layout.blocks)
+        if not fits_width_model(self.problem, layout, costs):
+            return
+        model = WidthModel(self.problem, layout, costs, self._widths_of_best(layout))
+        outcome = model.solve(self.control, self._exact_seconds)
+        if model.answer is not None:
+            home = join_replicas(model.tree, model.answer, bool(costs.rungs.any()))
+            self.offer(seat_ranks(self.problem, layout, home), "exact widths", preferred=True)
+        self.bound = max(self.bound, outcome.bound)
+        if costs.exact:
+            self.proven |= outcome.proven
+            self.complete |= outcome.complete
+        self.report("exact widths")
+
+    def _widths_of_best(self, layout: Layout) -> IntArray | None:
+        """Width vectors of the incumbent at the layout's cell tier, shape (domains, P)."""
+        if self.best is None:
+            return None
+        first = layout.blocks.rank_table()[:, :, 0]
+        home = self.problem.cluster.domain_of_gpu[layout.cell_tier][self.best.gpu_of_rank[first]]
+        rows = [np.bincount(stage, minlength=len(layout.room)) for stage in home]
+        return np.stack(rows, axis=1).astype(np.int32)
+
+    @property
+    def _exact_seconds(self) -> float:
+        """Limit of one exact search: what the run has left, or a fixed amount of work."""
+        return EXACT_WORK_S if self.control.deterministic else self.control.left_s
+
+    def prove_ranks(self) -> None:
         """Prove a small job optimal, rank by rank."""
         start = self.best.gpu_of_rank if self.best else None
-        exact = solve_exactly(self.problem, self.control, EXACT_SECONDS, start)
+        exact = solve_exactly(self.problem, self.control, self._exact_seconds, start)
         if exact.gpu_of_rank is None and exact.proven:
             raise InfeasibleError.of(
                 "S003",

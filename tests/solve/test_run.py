@@ -241,7 +241,7 @@ def test_without_time_there_is_a_placement():
 @pytest.mark.parametrize("seed", [1, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_deterministic_runs_agree(seed, monkeypatch):
     """Two deterministic runs have the same bytes of ranks, the same values and bounds in their traces."""
-    monkeypatch.setattr("planner.solve.run.EXACT_SECONDS", 0.1)
+    monkeypatch.setattr("planner.solve.run.EXACT_WORK_S", 0.1)
     cluster, job = irregular(seed)
     runs = [solve(cluster, job, deterministic=True, seed=7) for _ in range(2)]
     assert runs[0].placement.gpu_of_rank.tobytes() == runs[1].placement.gpu_of_rank.tobytes()
