@@ -11,7 +11,7 @@ from rich.text import Text
 from planner.errors import UsageError, did_you_mean
 from planner.report.binding import Binding, binding, binding_view
 from planner.report.neighbours import RankView, rank_facts
-from planner.report.plan import verdict
+from planner.report.plan import spares_text, spares_used, verdict
 from planner.report.stage_map import StageMap, map_view, stage_map
 from planner.report.worst_groups import TierGroups, groups_view, worst_groups
 
@@ -32,10 +32,12 @@ class Explanation:
     binding: Binding
     groups: tuple[TierGroups, ...]
     drawn: StageMap
+    spares_used: int
 
     def document(self) -> dict[str, object]:
         """The same as plain data."""
         return {
+            "spares_used": self.spares_used,
             "binding": self.binding.document(),
             "groups": [tier.document() for tier in self.groups],
             "map": self.drawn.document(),
@@ -79,11 +81,12 @@ def explain(
     crossed = [index for index, cost in enumerate(bound.tiers) if cost.crossing_bytes > 0]
     mapped = next((index for index in (chosen, bound.tier) if index is not None), placement.cluster.boundary)
     return Explanation(
-        f"{placement.workload.name} on {placement.cluster.name}",
+        f"{placement.workload.name} on {placement.cluster.name}{spares_text(placement)}",
         placement.claims,
         bound,
         tuple(worst_groups(placement, each, limit) for each in (crossed if chosen is None else [chosen])),
         stage_map(placement, mapped, None if axis is None else _axis_named(axis)),
+        spares_used(placement),
     )
 
 

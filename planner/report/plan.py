@@ -51,6 +51,7 @@ def plan_document(placement: Placement, seconds: Mapping[str, float]) -> dict[st
         "weighted_s": claims.weighted_s,
         "ranks": placement.workload.mesh.world_size,
         "gpus": _gpu_counts(placement),
+        "spares_used": spares_used(placement),
         "tiers": [
             {
                 "tier": claim.tier,
@@ -75,6 +76,7 @@ def plan_view(placement: Placement, seconds: Mapping[str, float]) -> RenderableT
         Text(
             f"{plural(placement.workload.mesh.world_size, 'rank')};"
             f" {plural(counts['in_service'], 'GPU')} in service, {counts['free']:,} of them left free"
+            f"{spares_text(placement)}"
         ),
         Text(f"took  {spent}", style="dim"),
     )
@@ -111,6 +113,17 @@ def _uplink_times(placement: Placement) -> list[float | None]:
     return [
         uplink_seconds(claim.crossing_bytes, uplink) for claim, uplink in zip(claims, uplinks, strict=True)
     ]
+
+
+def spares_used(placement: Placement) -> int:
+    """How many ranks had to go on spares."""
+    return int(np.count_nonzero(placement.cluster.gpu_spare[placement.gpu_of_rank]))
+
+
+def spares_text(placement: Placement) -> str:
+    """The same as the end of a sentence; empty where no spare was needed."""
+    used = spares_used(placement)
+    return f"; {plural(used, 'rank')} on spares" if used else ""
 
 
 def _gpu_counts(placement: Placement) -> dict[str, int]:

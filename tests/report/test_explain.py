@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from planner.errors import UsageError
 from planner.report.explain import explain, explain_rank
+from tests.builders import claimed, grid_cluster, grid_workload
 from tests.report.jobs import text_of, two_racks
 
 
@@ -32,7 +34,7 @@ def test_one_tier_only():
 def test_document_is_json():
     """The same facts as plain data."""
     document = explain(two_racks()).document()
-    assert set(document) == {"binding", "groups", "map"}
+    assert set(document) == {"spares_used", "binding", "groups", "map"}
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
@@ -50,3 +52,12 @@ def test_unknown_ranks_are_usage_errors(rank):
     """A rank that the job does not have is refused with the range there is."""
     with pytest.raises(UsageError, match="from 0 to 31"):
         explain_rank(two_racks(), rank)
+
+
+def test_spares_in_use_are_told():
+    """The title says how many ranks are on spares, and so does the document."""
+    cluster = grid_cluster(2, 4, uplinks=(1e9,), spare=(2,))
+    workload = grid_workload(dp=8, families=[("dp", "all_reduce", 1.0)])
+    found = explain(claimed(cluster, workload, np.arange(8)))
+    assert found.document()["spares_used"] == 1
+    assert "; 1 rank on spares" in text_of(found.view())

@@ -43,6 +43,17 @@ def test_free_gpus_are_in_service():
     assert "4 ranks; 7 GPUs in service, 3 of them left free" in text_of(plan_view(placement, SECONDS))
 
 
+def test_spares_in_use_are_told():
+    """Ranks that had to go on spares are counted, and nothing is said where there are none."""
+    cluster = grid_cluster(2, 4, uplinks=(1e9,), down=(7,), spare=(2, 3, 6))
+    workload = grid_workload(dp=6, families=[("dp", "all_reduce", 1.0)])
+    placement = claimed(cluster, workload, np.arange(6))
+    assert plan_document(placement, SECONDS)["spares_used"] == 2
+    assert "1 of them left free; 2 ranks on spares" in text_of(plan_view(placement, SECONDS))
+    assert plan_document(two_racks(), SECONDS)["spares_used"] == 0
+    assert "spare" not in text_of(plan_view(two_racks(), SECONDS))
+
+
 def test_view():
     """Verdict, one row a tier that can be crossed, and the seconds."""
     text = text_of(plan_view(two_racks(bound=1.0), SECONDS), 80)
