@@ -156,7 +156,9 @@ def _sentence(found: Binding) -> Text:
             f": {known_value(Objective.WEIGHTED, cost.uplink_s)} of uplink time, {percent(cost.share)} of all"
         )
     if cost.families:
-        text.append(f", most of it {cost.families[0][0]}")
+        name, size = cost.families[0]
+        lead = "most of it" if size > cost.crossing_bytes / 2 else "the largest part of it"
+        text.append(f", {lead} {name}")
     text.append(".")
     if found.hotspot is not None:
         slowest = known_value(Objective.WEIGHTED, found.hotspot_s)

@@ -29,6 +29,17 @@ def test_families_are_listed_most_first():
     assert [size for _, size in families] == sorted((size for _, size in families), reverse=True)
 
 
+def test_most_of_it_is_more_than_half():
+    """What fills a tier is called most of it where it is, and the largest part where it is not."""
+    assert "most of it pp" in text_of(binding_view(binding(two_racks())), 200)
+    scattered = binding(two_racks(np.random.default_rng(5).permutation(32)))
+    cluster = grid_cluster(2, 4, uplinks=(1e9,))
+    kinds = [("dp", "all_reduce", 1.0), ("dp", "all_gather", 1.9), ("dp", "reduce_scatter", 1.9)]
+    even = claimed(cluster, grid_workload(dp=8, families=kinds), np.arange(8))
+    assert scattered.tier is not None
+    assert "the largest part of it" in text_of(binding_view(binding(even)), 200)
+
+
 def test_cross_node_binds_at_the_boundary():
     """The objective says which tier is looked at."""
     cluster = grid_cluster(2, 2, 2, uplinks=(1e12, 1.0), boundary=0)
