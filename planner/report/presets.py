@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, get_args
 
 from rich.console import Group
@@ -12,6 +13,8 @@ from planner.report.style import table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+# A full stop before a capital letter, but not that of an abbreviation or an initial.
+_SENTENCE_END = re.compile(r"(?<!\bet al)(?<!\be\.g)(?<!\bi\.e)(?<!\b[A-Z])\. +(?=[A-Z0-9])")
 PLURALS: dict[Kind, str] = {
     "topology": "topologies",
     "workload": "workloads",
@@ -50,4 +53,4 @@ def about(kind: Kind, name: str) -> str:
             break
         if "yaml-language-server" not in line:
             comment.append(line.lstrip("# "))
-    return " ".join(comment).split(". ")[0].removesuffix(".")
+    return _SENTENCE_END.split(" ".join(comment), maxsplit=1)[0].removesuffix(".")

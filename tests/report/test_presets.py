@@ -14,6 +14,12 @@ def test_about_is_the_first_sentence_of_the_file():
     assert not text.endswith(".")
 
 
+def test_an_abbreviation_ends_no_sentence():
+    """The authors of a source stay with their year."""
+    assert about("model", "megatron-1t").startswith("Korthikanti et al. 2022 (arXiv 2205.05198), table 3")
+    assert not about("model", "gpt3-175b").endswith("et al")
+
+
 @pytest.mark.parametrize("key", ["topologies", "workloads", "models", "gpus"])
 def test_every_file_says_what_it_is(key):
     """Nothing ships without a word on where it comes from."""
