@@ -42,6 +42,7 @@ CODES: dict[str, str] = {
     "V010": "list of the wrong length",
     "V011": "value refused",
     "V012": "unknown preset",
+    "V013": "version of the format that is not read",
     # Topology
     "T001": "name range cannot be read",
     "T002": "name range is too large",

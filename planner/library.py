@@ -61,11 +61,18 @@ def find(kind: Kind, name_or_path: str | os.PathLike[str], beside: Path | None =
             return folder(kind) / f"{name}.yaml"
         if path.exists():
             return path
-    raise InputError.of(
+    raise _missing(kind, asked)
+
+
+def _missing(kind: Kind, asked: str) -> InputError:
+    """The error that there is no such file; a shipped name of another kind is said to be that."""
+    name = Path(asked).name.removesuffix(".yaml")
+    others = [other for other in FOLDERS if other != kind and name in shipped(other)]
+    return InputError.of(
         "F001",
         f"no file {asked!r}, and no {kind} of that name ships with the planner",
         expected=f"a path, or one of {', '.join(shipped(kind))}",
-        suggestion=did_you_mean(Path(asked).name.removesuffix(".yaml"), shipped(kind)),
+        suggestion=f"a {kind}; {name} is a {others[0]}" if others else did_you_mean(name, shipped(kind)),
     )
 
 

@@ -57,6 +57,12 @@ def test_path_wins_over_name(tmp_path, monkeypatch):
     assert find_topology("lab-4x8").parent == folder("topology")
 
 
+def test_name_of_another_kind():
+    """Who gives a workload where a topology is wanted is told so."""
+    with pytest.raises(InputError, match="llama-70b-32 is a workload"):
+        find_topology("llama-70b-32")
+
+
 def test_beside(tmp_path):
     """A relative path may start from another folder than the working one."""
     (tmp_path / "base.yaml").write_text("x")

@@ -47,7 +47,7 @@ def _as_problem(error: typer.TyperException) -> Problem:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "planner"
     usage = context.get_usage().removeprefix("Usage: ") if context else None
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")
     return Problem("U001", message[:1].lower() + message[1:], None, usage, f"{command} --help")
 
 

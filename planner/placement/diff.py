@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.crossing import measure
+from planner.placement.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,11 +120,11 @@ def cluster_changes(before: Cluster, after: Cluster) -> Iterator[str]:
     if new - old:
         yield f"{_hosts(new - old)} added"
     if before.gpus != after.gpus:
-        yield f"{before.gpus} GPUs against {after.gpus}"
+        yield f"{plural(before.gpus, 'GPU')} against {after.gpus:,}"
     elif not np.array_equal(before.gpu_in_service, after.gpu_in_service):
         lost = int((before.gpu_in_service & ~after.gpu_in_service).sum())
         back = int((~before.gpu_in_service & after.gpu_in_service).sum())
-        yield f"{lost} GPUs out of service that were in service, {back} back in service"
+        yield f"{plural(lost, 'GPU')} out of service that were in service, {back} back in service"
     if tiers[0] == tiers[1]:
         yield from _uplink_changes(before, after)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from planner.errors import InputError, Problem
-from planner.source.wording import place_of, problem_of
+from planner.source.wording import UNKNOWN_VERSION, place_of, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -152,10 +152,14 @@ def _leave_out(data: Any, path: tuple[str | int, ...], stand_ins: Mapping[tuple[
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
-    """`problems` without repetitions, sorted by their place."""
+    """`problems` without repetitions, sorted by their place.
 
-    def place(problem: Problem) -> tuple[str, int, int]:
+    An unknown version of the format comes first, since it may explain all others.
+    """
+
+    def place(problem: Problem) -> tuple[bool, str, int, int]:
         where = problem.position
-        return (where.file, where.line, where.column) if where else ("", 0, 0)
+        known = problem.code != UNKNOWN_VERSION
+        return (known, where.file, where.line, where.column) if where else (known, "", 0, 0)
 
     return sorted(dict.fromkeys(problems), key=place)

@@ -38,6 +38,7 @@ CODE_OF_TYPE = {
     "value_error": "V011",
     "assertion_error": "V011",
 }
+UNKNOWN_VERSION = "V013"
 TAG_ERRORS = {"union_tag_invalid", "union_tag_not_found"}
 NAME_OF_TYPE = {
     "int_type": "a whole number",
@@ -64,6 +65,13 @@ def problem_of(document: Document, model: type[BaseModel], details: ErrorDetails
         return _unknown_key(document, model, where, str(details["loc"][-1]))
     if kind in TAG_ERRORS:
         return _tag_problem(document, where, details)
+    if kind == "literal_error" and details["loc"] == ("format_version",):
+        return Problem(
+            UNKNOWN_VERSION,
+            f"unknown version of the format: {details['input']!r}",
+            document.position(where),
+            f"format_version: {context['expected']}",
+        )
     if kind == "missing":
         name = str(details["loc"][-1])
         return Problem("V002", f"{name!r} is missing", document.position(where), f"a key {name!r} here")
@@ -167,7 +175,8 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str | None
     if kind in ("value_error", "assertion_error"):
         return None
     if "expected" in context:
-        return str(context["expected"])
+        # YAML spells the one truth that python knows in lower case.
+        return str(context["expected"]).replace("True", "true")
     return _LEAD.sub("", message).partition(" after validation")[0]
 
 

@@ -70,9 +70,9 @@ class Health:
             if selected is None:
                 continue
             if selected.nics is None:
-                gpus &= ~self._devices(self.gpus, selected, selected.gpus, where)
+                gpus &= ~self._devices(self.gpus, selected, selected.gpus, where, "GPU")
             if selected.gpus is None:
-                nics &= ~self._devices(self.nics, selected, selected.nics, where)
+                nics &= ~self._devices(self.nics, selected, selected.nics, where, "NIC")
         return gpus, nics
 
     def spare(self, selectors: Sequence[str]) -> BoolArray:
@@ -88,7 +88,7 @@ class Health:
                     "T015", f"{selector!r} selects NICs", where, expected="a selector of domains or GPUs"
                 )
                 continue
-            spare |= self._devices(self.gpus, selected, selected.gpus, where)
+            spare |= self._devices(self.gpus, selected, selected.gpus, where, "GPU")
         return spare
 
     def _devices(
@@ -97,12 +97,13 @@ class Health:
         selected: Selected,
         numbers: tuple[int, ...] | None,
         where: Sequence[str | int],
+        noun: str,
     ) -> BoolArray:
         if selected.whole:
             beneath: BoolArray = nodes_beneath(self.tiers, selected)[devices.node]
             return beneath
         try:
-            return devices_beneath(self.tiers, selected, devices.node, devices.local, numbers)
+            return devices_beneath(self.tiers, selected, devices.node, devices.local, numbers, noun)
         except InputError as error:
             self.findings.take(error, where)
             return np.zeros(len(devices.node), np.bool_)

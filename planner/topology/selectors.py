@@ -159,6 +159,7 @@ def devices_beneath(
     node: IntArray,
     local: IntArray,
     numbers: tuple[int, ...] | None,
+    noun: str = "GPU",
 ) -> BoolArray:
     """Which GPUs (or NICs) of the selected nodes bear one of `numbers`.
 
@@ -168,6 +169,8 @@ def devices_beneath(
         Node of each device and its index in it.
     numbers
         Indices wanted; None, or -1 among them, for all.
+    noun
+        What the devices are called.
 
     Raises
     ------
@@ -181,7 +184,7 @@ def devices_beneath(
     if chosen.sum() != len(selected.domains) * len(set(numbers)):
         raise InputError.of(
             "T006",
-            f"not every node selected has number {', '.join(map(str, sorted(set(numbers))))}",
+            f"not every node selected has {noun} {', '.join(map(str, sorted(set(numbers))))}",
             expected=f"numbers from 0 to {int(local[beneath].max(initial=-1))}"
             if beneath.any()
             else "nodes that have such devices",

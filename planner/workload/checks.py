@@ -109,7 +109,12 @@ def _keep_findings(file: WorkloadFile) -> Iterator[Finding]:
 
 def _unknown_axis(code: str, path: tuple[str, ...], axis: str) -> Finding:
     return Finding(
-        code, path, f"unknown axis {axis!r}", f"one of {', '.join(AXES)}", did_you_mean(axis, AXES)
+        code,
+        path,
+        f"unknown axis {axis!r}",
+        f"one of {', '.join(AXES)}",
+        did_you_mean(axis, AXES),
+        at_key=True,
     )
 
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from planner import errors
 from planner.cli.group import TRACE_VARIABLE, PlannerGroup
+from tests.cli.commands import planner
 
 
 def run(action):
@@ -77,3 +78,11 @@ def test_codes_of_a_command_are_kept():
     """A command that exits by itself keeps its code, and one that returns ends with 0."""
     assert run(failing(typer.Exit(1))).exit_code == 1
     assert run(lambda: None).exit_code == 0
+
+
+def test_the_option_parser_keeps_its_words_to_itself(topology, workload, tmp_path):
+    """What a library calls an error is not shown."""
+    outcome = planner("plan", topology, workload, "-o", tmp_path / "p.json", "--objective", "foo")
+    assert outcome.code == 2
+    assert "'foo' is not one of" in outcome.err
+    assert "Value error" not in outcome.err

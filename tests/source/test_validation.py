@@ -132,3 +132,18 @@ def test_findings_settle():
     with pytest.raises(InputError) as caught:
         findings.settle()
     assert [problem.message for problem in caught.value.problems] == ["first", "second"]
+
+
+def test_an_unknown_version_is_told_first():
+    """Whatever else is wrong may come of it; where it stands in the file does not matter."""
+
+    class Versioned(Authored):
+        format_version: Literal[1]
+        name: str
+        sure: Literal[True] = True
+
+    with pytest.raises(InputError) as caught:
+        validate(parse_document("name: 5\nsure: false\nformat_version: 2"), Versioned)
+    first, *_, last = caught.value.problems
+    assert (first.code, first.message) == ("V013", "unknown version of the format: 2")
+    assert last.expected == "true"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.errors import InputError
+from planner.source import parse_document
 from planner.topology.health import Devices, assign_nics
+from planner.topology.load import to_cluster
 
 
 def test_counted():
@@ -33,3 +39,12 @@ def test_a_gpu_uses_a_nic_of_its_own_node_that_works(data):
         preferred = local * nics[node] // gpus[node]
         in_turn = [nic for nic in own[preferred:] + own[:preferred] if working[nic]]
         assert nic == (in_turn[0] if in_turn else -1)
+
+
+def test_missing_devices_are_called_what_they_are():
+    """A GPU or NIC that a node does not have is told as such."""
+    text = (Path(__file__).parents[2] / "topologies" / "lab-4x8.yaml").read_text()
+    with pytest.raises(InputError) as caught:
+        to_cluster(parse_document(text + 'down: ["*/gpu8", "*/nic9"]\n'))
+    told = [problem.message for problem in caught.value.problems]
+    assert told == ["not every node selected has GPU 8", "not every node selected has NIC 9"]
