@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,25 +26,52 @@ def prove_infeasible(problem: Problem) -> None:
     Checks that there are enough GPUs, and for every `keep` rule that enough whole groups fit the
     domains of its tier, with the groups that other rules keep together inside them kept whole too.
     """
-    mesh = problem.workload.mesh
-    gpus = int(problem.available.sum())
-    if gpus < mesh.world_size:
-        raise InfeasibleError(_too_few_gpus(problem, gpus))
-    mistakes = [m for axis in problem.workload.keep if (m := _rule_that_fails(problem, axis)) is not None]
+    mistakes = _mistakes(problem)
     if mistakes:
-        raise InfeasibleError(*mistakes)
+        smaller = _smaller_dp(problem)
+        raise InfeasibleError(*(_with_remedy(mistake, smaller) for mistake in mistakes))
+
+
+def _with_remedy(mistake: Mistake, smaller: str | None) -> Mistake:
+    """The mistake with a smaller dp as its first remedy, where one would do."""
+    remedies = [text for text in (smaller, mistake.suggestion) if text]
+    return replace(mistake, suggestion="; ".join(remedies) or "smaller degrees of parallelism")
+
+
+def _mistakes(problem: Problem) -> list[Mistake]:
+    """What counting finds wrong: too few GPUs, or else the rules that fail."""
+    gpus = int(problem.available.sum())
+    if gpus < problem.workload.mesh.world_size:
+        return [_too_few_gpus(problem, gpus)]
+    return [m for axis in problem.workload.keep if (m := _rule_that_fails(problem, axis)) is not None]
+
+
+def _smaller_dp(problem: Problem) -> str | None:
+    """The largest dp that counting lets through, said as a remedy; None where there is none.
+
+    Expert groups are folded out of ``cp * dp``, so dp moves in steps that keep them whole.
+    """
+    mesh = problem.workload.mesh
+    step = mesh.ep // math.gcd(mesh.ep, mesh.cp)
+    fits, fails = 0, -(-mesh.dp // step)
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        smaller = replace(problem.workload, mesh=replace(mesh, dp=middle * step))
+        if _mistakes(replace(problem, workload=smaller)):
+            fails = middle
+        else:
+            fits = middle
+    return f"dp: {fits * step}, and a global batch that it divides" if fits else None
 
 
 def _too_few_gpus(problem: Problem, gpus: int) -> Mistake:
     mesh, cluster = problem.workload.mesh, problem.cluster
     down = int((~cluster.gpu_in_service).sum())
-    per_replica = mesh.world_size // mesh.dp
     return Mistake(
         "S001",
         f"the job has {mesh.world_size:,} ranks, {mesh.world_size - gpus:,} more than the {gpus:,} GPUs "
         f"in service ({down:,} of {cluster.gpus:,} are out of service)",
         expected="a GPU for every rank",
-        suggestion=f"dp: {gpus // per_replica}" if gpus >= per_replica else "smaller degrees of parallelism",
     )
 
 
@@ -68,7 +97,7 @@ def _rule_that_fails(problem: Problem, axis: str) -> Mistake | None:
         f"in one {keep[axis]}, and {fitting:,} fit, {needed - fitting:,} too few; the largest "
         f"{keep[axis]} has {largest:,} GPUs in service",
         expected=f"room for {needed:,} whole {axis} groups",
-        suggestion=f"a smaller {axis} or a tier further out in the rule" + "; a smaller dp" * (axis != "dp"),
+        suggestion=f"a smaller {axis}; a tier further out in the rule",
     )
 
 

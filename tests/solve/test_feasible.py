@@ -27,7 +27,16 @@ def test_too_few_gpus():
     (mistake,) = mistakes(grid_cluster(3, 4, down=(0, 5)), tp=2, dp=4, pp=2)
     assert mistake.code == "S001"
     assert "16 ranks, 6 more than the 10 GPUs in service (2 of 12 are out of service)" in mistake.message
-    assert mistake.suggestion == "dp: 2"
+    assert mistake.suggestion == "dp: 2, and a global batch that it divides"
+
+
+def test_remedy_keeps_expert_groups_and_rules():
+    """The dp that is suggested keeps expert groups whole and obeys the rules by count."""
+    cluster = ragged_cluster([4, 4, 4, 3])
+    (mistake,) = mistakes(cluster, ep=4, dp=8, pp=2, keep={"ep": "node"})
+    assert mistake.code == "S001"
+    assert mistake.suggestion == "dp: 4, and a global batch that it divides"
+    assert mistakes(cluster, ep=4, dp=4, pp=2, keep={"ep": "node"}) == ()
 
 
 def test_too_few_gpus_for_one_replica():
@@ -44,15 +53,15 @@ def test_a_rule_that_does_not_fit():
     assert "4 groups of 2 ranks" in mistake.message
     assert "3 fit, 1 too few" in mistake.message
     assert "the largest node has 3 GPUs in service" in mistake.message
-    assert mistake.suggestion == "a smaller tp or a tier further out in the rule; a smaller dp"
+    assert mistake.suggestion.startswith("dp: 3, and a global batch that it divides; a smaller tp;")
 
 
 def test_every_rule_that_fails_is_told():
     """Two rules that fail on their own give two problems."""
     both = mistakes(ragged_cluster([3, 3, 3]), tp=4, dp=2, keep={"tp": "node", "dp": "node"})
     assert [mistake.suggestion for mistake in both] == [
-        "a smaller tp or a tier further out in the rule; a smaller dp",
-        "a smaller dp or a tier further out in the rule",
+        "a smaller tp; a tier further out in the rule",
+        "a smaller dp; a tier further out in the rule",
     ]
 
 
