@@ -86,8 +86,10 @@ class Placement:
 
     Parameters
     ----------
-    cluster, workload
-        What was planned, on what.
+    cluster
+        The hardware it was planned on.
+    workload
+        The job that was planned.
     gpu_of_rank
         GPU of every rank, shape (world_size,).
     claims

@@ -61,15 +61,19 @@ def solve(
 
     Parameters
     ----------
-    cluster, workload
-        What to place, where.
+    cluster
+        The hardware.
+    workload
+        The job.
     objective
         ``weighted`` (seconds of uplink time), ``cross_node`` (bytes over NICs first) or
         ``bottleneck`` (the busiest uplink first).
     time_limit_s
         Wall-clock limit; 10 s where not given. The run ends sooner when nothing is left to gain.
-    seed, workers
-        Of the searches; as many workers as there are cores where not given.
+    seed
+        Of the searches.
+    workers
+        Threads of a search; as many as there are cores where not given.
     deterministic
         Same input, seed and version give the same placement; searches are then limited by work.
     stop

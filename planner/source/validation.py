@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from planner.errors import InputError, Problem
-from planner.source.wording import UNKNOWN_VERSION, place_of, problem_of
+from planner.source.wording import UNKNOWN_VERSION, meant_key, place_of, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,15 +49,26 @@ class Findings:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self._mistaken: set[tuple[str | int, ...]] = set()
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self.problems)
 
-    @property
-    def mistaken_values(self) -> bool:
-        """Whether values were found mistaken; what seems missing may then be just these."""
-        return any(problem.code.startswith("V") for problem in self.problems)
+    def doubt(self, path: Sequence[str | int]) -> None:
+        """Remember that the value at `path` is not what its author meant."""
+        self._mistaken.add(tuple(path))
+
+    def doubtful(self, *path: str | int) -> bool:
+        """Whether the value at `path`, or what holds it, was found mistaken.
+
+        What does not fit to such a value is no mistake of its own.
+        """
+        return any(path[:end] in self._mistaken for end in range(1, len(path) + 1))
+
+    def doubtful_within(self, *path: str | int) -> bool:
+        """Whether the value at `path`, what holds it, or a part of it was found mistaken."""
+        return self.doubtful(*path) or any(each[: len(path)] == path for each in self._mistaken)
 
     def add(
         self,
@@ -126,13 +137,21 @@ def examine(
             data = deepcopy(data)
         for each in details:
             missing = each["loc"][-1:] if each["type"] == "missing" else ()
-            path = place_of(document, each["loc"][:-1] if missing else each["loc"])
-            _leave_out(data, (*path, *missing), stand_ins)
+            path = (*place_of(document, each["loc"][:-1] if missing else each["loc"]), *missing)
+            if each["type"] == "extra_forbidden":
+                meant = meant_key(document, model, path)
+                if meant is not None:
+                    findings.doubt((*path[:-1], meant))
+            else:
+                findings.doubt(path)
+            findings.doubt(_leave_out(data, path, stand_ins))
     return None
 
 
-def _leave_out(data: Any, path: tuple[str | int, ...], stand_ins: Mapping[tuple[str, ...], object]) -> None:
-    """Replace or remove the value at `path`, or else what holds it.
+def _leave_out(
+    data: Any, path: tuple[str | int, ...], stand_ins: Mapping[tuple[str, ...], object]
+) -> tuple[str | int, ...]:
+    """Replace or remove the value at `path`, or else what holds it; the path of what it was.
 
     An item of a list stays, since its going would shift the others.
     """
@@ -142,13 +161,14 @@ def _leave_out(data: Any, path: tuple[str | int, ...], stand_ins: Mapping[tuple[
         for part in path[:-1]:
             holder = holder[part]
     except (KeyError, TypeError):
-        return
+        return path
     if name in stand_ins:
         holder[path[-1]] = stand_ins[name]
     elif isinstance(holder, dict) and path[-1] in holder:
         del holder[path[-1]]
     elif len(path) > 1:
-        _leave_out(data, path[:-1], stand_ins)
+        return _leave_out(data, path[:-1], stand_ins)
+    return path
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
-from planner.errors import Problem, did_you_mean
+from planner.errors import Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,6 +111,12 @@ def _unknown_key(
         f"one of {', '.join(known)}" if known else "no such key",
         did_you_mean(name, known),
     )
+
+
+def meant_key(document: Document, model: type[BaseModel], where: tuple[str | int, ...]) -> str | None:
+    """The key of the model that the unknown one at `where` probably stands for, if that is not given."""
+    meant = nearest(str(where[-1]), _keys(model, where[:-1]))
+    return None if meant is None or document.has((*where[:-1], meant)) else meant
 
 
 def place_of(document: Document, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -12,7 +12,7 @@ from planner.topology.checks import boundary_of
 from planner.topology.cluster import Cluster
 from planner.topology.health import Devices, Health, assign_nics
 from planner.topology.rows import host_names
-from planner.topology.uplinks import Uplinks, degrade, uplinks
+from planner.topology.uplinks import Uplinks, degrade, in_doubt, uplinks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def build(
     kinds = tuple(dict.fromkeys(row_gpu))
     nodes = _nodes(spec, grid, np.array([kinds.index(gpu) for gpu in row_gpu], np.int32))
     gpu, nic = Devices.counted(nodes.gpus), Devices.counted(nodes.nics)
-    health = Health(findings, grid.tiers, gpu, nic)
+    health = Health(findings, grid, gpu, nic)
     in_service, nic_in_service = health.down(spec.down)
     nic_bytes_per_s = nodes.nic_bytes_per_s[nic.node]
     nic_uplinks = Uplinks(nic_bytes_per_s, nic_bytes_per_s * nic_in_service)
@@ -107,7 +107,7 @@ def _at(values: IntArray, index: IntArray) -> IntArray:
 
 def _check_all_or_none(findings: Findings, spec: Topology, whole: Uplinks | None, boundary: int) -> None:
     """Note a boundary tier of which only some domains have an uplink."""
-    if whole is not None and np.isnan(whole.whole).any() and not findings.mistaken_values:
+    if whole is not None and np.isnan(whole.whole).any() and not in_doubt(findings, spec, boundary):
         findings.add(
             "T012",
             f"some {spec.tiers[boundary].name}s have NICs or an uplink, and others neither",
@@ -118,7 +118,7 @@ def _check_all_or_none(findings: Findings, spec: Topology, whole: Uplinks | None
 
 def _host_names(findings: Findings, spec: Topology, names: Sequence[RowNames]) -> list[str]:
     """Host name of every node; two alike are noted."""
-    if any(problem.code == "T007" for problem in findings.problems):
+    if any(problem.code in ("T005", "T007") for problem in findings.problems):
         return []
     tiers = [tier.name for tier in spec.tiers]
     by_row = [

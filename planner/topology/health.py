@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.source import Findings
-    from planner.topology.cluster import BoolArray, IntArray, Tier
+    from planner.topology.cluster import BoolArray, IntArray
+    from planner.topology.rows import Grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,25 +40,28 @@ class Health:
     ----------
     findings
         Where mistakes go.
-    tiers
-        With names and parents.
+    grid
+        The domains of all rows that could be read.
     gpus, nics
         The devices of all nodes.
     """
 
-    def __init__(self, findings: Findings, tiers: Sequence[Tier], gpus: Devices, nics: Devices) -> None:
+    def __init__(self, findings: Findings, grid: Grid, gpus: Devices, nics: Devices) -> None:
         self.findings = findings
-        self.tiers = tiers
+        self.tiers = grid.tiers
+        self.complete = grid.complete
         self.gpus = gpus
         self.nics = nics
-        self.selectors = Selectors(tiers)
+        self.selectors = Selectors(grid.tiers)
 
     def find(self, selector: str, where: Sequence[str | int]) -> Selected | None:
         """What a selector stands for; None, with the reason noted, where that is nothing."""
         try:
             return self.selectors.find(selector)
         except InputError as error:
-            self.findings.take(error, where)
+            # A row that could not be read may have what is not there.
+            if self.complete or error.problems[0].code != "T006":
+                self.findings.take(error, where)
             return None
 
     def down(self, selectors: Sequence[str]) -> tuple[BoolArray, BoolArray]:
@@ -105,8 +109,21 @@ class Health:
         try:
             return devices_beneath(self.tiers, selected, devices.node, devices.local, numbers, noun)
         except InputError as error:
-            self.findings.take(error, where)
+            if not self._counts_in_doubt(noun):
+                self.findings.take(error, where)
             return np.zeros(len(devices.node), np.bool_)
+
+
+    def _counts_in_doubt(self, noun: str) -> bool:
+        """Whether how many GPUs (or NICs) nodes have was found mistaken, or not read."""
+        rows = range(len(self.findings.document.data.get("domains", ())))
+        if noun == "GPU":
+            return not self.complete or any(self.findings.doubtful("domains", i, "gpus") for i in rows)
+        return (
+            not self.complete
+            or self.findings.doubtful_within("tiers", 0, "nics")
+            or any(self.findings.doubtful_within("domains", i, "nics") for i in rows)
+        )
 
 
 def assign_nics(

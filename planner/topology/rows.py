@@ -39,12 +39,16 @@ class Grid:
     row_of_node
         Row that each node comes from, shape (nodes,).
     repeated
-        Nodes that an earlier row, or the same one, already has.
+        Instances of the rows' products that an earlier row, or the same one, already has; they are
+        no nodes of their own.
+    complete
+        Whether every row could be read.
     """
 
     tiers: tuple[Tier, ...]
     row_of_node: IntArray
     repeated: IntArray
+    complete: bool = True
 
 
 def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:

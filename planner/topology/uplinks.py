@@ -13,6 +13,7 @@ from planner.units import format_bandwidth
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from planner.source import Findings
     from planner.topology.cluster import FloatArray, IntArray, Tier
     from planner.topology.health import Health
     from planner.topology.schema import Topology
@@ -69,6 +70,14 @@ def _nic_sums(tiers: Sequence[Tier], nic_node: IntArray, nics: Uplinks) -> Uplin
     return Uplinks(np.where(none, np.nan, whole), np.where(none, np.nan, now))
 
 
+def in_doubt(findings: Findings, spec: Topology, tier: int) -> bool:
+    """Whether values that make the uplinks of a tier were found mistaken and left out."""
+    own = ((("tiers", tier), name) for name in ("uplink", "scale_up"))
+    rows = ((("domains", index), name) for index in range(len(spec.domains)) for name in ("uplink", "nics"))
+    parts = [*own, (("tiers", 0), "nics"), *rows]
+    return any(findings.doubtful_within(*holder, name) for holder, name in parts)
+
+
 def degrade(health: Health, spec: Topology, found: Sequence[Uplinks | None]) -> list[FloatArray | None]:
     """Uplinks as they are now, the degraded ones lowered; entries that cannot be are noted."""
     now = [None if each is None else each.now.copy() for each in found]
@@ -82,7 +91,7 @@ def degrade(health: Health, spec: Topology, found: Sequence[Uplinks | None]) -> 
         if not selected.whole:
             health.findings.add("T015", f"{entry.at!r} selects GPUs or NICs", where, expected="whole domains")
         elif uplink is None or whole is None:
-            if health.findings.mistaken_values:
+            if in_doubt(health.findings, spec, selected.tier):
                 continue  # The uplink may be what was left out as mistaken.
             health.findings.add(
                 "T019",

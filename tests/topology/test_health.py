@@ -45,6 +45,6 @@ def test_missing_devices_are_called_what_they_are():
     """A GPU or NIC that a node does not have is told as such."""
     text = (Path(__file__).parents[2] / "topologies" / "lab-4x8.yaml").read_text()
     with pytest.raises(InputError) as caught:
-        to_cluster(parse_document(text + 'down: ["*/gpu8", "*/nic9"]\n'))
+        to_cluster(parse_document(text + 'down: ["*/*/gpu8", "*/*/nic9"]\n'))
     told = [problem.message for problem in caught.value.problems]
     assert told == ["not every node selected has GPU 8", "not every node selected has NIC 9"]
