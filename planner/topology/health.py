@@ -113,7 +113,6 @@ class Health:
                 self.findings.take(error, where)
             return np.zeros(len(devices.node), np.bool_)
 
-
     def _counts_in_doubt(self, noun: str) -> bool:
         """Whether how many GPUs (or NICs) nodes have was found mistaken, or not read."""
         rows = range(len(self.findings.document.data.get("domains", ())))

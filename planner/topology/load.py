@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from planner.source import Findings, examine, read_document
 from planner.topology.build import build
@@ -33,7 +36,7 @@ STAND_INS = {
     ("domains", "gpus"): 8,
     ("down",): "*",
     ("spare",): "*",
-    ("degraded", "uplink"): "1 b/s",
+    ("degraded", "uplink"): "1 B/s",
 }
 
 
@@ -77,8 +80,9 @@ def _assemble(findings: Findings, spec: Topology) -> Cluster | None:
     grid = build_grid([tier.name for tier in spec.tiers], rows)
     if len(grid.repeated):
         _note_repeated(findings, spec, grid, rows)
-        return None
-    check_fabric_size(findings, spec, len(grid.row_of_node))
+        grid = replace(grid, row_of_node=np.delete(grid.row_of_node, grid.repeated))
+    if grid.complete and not len(grid.repeated):
+        check_fabric_size(findings, spec, len(grid.row_of_node))
     check_links(findings, spec, grid.tiers)
     return build(findings, spec, grid, rows, gpus)
 

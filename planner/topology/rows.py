@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,14 +52,20 @@ class Grid:
 
 
 def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:
-    """Names of every row; None, with the reasons noted, where a row cannot be read."""
-    before = len(findings.problems)
+    """Names of every row, what is wrong with them noted; None where nothing can be made of them.
+
+    A row that cannot be read has no names, and so no nodes.
+    """
     tiers = [tier.name for tier in spec.tiers]
-    gpus = []
+    rows, gpus = [], []
     for index, row in enumerate(spec.domains):
+        before = len(findings.problems)
         _check_keys(findings, tiers, row, index)
-        counts = [_counted(findings, row, index, tier) for tier in tiers[:-1] if tier in row.names]
-        gpus.append(row.gpus * prod(counts))
+        meant = _meant_names(findings, tiers, row, index)
+        nodes = prod([_counted(findings, names, index, key) for key, names in meant.values()])
+        gpus.append(row.gpus * nodes)
+        told = {problem.code for problem in findings.problems[before:]}
+        rows.append({} if len(meant) < len(tiers) - 1 or told - {"T003"} else meant)
     if sum(gpus) > MOST_GPUS:
         largest = gpus.index(max(gpus))
         findings.add(
@@ -68,9 +74,26 @@ def read_rows(findings: Findings, spec: Topology) -> list[RowNames] | None:
             ("domains", largest),
             expected=f"at most {MOST_GPUS:,} in all",
         )
-    if len(findings.problems) > before:
         return None
-    return [[expand(row.names[tier]) for tier in reversed(tiers[:-1])] for row in spec.domains]
+    if not any(rows):
+        return None
+    return [[expand(row[tier][1]) if row else [] for tier in reversed(tiers[:-1])] for row in rows]
+
+
+def _meant_names(
+    findings: Findings, tiers: Sequence[str], row: Row, index: int
+) -> dict[str, tuple[str, Any]]:
+    """By tier the key under which the row has its names, and these; a mistyped key is taken as meant."""
+    found = {tier: (tier, row.names[tier]) for tier in tiers[:-1] if tier in row.names}
+    for key in row.names:
+        if key in tiers:
+            continue
+        meant = nearest(key, [*tiers[:-1], *ROW_KEYS])
+        if meant is not None and meant in tiers:
+            found.setdefault(meant, (key, row.names[key]))
+        elif meant is not None:
+            findings.doubt(("domains", index, meant))
+    return found
 
 
 def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) -> None:
@@ -105,9 +128,8 @@ def _check_keys(findings: Findings, tiers: Sequence[str], row: Row, index: int) 
             )
 
 
-def _counted(findings: Findings, row: Row, index: int, tier: str) -> int:
-    """How many names the row has for `tier`; 1 where they cannot be read."""
-    names = row.names[tier]
+def _counted(findings: Findings, names: Any, index: int, tier: str) -> int:
+    """How many names the row has under the key `tier`; 1 where they cannot be read."""
     if not isinstance(names, str):
         findings.add(
             "V003",
@@ -133,7 +155,9 @@ def build_grid(tier_names: Sequence[str], rows: Sequence[RowNames]) -> Grid:
     repeated = np.zeros(0, np.int64)
     for level, name in enumerate(reversed(tier_names[:-1])):
         codes: dict[str, int] = {}
-        of_row = [np.array([codes.setdefault(own, len(codes)) for own in row[level]]) for row in rows]
+        of_row = [
+            np.array([codes.setdefault(own, len(codes)) for own in row[level]], np.int64) for row in rows
+        ]
         parent = np.concatenate([np.repeat(i, len(c)) for i, c in zip(instances, of_row, strict=True)])
         code = np.concatenate([np.tile(c, len(i)) for i, c in zip(instances, of_row, strict=True)])
         _, first, inverse = np.unique(parent * len(codes) + code, return_index=True, return_inverse=True)
@@ -148,7 +172,12 @@ def build_grid(tier_names: Sequence[str], rows: Sequence[RowNames]) -> Grid:
         instances = np.split(domain, np.cumsum(sizes)[:-1])
         repeated = np.setdiff1d(np.arange(len(domain)), chosen)
     row_of_node = np.repeat(np.arange(len(rows)), [len(i) for i in instances])
-    return Grid(tuple(reversed(tiers)), row_of_node.astype(np.int32), repeated.astype(np.int32))
+    return Grid(
+        tuple(reversed(tiers)),
+        row_of_node.astype(np.int32),
+        repeated.astype(np.int32),
+        complete=all(row[0] for row in rows),
+    )
 
 
 def host_names(tier_names: Sequence[str], names: RowNames, template: str | None) -> list[str]:

@@ -14,27 +14,50 @@ from planner.workload.schema import Architecture
 from planner.workload.traffic import AXES, entry_count, traffic_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from planner.source import Findings
     from planner.workload.schema import Batch, ExpertsSection, WorkloadFile
+
+    Sure = Callable[..., bool]
+    """Whether none of the values at these paths was found mistaken."""
 
 MOST_RANKS = 2**24
 MODEL_KEYS = ("batch", "precision", "gradients", "dispatch", "data_parallel", "recompute")
 
 
-def findings(file: WorkloadFile) -> Iterator[Finding]:
-    """Everything wrong with a workload whose model, if any, stands in it by shape."""
-    yield from source_findings(file)
-    yield from _mesh_findings(file)
-    yield from _rank_order_findings(file)
+def findings(file: WorkloadFile, noted: Findings | None = None) -> Iterator[Finding]:
+    """Everything wrong with a workload whose model, if any, stands in it by shape.
+
+    Parameters
+    ----------
+    noted
+        What was found before: no finding comes of a value that is known to be mistaken.
+    """
+
+    def sure(*names: str) -> bool:
+        return noted is None or not any(noted.doubtful(*name.split(".")) for name in names)
+
+    def whole(name: str) -> bool:
+        return noted is None or not noted.doubtful_within(name)
+
+    if whole("model") and whole("traffic") and sure("batch"):
+        yield from source_findings(file)
+    yield from _mesh_findings(file, sure)
+    if sure("rank_order", *(f"parallelism.{axis}" for axis in MESH_AXES)):
+        yield from _rank_order_findings(file)
     yield from _keep_findings(file)
     if file.traffic is not None:
-        yield from _traffic_findings(file)
-    if isinstance(file.model, Architecture):
+        yield from _traffic_findings(file, sure("parallelism.pp", "parallelism.vp"))
+    if file.model is not None:
+        yield from _schedule_findings(file, sure)
+        if file.batch:
+            yield from _batch_findings(file, file.batch, sure)
+    if isinstance(file.model, Architecture) and whole("model"):
         inside = list(architecture_findings(file.model))
         yield from (replace(finding, path=("model", *finding.path)) for finding in inside)
         if not inside:
-            yield from _model_findings(file, file.model)
+            yield from _model_findings(file, file.model, sure)
 
 
 def source_findings(file: WorkloadFile) -> Iterator[Finding]:
@@ -65,12 +88,13 @@ def source_findings(file: WorkloadFile) -> Iterator[Finding]:
         )
 
 
-def _mesh_findings(file: WorkloadFile) -> Iterator[Finding]:
+def _mesh_findings(file: WorkloadFile, sure: Sure) -> Iterator[Finding]:
     degrees = file.parallelism
     ranks = prod(getattr(degrees, axis) for axis in MESH_AXES)
     if ranks > MOST_RANKS:
         yield Finding("W015", ("parallelism",), f"{ranks:,} ranks", f"at most {MOST_RANKS:,}")
-    if (degrees.dp * degrees.cp) % degrees.ep:
+    known = sure("parallelism.dp", "parallelism.cp", "parallelism.ep")
+    if known and (degrees.dp * degrees.cp) % degrees.ep:
         yield Finding(
             "W012",
             ("parallelism", "ep"),
@@ -118,14 +142,14 @@ def _unknown_axis(code: str, path: tuple[str, ...], axis: str) -> Finding:
     )
 
 
-def _traffic_findings(file: WorkloadFile) -> Iterator[Finding]:
+def _traffic_findings(file: WorkloadFile, stages_known: bool) -> Iterator[Finding]:
     for axis, index, entry in traffic_entries(file):
         if axis not in AXES:
             yield _unknown_axis("W030", ("traffic", axis), axis)
             continue
         count = entry_count(file, axis, entry.kind)
         where: tuple[str | int, ...] = ("traffic", axis, *index, "bytes")
-        if isinstance(entry.bytes_, list) and len(entry.bytes_) != count:
+        if stages_known and isinstance(entry.bytes_, list) and len(entry.bytes_) != count:
             yield Finding(
                 "W031",
                 where,
@@ -135,13 +159,13 @@ def _traffic_findings(file: WorkloadFile) -> Iterator[Finding]:
             )
 
 
-def _model_findings(file: WorkloadFile, model: Architecture) -> Iterator[Finding]:
-    yield from _layer_findings(file, model)
-    yield from _schedule_findings(file)
-    yield from _tensor_findings(file, model)
-    yield from _expert_findings(file, model.experts)
-    if file.batch:
-        yield from _batch_findings(file, file.batch)
+def _model_findings(file: WorkloadFile, model: Architecture, sure: Sure) -> Iterator[Finding]:
+    if sure("parallelism.pp", "parallelism.vp", "schedule"):
+        yield from _layer_findings(file, model)
+    if sure("parallelism.tp", "sequence_parallel"):
+        yield from _tensor_findings(file, model)
+    if sure("parallelism.ep"):
+        yield from _expert_findings(file, model.experts)
 
 
 def _layer_findings(file: WorkloadFile, model: Architecture) -> Iterator[Finding]:
@@ -157,9 +181,11 @@ def _layer_findings(file: WorkloadFile, model: Architecture) -> Iterator[Finding
         )
 
 
-def _schedule_findings(file: WorkloadFile) -> Iterator[Finding]:
+def _schedule_findings(file: WorkloadFile, sure: Sure) -> Iterator[Finding]:
     degrees, schedule = file.parallelism, file.schedule
-    if degrees.vp > 1 and schedule not in (None, "interleaved"):
+    if not sure("schedule"):
+        return
+    if sure("parallelism.vp") and degrees.vp > 1 and schedule not in (None, "interleaved"):
         yield Finding(
             "W024",
             ("schedule",),
@@ -167,7 +193,7 @@ def _schedule_findings(file: WorkloadFile) -> Iterator[Finding]:
             "schedule: interleaved",
             "vp: 1",
         )
-    if schedule == "dualpipe" and degrees.pp % 2:
+    if sure("parallelism.pp") and schedule == "dualpipe" and degrees.pp % 2:
         yield Finding("W024", ("schedule",), f"dualpipe over {degrees.pp} stages", "an even pp")
 
 
@@ -202,10 +228,11 @@ def _expert_findings(file: WorkloadFile, experts: ExpertsSection | None) -> Iter
         )
 
 
-def _batch_findings(file: WorkloadFile, batch: Batch) -> Iterator[Finding]:
+def _batch_findings(file: WorkloadFile, batch: Batch, sure: Sure) -> Iterator[Finding]:
     degrees = file.parallelism
     each = degrees.dp * batch.micro
-    if batch.global_ % each:
+    known = sure("parallelism.dp", "batch.global", "batch.micro")
+    if known and batch.global_ % each:
         below, above = batch.global_ // each * each, (batch.global_ // each + 1) * each
         yield Finding(
             "W021",
@@ -215,10 +242,11 @@ def _batch_findings(file: WorkloadFile, batch: Batch) -> Iterator[Finding]:
             f"global: {above}" if not below else f"global: {below} or {above}",
         )
     microbatches = batch.global_ // each
-    if file.schedule == "dualpipe" and microbatches % 2 and batch.global_ % each == 0:
+    if known and file.schedule == "dualpipe" and microbatches % 2 and batch.global_ % each == 0:
         yield Finding("W024", ("schedule",), f"dualpipe with {microbatches} microbatches", "an even number")
     pieces = degrees.cp * (degrees.tp if file.sequence_parallel is not False else 1)
-    if batch.sequence % pieces:
+    split_known = sure("parallelism.cp", "parallelism.tp", "sequence_parallel", "batch.sequence")
+    if split_known and batch.sequence % pieces:
         yield Finding(
             "W025",
             ("batch", "sequence"),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError
-from planner.source import Document, in_file_order, parse_document, read_document, validate
+from planner.source import Document, Findings, examine, parse_document, read_document, validate
+from planner.units import LARGEST_BYTES
 from planner.workload.architecture import load_architecture
 from planner.workload.checks import findings
 from planner.workload.defaults import resolved, to_job, to_mesh
@@ -21,8 +22,16 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from planner.errors import Problem
     from planner.workload.job import Job
+
+# What lets the rest of a file be examined although one of these is missing or mistaken.
+STAND_INS = {
+    ("format_version",): 1,
+    ("name",): "unnamed",
+    ("parallelism",): {},
+    ("batch", "global"): 1,
+    ("batch", "sequence"): 1,
+}
 
 
 def load_workload(path_or_name: str | os.PathLike[str]) -> Workload:
@@ -61,7 +70,12 @@ def job_of(workload: Workload) -> Job | None:
 
 
 def _build(document: Document) -> Workload:
-    file = resolved(_checked(document, validate(document, WorkloadFile)))
+    noted = Findings(document)
+    spec = examine(noted, WorkloadFile, STAND_INS)
+    checked = None if spec is None else _checked(noted, spec)
+    noted.settle()
+    assert checked is not None
+    file = resolved(checked)
     mesh = to_mesh(file)
     keep_positions = {axis: document.position(("keep", axis)) for axis in file.keep}
     description = file.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -75,28 +89,39 @@ def _build(document: Document) -> Workload:
             keep_positions=keep_positions,
         )
     job = to_job(file)
+    moved, needed = families(job), tuple(stage.total for stage in memory(job))
+    _require_possible(document, max(needed), *(max(family.payload_bytes, default=0.0) for family in moved))
     return Workload(
         file.name,
         mesh,
-        families(job),
+        moved,
         file.keep,
-        tuple(stage.total for stage in memory(job)),
+        needed,
         description,
         keep_positions,
     )
 
 
-def _checked(document: Document, file: WorkloadFile) -> WorkloadFile:
-    """`file` with its model's shape in place of the name, free of mistakes."""
-    problems: list[Problem] = []
+def _require_possible(document: Document, *amounts: float) -> None:
+    """Refuse a model out of whose sizes comes more than any machine could hold or move."""
+    if max(amounts) > LARGEST_BYTES:
+        raise InputError.of(
+            "V005",
+            f"these sizes give {max(amounts):.3g} bytes for a single GPU or group",
+            expected=f"sizes that give at most {LARGEST_BYTES:g}",
+            position=document.position(("model",), key=True),
+        )
+
+
+def _checked(noted: Findings, file: WorkloadFile) -> WorkloadFile:
+    """`file` with its model's shape in place of the name; what is wrong with either is noted."""
+    document = noted.document
     if isinstance(file.model, str):
         try:
             file = _with_architecture(file, load_architecture(file.model, Path(document.path).parent))
         except InputError as error:
-            problems += [problem.at(document.position(("model",))) for problem in error.problems]
-    problems += [finding.problem(document) for finding in findings(file)]
-    if problems:
-        raise InputError(*in_file_order(problems))
+            noted.take(error, ("model",))
+    noted.problems += [finding.problem(document) for finding in findings(file, noted)]
     return file
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import planner
+from planner.errors import InputError
 from planner.source import parse_document
 from planner.topology.load import load_topology, to_cluster
 
@@ -201,3 +202,28 @@ def test_load_by_name_is_public():
     """`planner.load_topology` is this function."""
     assert planner.load_topology is load_topology
     assert planner.load_topology("lab-4x8").gpus == 32
+
+
+@pytest.mark.parametrize(
+    ("row", "rest", "codes"),
+    [
+        ('  - {rack: "r[1-2]", node: n1, gpus: "8"}\n', "down: [r1/n1/gpu9]\n", ["V003"]),
+        (
+            '  - {rack: r1, node: n1, gpus: 8}\n  - {rack: "r[2", node: n1, gpus: 8}\n',
+            "down: [r2]\n",
+            ["T001"],
+        ),
+        (
+            "  - {rack: r1, node: n1, gpus: 8}\n  - {rak: r2, node: n1, gpus: 8}\n",
+            "down: [r2/n1]\n",
+            ["T003"],
+        ),
+        ("  - {rack: r1, node: n1, gpus: 8}\n  - {rack: r1, node: n1, gpus: 8}\n", "down: [r1]\n", ["T005"]),
+        ("  - {rack: r1, node: n1, gpus: 8, nic: {count: 9}}\n", "down: [r1/n1/nic8]\n", ["T003"]),
+    ],
+)
+def test_no_mistake_is_told_twice(row, rest, codes):
+    """What does not fit because something else is mistaken is no mistake of its own."""
+    with pytest.raises(InputError) as caught:
+        cluster_of(NODES + "domains:\n" + row + rest)
+    assert [problem.code for problem in caught.value.problems] == codes
