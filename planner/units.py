@@ -40,34 +40,44 @@ _QUANTITY = re.compile(
     r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z/\u00b5\u03bc]*)\s*\Z"
 )
 LONGEST = 100
+# What lies beyond is a slip of the pen, and sums and ratios of it would leave the range of floats.
+LEAST_BANDWIDTH, LARGEST_BANDWIDTH = 1.0, 1e18
+LARGEST_BYTES = 1e21
 
 
 def parse_bandwidth(value: object) -> float:
-    """Bytes per second of a text such as ``400 Gb/s`` or ``50 GB/s``; must be above 0.
+    """Bytes per second of a text such as ``400 Gb/s`` or ``50 GB/s``, from 1 B/s to 1 EB/s.
 
     Raises
     ------
     InputError
-        V006 for a bare number, V007 for what is no bandwidth, V008 where it is not above 0.
+        V005 for one out of range, V006 for a bare number, V007 for what is no bandwidth, V008 where
+        it is not above 0.
     """
     number = _parse(value, BANDWIDTHS, "a bandwidth with its unit, such as 400 Gb/s or 50 GB/s", "GB/s")
     if number <= 0:
         raise InputError.of("V008", f"a bandwidth of {value} moves nothing", expected="a bandwidth above 0")
+    if not LEAST_BANDWIDTH <= number <= LARGEST_BANDWIDTH:
+        raise InputError.of(
+            "V005", f"{value} is no bandwidth of a machine", expected="a bandwidth from 1 B/s to 1 EB/s"
+        )
     return number
 
 
 def parse_bytes(value: object) -> float:
-    """Bytes of a text such as ``288 GB`` or ``16 MiB``, or of a plain number; must not be negative.
+    """Bytes of a text such as ``288 GB`` or ``16 MiB``, or of a plain number; from 0 to 1e21.
 
     Raises
     ------
     InputError
-        V007 for what is no number of bytes, V008 where it is negative.
+        V005 for more, V007 for what is no number of bytes, V008 where it is negative.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number = _finite(float(value), value)
     else:
         number = _parse(value, BYTES, "bytes, such as 1048576, 288 GB or 16 MiB", None)
+    if number > LARGEST_BYTES:
+        raise InputError.of("V005", f"{value} is too many bytes", expected="at most 1000 EB")
     return _not_negative(number, value)
 
 

@@ -9,20 +9,36 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 # pydantic reads these when the models are built.
 from planner.placement.placement import Objective, Status
+from planner.units import LARGEST_BYTES
 from planner.workload.family import Kind
 
 FORMAT = "planner-placement"
 FORMAT_VERSION = 1
 LARGEST_INDEX = 2**31 - 1
+# Far more than anything authored can lead to, and far from where floats end.
+LARGEST_AMOUNT = 1e60
+# An uplink, of which NICs out of service may leave a part or nothing, adds up at most 1,024 NICs.
+LEAST_RATE, LARGEST_RATE = 1e-4, 1e22
 
 Index = Annotated[int, Field(ge=0, le=LARGEST_INDEX)]
 IndexOrNone = Annotated[int, Field(ge=-1, le=LARGEST_INDEX)]
 Count = Annotated[int, Field(ge=1, le=LARGEST_INDEX)]
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST_AMOUNT)]
+Volume = Annotated[float, Field(ge=0, le=LARGEST_BYTES)]
+
+
+def _possible(rate: float) -> float:
+    """`rate`, unless it is so small that nothing could be divided by it."""
+    if 0 < rate < LEAST_RATE:
+        raise ValueError(f"Input should be 0 or at least {LEAST_RATE:g}")
+    return rate
+
+
+Rate = Annotated[float, Field(ge=0, le=LARGEST_RATE), AfterValidator(_possible)]
 Cost = Amount | Literal["inf"]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 AxisName = Literal["tp", "cp", "ep", "edp", "dp", "pp"]
@@ -44,10 +60,10 @@ class IndexRuns(Section):
     counts: list[Count]
 
 
-class AmountRuns(Section):
-    """A column of numbers: ``values[i]`` stands ``counts[i]`` times in a row."""
+class RateRuns(Section):
+    """A column of bandwidths: ``values[i]`` stands ``counts[i]`` times in a row."""
 
-    values: list[Amount]
+    values: list[Rate]
     counts: list[Count]
 
 
@@ -73,9 +89,9 @@ class TierSection(Section):
 
     name: Name
     domains: list[Domains]
-    uplink_bytes_per_s: AmountRuns | None
+    uplink_bytes_per_s: RateRuns | None
     """Per direction out of each domain; null where leaving is free."""
-    scale_up_bytes_per_s: Amount | None
+    scale_up_bytes_per_s: Rate | None
     """Per GPU and direction, where a domain is one NVLink domain."""
 
 
@@ -84,10 +100,10 @@ class GpuKind(Section):
 
     name: Name
     tflops: dict[str, Amount]
-    memory_bytes: Amount | None
-    memory_bytes_per_s: Amount | None
-    scale_up_bytes_per_s: Amount | None
-    nic_bytes_per_s: Amount | None
+    memory_bytes: Volume | None
+    memory_bytes_per_s: Rate | None
+    scale_up_bytes_per_s: Rate | None
+    nic_bytes_per_s: Rate | None
 
 
 class NodeShape(Section):
@@ -100,7 +116,7 @@ class NodeShape(Section):
     gpu_rail: list[IndexOrNone]
     nic_local: list[Index]
     nic_rail: list[IndexOrNone]
-    nic_bytes_per_s: list[Amount]
+    nic_bytes_per_s: list[Rate]
     nic_in_service: list[bool]
 
 
@@ -146,7 +162,7 @@ class FamilySection(Section):
     name: Name
     axes: Annotated[list[AxisName], Field(min_length=1, max_length=4)]
     kind: Kind
-    payload_bytes: list[Amount]
+    payload_bytes: list[Volume]
     stages: list[Index] | None
 
 
@@ -158,7 +174,7 @@ class WorkloadSection(Section):
     families: list[FamilySection]
     keep: dict[str, str]
     """Axis to tier: a group of that axis touches one domain of that tier."""
-    memory_bytes: list[Amount] | None
+    memory_bytes: list[Volume] | None
     """Bytes a GPU of each stage needs."""
     description: dict[str, JsonValue]
     """The authored document."""

@@ -20,12 +20,12 @@ from planner.placement.runs import (
     to_runs,
 )
 from planner.placement.schema import (
-    AmountRuns,
     Domains,
     GpuKind,
     IndexRuns,
     NodeShape,
     Ranges,
+    RateRuns,
     TierSection,
     TopologySection,
 )
@@ -161,7 +161,7 @@ def _tier_section(tier: Tier) -> TierSection:
     uplink = None
     if tier.uplink_bytes_per_s is not None:
         values, counts = to_runs(tier.uplink_bytes_per_s)
-        uplink = AmountRuns(values=[float(value) for value in values], counts=counts)
+        uplink = RateRuns(values=[float(value) for value in values], counts=counts)
     return TierSection(
         name=tier.name,
         domains=_domains(tier),

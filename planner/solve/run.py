@@ -43,6 +43,7 @@ DEFAULT_TIME_LIMIT_S = 10.0
 EXACT_WORK_S = 25.0
 SMALL_CELLS = 2000
 MET = 1e-9
+ROUNDED = 1e-6
 
 
 def solve(
@@ -268,10 +269,15 @@ class _Run:
             home = join_replicas(model.tree, model.answer, bool(costs.rungs.any()))
             self.offer(seat_ranks(self.problem, layout, home), "exact widths", preferred=True)
         self.bound = max(self.bound, outcome.bound)
-        if costs.exact:
-            self.proven |= outcome.proven
-            self.complete |= outcome.complete
+        if costs.exact and outcome.proven and self._reaches(outcome.bound):
+            self.proven, self.complete = True, self.complete or outcome.complete
         self.report("exact widths")
+
+    def _reaches(self, proven: float) -> bool:
+        """Whether the incumbent is the optimum that was proven, but for the rounding of its weights."""
+        return self.best is not None and self.value(self.best) <= proven + ROUNDED * max(
+            abs(proven), self.bound
+        )
 
     def _widths_of_best(self, layout: Layout) -> IntArray | None:
         """Width vectors of the incumbent at the layout's cell tier, shape (domains, P)."""
@@ -302,8 +308,8 @@ class _Run:
             )
         if exact.gpu_of_rank is not None:
             self.offer(exact.gpu_of_rank, "exact")
-        self.proven = exact.proven
         self.bound = max(self.bound, exact.bound)
+        self.proven |= exact.proven and self._reaches(exact.bound)
         self.report("exact")
 
     def result(self) -> Result:

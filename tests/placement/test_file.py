@@ -182,6 +182,10 @@ def test_foreign_files(raw, code):
         (("topology", "tiers"), []),
         (("digest",), "sha256:123"),
         (("extra",), 1),
+        (("workload", "families", 0, "payload_bytes", 0), 1e300),
+        (("topology", "tiers", 0, "uplink_bytes_per_s", "values", 0), 1e-320),
+        (("topology", "tiers", 0, "uplink_bytes_per_s", "values", 0), 1e300),
+        (("claims", "weighted_s"), 1e300),
     ],
 )
 def test_values_of_the_wrong_form(path, value):
