@@ -148,3 +148,12 @@ keep: {tp: node}
     workload = load_workload(written(text))
     assert workload.mesh.world_size == 8192
     assert max(workload.memory_bytes) < 80e9
+
+
+def test_sizes_that_give_more_than_any_machine_moves(written):
+    """A model far too large is refused at its key, whatever follows from it."""
+    size = 2**40
+    model = f"{{name: m, layers: 4, hidden: {size}, ffn: {size}, heads: 8, vocab: {size}}}"
+    with pytest.raises(InputError) as caught:
+        load_workload(written(LLAMA.replace("llama-3.1-8b", model)))
+    assert [(each.code, each.position.line) for each in caught.value.problems] == [("V005", 3)]
