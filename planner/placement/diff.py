@@ -124,7 +124,7 @@ def cluster_changes(before: Cluster, after: Cluster) -> Iterator[str]:
     elif not np.array_equal(before.gpu_in_service, after.gpu_in_service):
         lost = int((before.gpu_in_service & ~after.gpu_in_service).sum())
         back = int((~before.gpu_in_service & after.gpu_in_service).sum())
-        yield f"{plural(lost, 'GPU')} out of service that were in service, {back} back in service"
+        yield f"{plural(lost, 'GPU')} newly out of service, {back} back in service"
     if tiers[0] == tiers[1]:
         yield from _uplink_changes(before, after)
 

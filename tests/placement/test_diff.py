@@ -64,7 +64,7 @@ def test_changes_of_the_cluster_in_words():
     after = grid_cluster(2, 2, 4, uplinks=(1.0, 3.0), down=(15,))
     found = diff(claimed(before, job(), np.arange(8)), claimed(after, job(), np.arange(8)))
     assert found.cluster_changes == (
-        "1 GPU out of service that were in service, 0 back in service",
+        "1 GPU newly out of service, 0 back in service",
         "uplinks of tier rack",
     )
     flat = diff(claimed(before, job(), np.arange(8)), claimed(grid_cluster(2, 8), job(), np.arange(8)))
