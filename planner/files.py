@@ -62,11 +62,11 @@ def _write_through(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _replace(path: str | os.PathLike[str], data: bytes) -> None:
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise InputError.of("F002", f"{path} is a folder", expected="the path of a file to write")
     temporary: str | None = None
     try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise InputError.of("F002", f"{path} is a folder", expected="the path of a file to write")
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
         with os.fdopen(handle, "wb") as file:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from planner.errors import InputError, did_you_mean
+from planner.files import special_kind
 
 Kind = Literal["topology", "workload", "model", "gpu", "rules"]
 
+LONGEST_SHOWN = 200
 PACKAGE = Path(__file__).resolve().parent
 FOLDERS: dict[Kind, str] = {
     "topology": "topologies",
@@ -44,15 +46,37 @@ def find(kind: Kind, name_or_path: str | os.PathLike[str], beside: Path | None =
     Parameters
     ----------
     beside
-        Folder that a relative path starts from; the working folder by default.
+        Folder of the file that names this one, from which a relative path starts. Neither a device
+        nor a pipe can be named so. By default the working folder, and anything goes.
 
     Raises
     ------
     InputError
-        Where there is neither (F001), with the shipped name that comes nearest.
+        Where there is neither (F001), with the shipped name that comes nearest; where the system
+        cannot look, or finds a device where a file must be (F004).
     """
     asked = os.fspath(name_or_path)
     path = Path(beside or "") / asked
+    try:
+        found = _found(kind, asked, path)
+    except OSError as error:
+        raise unreadable(asked, error) from error
+    special = special_kind(found)
+    if special and beside is not None:
+        # To read one could wait for ever, and would give something else the next time.
+        raise InputError.of("F004", f"{asked} is a {special}", expected="an ordinary file")
+    return found
+
+
+def unreadable(asked: str | os.PathLike[str], error: OSError | ValueError) -> InputError:
+    """The error (F004) that a file cannot be read or looked for."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return InputError.of(
+        "F004", f"cannot read {str(asked)[:LONGEST_SHOWN]}: {reason}", expected="a file that may be read"
+    )
+
+
+def _found(kind: Kind, asked: str, path: Path) -> Path:
     if "\0" not in asked:
         if path.is_file() or (_is_path(asked) and path.exists()):
             return path

@@ -12,6 +12,8 @@ from planner.files import UNWRITABLE, special_kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+LONGEST_SHOWN = 200
+
 
 def require_writable(path: Path, *, inputs: Iterable[str | Path] = ()) -> None:
     """Refuse a path that could not be written, or that is one of the `inputs`.
@@ -21,8 +23,20 @@ def require_writable(path: Path, *, inputs: Iterable[str | Path] = ()) -> None:
     UsageError
         ``U001`` for ``-``, which many programs take for stdout, ``U002`` for a folder, ``U003``
         where the folder of the file is missing, ``U004`` where permission is missing or the path
-        is a socket or a disk, ``U005`` where the file is one of the inputs.
+        is a socket or a disk, or the system cannot look there, ``U005`` where the file is one of
+        the inputs.
     """
+    try:
+        _require_writable(path, inputs)
+    except OSError as error:
+        raise UsageError.of(
+            "U004",
+            f"{str(path)[:LONGEST_SHOWN]} cannot be written: {error.strerror}",
+            expected="a path that you may write to",
+        ) from error
+
+
+def _require_writable(path: Path, inputs: Iterable[str | Path]) -> None:
     if str(path) == "-":
         raise UsageError.of("U001", "'-' is no file to write", expected="the path of a file to write")
     if path.is_dir():

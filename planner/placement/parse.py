@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 import planner
 from planner.errors import InputError, Position, Problem
+from planner.library import unreadable
 from planner.placement.schema import FORMAT, FORMAT_VERSION, PlacementFile
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ MOST_PROBLEMS = 10
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a placement file; every way in which there can be none has its own code."""
-    if path.is_dir():
-        raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
     try:
+        if path.is_dir():
+            raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
         with path.open("rb") as file:
             raw = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
@@ -31,7 +32,7 @@ def read_bytes(path: Path) -> bytes:
             "F001", f"no such file: {path}", expected="a placement file, as planner plan -o writes it"
         ) from None
     except (OSError, ValueError) as error:
-        raise InputError.of("F004", f"cannot read {path}: {error}", expected="a placement file") from error
+        raise unreadable(path, error) from error
     if len(raw) > LARGEST_BYTES:
         raise InputError.of(
             "F003", f"{path} is larger than {LARGEST_BYTES:,} bytes", expected="a placement file"

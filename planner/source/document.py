@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Position
-from planner.library import Kind, find
+from planner.library import Kind, find, unreadable
 from planner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, compose, to_data
 
 if TYPE_CHECKING:
@@ -85,7 +85,11 @@ def read_document(path_or_name: str | os.PathLike[str], kind: Kind) -> Document:
     InputError
         With a code, and a position wherever there is one, for anything that is not such a file.
     """
-    return _read(find(kind, path_or_name), kind, ())
+    try:
+        return _read(find(kind, path_or_name), kind, ())
+    except OSError as error:
+        # Such as a relative path where the working folder has been deleted.
+        raise unreadable(path_or_name, error) from error
 
 
 def parse_document(content: str, name: str = "<text>") -> Document:
@@ -170,15 +174,13 @@ def _mapping(root: Node) -> MappingNode:
 
 def _bytes(path: Path) -> bytes:
     """The bytes of the file, no more of them than may be."""
-    if path.is_dir():
-        raise InputError.of("F002", f"{path} is a folder", expected="a YAML file")
     try:
+        if path.is_dir():
+            raise InputError.of("F002", f"{path} is a folder", expected="a YAML file")
         with path.open("rb") as file:
             raw = file.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise InputError.of(
-            "F004", f"cannot read {path}: {error.strerror}", expected="a file that may be read"
-        ) from error
+        raise unreadable(path, error) from error
     if len(raw) > LARGEST_BYTES:
         raise InputError.of(
             "F003",
@@ -227,5 +229,6 @@ def _shown(path: Path) -> str:
     """`path` as people call it: relative where it lies below the working folder."""
     try:
         return str(path.resolve().relative_to(Path.cwd().resolve())) if path.is_absolute() else str(path)
-    except ValueError:
+    except (ValueError, OSError):
+        # It lies elsewhere, or the working folder has been deleted.
         return str(path)

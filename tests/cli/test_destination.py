@@ -67,3 +67,8 @@ def test_what_is_no_file(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
         assert refusal(tmp_path / "socket") == "U004"
+
+
+def test_name_too_long(tmp_path):
+    """What the system refuses to look for cannot be written either."""
+    assert refusal(tmp_path / ("a" * 300)) == "U004"

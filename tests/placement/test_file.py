@@ -296,6 +296,13 @@ def test_files_that_cannot_be_read(tmp_path):
         assert caught.value.problems[0].code == code
 
 
+def test_a_name_too_long_for_the_system():
+    """A path that the system refuses to look for is unreadable."""
+    with pytest.raises(InputError) as caught:
+        read_placement("a" * 300)
+    assert caught.value.problems[0].code == "F004"
+
+
 def test_old_file_stays_where_writing_fails(tmp_path, monkeypatch):
     """A failure while writing leaves the old placement whole."""
     path = tmp_path / "p.json"

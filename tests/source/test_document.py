@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from planner.errors import InputError
@@ -159,3 +161,27 @@ def test_position_of_a_byte_that_is_no_text(tmp_path):
     path.write_bytes("a: 1\nb: \u00e9".encode() + b"\xff")
     problem = refusal(path)
     assert (problem.code, problem.position.line, problem.position.column) == ("F007", 2, 5)
+
+
+def test_an_include_is_an_ordinary_file(tmp_path):
+    """A pipe, which might never end, is refused where it is named."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "a.yaml").write_text("name: a\ninclude: pipe.yaml\n")
+    problem = refusal(tmp_path / "a.yaml")
+    assert (problem.code, problem.position.line) == ("F004", 2)
+
+
+def test_a_name_too_long_for_the_system(tmp_path):
+    """A path that the system refuses to look for is unreadable, in the command line and in a file."""
+    assert refusal("a" * 300).code == "F004"
+    (tmp_path / "a.yaml").write_text(f"include: {'b' * 300}\n")
+    assert refusal(tmp_path / "a.yaml").code == "F004"
+
+
+def test_a_working_folder_that_is_gone(tmp_path, monkeypatch):
+    """Without a working folder a relative path is unreadable, and a shipped name still there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert refusal("./a.yaml").code in ("F001", "F004")
+    assert read_document("lab-4x8", "topology").data["name"] == "lab-4x8"
