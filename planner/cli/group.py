@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from planner.cli.output import tolerate_any_text, write_error
+from planner.cli.output import give_up, prepare_streams, unprinted, write_error
 from planner.errors import InternalError, PlannerError, Problem, UsageError, render
 
 TRACE_VARIABLE = "PLANNER_TRACEBACK"
@@ -21,7 +22,7 @@ class PlannerGroup(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         """Run the command that the arguments name, then exit."""
-        tolerate_any_text()
+        prepare_streams()
         sys.exit(self._exit_code(arguments, options | {"standalone_mode": False}))
 
     def _exit_code(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> int:
@@ -31,8 +32,13 @@ class PlannerGroup(TyperGroup):
             return _report(UsageError(_as_problem(error)))
         except PlannerError as error:
             return _report(error)
+        except SystemExit as leaving:
+            # Typer prints the help itself, and takes a reader that goes away for a failure.
+            if isinstance(leaving.__context__, BrokenPipeError):
+                return 0
+            raise
         except Exception as error:  # noqa: BLE001  # nobody should be shown a traceback unasked
-            return _report(_as_internal(error))
+            return _report(_unforeseen(error))
 
 
 def _report(error: PlannerError) -> int:
@@ -49,6 +55,14 @@ def _as_problem(error: typer.TyperException) -> Problem:
     usage = context.get_usage().removeprefix("Usage: ") if context else None
     message = error.format_message().replace("Value error, ", "")
     return Problem("U001", message[:1].lower() + message[1:], None, usage, f"{command} --help")
+
+
+def _unforeseen(error: Exception) -> PlannerError:
+    """What `error` means: a disk is full where Typer prints the help, or we are at fault."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        give_up(sys.stdout)
+        return unprinted(error)
+    return _as_internal(error)
 
 
 def _as_internal(error: Exception) -> InternalError:

@@ -13,13 +13,13 @@ import typer
 from planner import __version__
 from planner.cli import check, compare, diff, explain, export, plan, presets, schema, topology
 from planner.cli.group import PlannerGroup
-from planner.cli.output import write_error
+from planner.cli.output import show, write_error
 from planner.errors import UsageError
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"planner {__version__}")
+        show(f"planner {__version__}")
         raise typer.Exit
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from planner.cli.output import write_error
+from planner.cli.output import Unfailing, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,8 @@ def shown_progress(objective: Objective) -> Iterator[Callable[[Progress], None]]
         return
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    # Rich asks for no more of a file than there is here.
+    console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
     if console.is_dumb_terminal:
         yield PlainLines(objective)
         return

@@ -38,7 +38,9 @@ def test_infinity_is_null(capsys):
     assert json.loads(capsys.readouterr().out) == {"a": [None, {"b": None}], "c": [1.5]}
 
 
-@pytest.mark.parametrize("arguments", [("presets",), ("schema", "topology"), ("presets", "--json")])
+@pytest.mark.parametrize(
+    "arguments", [("presets",), ("schema", "topology"), ("presets", "--json"), ("--help",)]
+)
 def test_a_reader_that_goes_away(arguments):
     """Closing the pipe is neither an error nor a traceback."""
     reader, writer = os.pipe()
@@ -66,3 +68,45 @@ def test_a_closed_stderr_does_not_hide_the_exit_code():
     done = subprocess.run(script, stderr=writer, stdout=subprocess.DEVNULL, check=False)
     os.close(writer)
     assert done.returncode == 2
+
+
+def shell(redirections, *arguments):
+    """Run a command with its streams redirected as a shell does."""
+    line = f'exec "$@" {redirections}'
+    return subprocess.run(
+        ["sh", "-c", line, "sh", *command(*arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("redirections", ["2>/dev/full", "2>&-", ">&- 2>&-"])
+def test_a_broken_stderr_loses_no_placement(redirections, topology, workload, tmp_path):
+    """What cannot be told is dropped; the placement is written whole."""
+    path = tmp_path / "p.json"
+    assert shell(redirections, "plan", topology, workload, "-o", path).returncode == 0
+    assert shell("", "check", path).returncode == 0
+
+
+def test_a_closed_stderr_keeps_the_exit_code():
+    """A missing file is bad input, also where that cannot be said."""
+    assert shell("2>&-", "check", "nosuch").returncode == 3
+
+
+def test_a_closed_stdout_is_no_failure():
+    """Results that nobody wants go nowhere."""
+    done = shell(">&-", "presets")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [("presets",), ("--help",), ("--version",)])
+def test_a_full_disk_is_told(arguments):
+    """Results that cannot be written are an error with a message of one's own."""
+    done = shell(">/dev/full", *arguments)
+    assert done.returncode == 3
+    assert "error[F004]: cannot write the results to standard output" in done.stderr
+
+
+def test_results_hold_no_control_characters(capsys):
+    """Whatever a name holds, nothing of it moves the cursor or rings the bell."""
+    show("a\x1b]0;title\x07b\rc\nd")
+    out = capsys.readouterr().out
+    assert [c for c in out if not c.isprintable()] == ["\n", "\n"]
