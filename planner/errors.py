@@ -21,9 +21,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 WIDEST_LINE = 100
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class PlannerError(Exception):
         return cls(Problem(code, message, position, expected, suggestion))
 
     def __str__(self) -> str:
-        return "\n".join(render(problem) for problem in self.problems)
+        return render_all(self.problems, "\n")
 
 
 class CheckError(PlannerError):
@@ -147,6 +148,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """The suggestion to use the choice that is `nearest` to `word`, or None where none is near."""
     near = nearest(word, choices)
     return f"did you mean {near!r}?" if near else None
+
+
+def render_all(problems: Sequence[Problem], between: str = "\n\n") -> str:
+    """The first problems as text, and how many more there are."""
+    shown = [render(problem) for problem in problems[:MOST_SHOWN]]
+    more = len(problems) - len(shown)
+    return between.join([*shown, f"and {more:,} more"] if more else shown)
 
 
 def render(problem: Problem) -> str:

@@ -23,6 +23,7 @@ from planner.errors import (
     nearest,
     printable,
     render,
+    render_all,
 )
 
 LINE = "  - {name: rack, uplnk: 1.6 TB/s}"
@@ -91,6 +92,13 @@ def test_error_tells_all_its_problems():
     error = InputError(Problem("V001", "one"), Problem("V002", "two"))
     assert str(error) == "error[V001]: one\nerror[V002]: two"
     assert [problem.code for problem in error.problems] == ["V001", "V002"]
+
+
+def test_fifty_problems_are_enough():
+    """The rest is counted."""
+    text = render_all([Problem("T006", f"no {index}") for index in range(50_000)])
+    assert text.count("error[T006]") == 50
+    assert text.endswith("no 49\n\nand 49,950 more")
 
 
 def test_position_is_kept_once_given():

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from planner.cli.output import give_up, prepare_streams, unprinted, write_error
-from planner.errors import InternalError, PlannerError, Problem, UsageError, render
+from planner.errors import InternalError, PlannerError, Problem, UsageError, render_all
 
 TRACE_VARIABLE = "PLANNER_TRACEBACK"
 
@@ -42,7 +42,7 @@ class PlannerGroup(TyperGroup):
 
 
 def _report(error: PlannerError) -> int:
-    write_error("\n\n".join(render(problem) for problem in error.problems))
+    write_error(render_all(error.problems))
     if os.environ.get(TRACE_VARIABLE):
         write_error("".join(traceback.format_exception(error.__cause__ or error)))
     return error.exit_code

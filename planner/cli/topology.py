@@ -6,7 +6,7 @@ import typer
 
 from planner.cli.options import JsonOption, TopologyArgument
 from planner.cli.output import emit, show, write_error
-from planner.errors import InputError, render
+from planner.errors import InputError, render_all
 
 
 def show_topology(topology: TopologyArgument, as_json: JsonOption = False) -> None:
@@ -29,6 +29,6 @@ def validate_topology(topology: TopologyArgument, as_json: JsonOption = False) -
         if as_json:
             emit(problems_document(error.problems))
         else:
-            write_error("\n\n".join(render(problem) for problem in error.problems))
+            write_error(render_all(error.problems))
         raise typer.Exit(error.exit_code) from error
     emit(problems_document(())) if as_json else show(valid_text(cluster))

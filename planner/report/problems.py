@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 from planner.placement.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from planner.errors import Problem
     from planner.topology.cluster import Cluster
 
 
-def problems_document(problems: Iterable[Problem]) -> dict[str, object]:
-    """Problems as plain data: ``ok``, and a list of what is wrong where."""
-    found = [_document(problem) for problem in problems]
-    return {"ok": not found, "problems": found}
+MOST_LISTED = 1000
+
+
+def problems_document(problems: Sequence[Problem]) -> dict[str, object]:
+    """Problems as plain data: ``ok``, a list of what is wrong where, and how many the list leaves out."""
+    return {
+        "ok": not problems,
+        "problems": [_document(problem) for problem in problems[:MOST_LISTED]],
+        "more": max(0, len(problems) - MOST_LISTED),
+    }
 
 
 def _document(problem: Problem) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,14 @@ from planner.errors import InputError, did_you_mean
 from planner.topology.names import compress, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from planner.topology.cluster import BoolArray, Cluster, IntArray, Tier
 
 MOST_SHOWN = 8
 MOST_STARS = 4
+# To look for the nearest name takes a while in a large cluster, and helps no one a hundred times.
+MOST_SUGGESTIONS = 20
 
 _DEVICE = re.compile(r"(gpu|nic)(\*|[0-9]{1,9})\Z")
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
@@ -65,6 +68,8 @@ class Selectors:
     def __init__(self, tiers: Sequence[Tier]) -> None:
         self.tiers = tiers
         self.depth = len(tiers) - 1
+        self._suggestions = 0
+        self._indices: dict[tuple[int, int], dict[str, int]] = {}
 
     @cached_property
     def _children(self) -> list[tuple[IntArray, IntArray]]:
@@ -103,6 +108,8 @@ class Selectors:
 
     def _step(self, tier: int, parents: IntArray, part: str, selector: str) -> IntArray:
         """Domains of `tier` under `parents` that `part` names."""
+        if "*" not in part and len(parents) == 1:
+            return self._named(tier, int(parents[0]), part, selector)
         order, starts = self._children[tier]
         under = np.concatenate([order[starts[p] : starts[p + 1]] for p in parents])
         if part == "*":
@@ -121,15 +128,30 @@ class Selectors:
             raise self._nothing(tier, missing or [part], [own[d] for d in under], selector)
         return np.array(found, np.int32)
 
-    def _nothing(self, tier: int, missing: list[str], there: list[str], selector: str) -> InputError:
+    def _named(self, tier: int, parent: int, part: str, selector: str) -> IntArray:
+        """Domains of `tier` in a single one that `part` names, looked up and not searched for."""
+        index = self._indices.get((tier, parent))
+        if index is None:
+            order, starts = self._children[tier]
+            own = self.tiers[tier].names
+            index = {own[d]: d for d in order[starts[parent] : starts[parent + 1]].tolist()}
+            self._indices[tier, parent] = index
+        wanted = dict.fromkeys(expand(part))
+        missing = sorted(word for word in wanted if word not in index)
+        if missing:
+            raise self._nothing(tier, missing, index, selector)
+        return np.array([index[word] for word in wanted], np.int32)
+
+    def _nothing(self, tier: int, missing: list[str], there: Iterable[str], selector: str) -> InputError:
         """The error that some names are not there."""
-        known = list(dict.fromkeys(there))
+        known = there if isinstance(there, dict) else dict.fromkeys(there)
+        self._suggestions += 1
         shown = ", ".join(missing[:MOST_SHOWN]) + (", ..." if len(missing) > MOST_SHOWN else "")
         return InputError.of(
             "T006",
             f"{selector!r} selects no {self.tiers[tier].name} {shown}",
             expected=f"{self.tiers[tier].name}s such as {_few(known)}",
-            suggestion=_nearest(missing[0], known),
+            suggestion=_nearest(missing[0], list(known)) if self._suggestions <= MOST_SUGGESTIONS else None,
         )
 
     def _devices(self, nodes: IntArray, part: str) -> Selected:
@@ -217,6 +239,6 @@ def _nearest(word: str, known: list[str]) -> str | None:
     return did_you_mean(same or word, known)
 
 
-def _few(names: list[str]) -> str:
+def _few(names: Collection[str]) -> str:
     """Some names, compressed."""
-    return compress(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "")
+    return compress(islice(names, MOST_SHOWN)) + (", ..." if len(names) > MOST_SHOWN else "")

@@ -32,10 +32,17 @@ def test_problems():
                 "suggestion": None,
             },
         ],
+        "more": 0,
     }
+
+
+def test_no_more_than_a_thousand():
+    """A list without end is cut, and says by how much."""
+    document = problems_document([Problem("T006", str(index)) for index in range(1500)])
+    assert (len(document["problems"]), document["more"]) == (1000, 500)
 
 
 def test_none():
     """Nothing wrong is ok."""
-    assert problems_document([]) == {"ok": True, "problems": []}
+    assert problems_document([]) == {"ok": True, "problems": [], "more": 0}
     assert valid_text(grid_cluster(1, 4)) == "test: valid, 1 node, 4 GPUs"

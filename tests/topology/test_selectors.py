@@ -8,7 +8,7 @@ import pytest
 from planner.errors import InputError
 from planner.source import parse_document
 from planner.topology.load import to_cluster
-from planner.topology.selectors import Selectors, nodes_beneath, select_gpus
+from planner.topology.selectors import MOST_SUGGESTIONS, Selectors, nodes_beneath, select_gpus
 
 TEXT = """\
 format_version: 1
@@ -99,3 +99,17 @@ def test_nearest_name(cluster):
     with pytest.raises(InputError) as caught:
         Selectors(cluster.tiers).find("u1/r1")
     assert caught.value.problems[0].suggestion == "did you mean 'r01'?"
+
+
+def test_few_mistakes_get_a_suggestion(cluster):
+    """The nearest name is looked for in the first mistakes only."""
+    selectors = Selectors(cluster.tiers)
+    suggestions = []
+    for _ in range(MOST_SUGGESTIONS + 5):
+        with pytest.raises(InputError) as caught:
+            selectors.find("u3")
+        suggestions.append(caught.value.problems[0].suggestion)
+    assert (
+        suggestions.count("did you mean 'u1'?") + suggestions.count("did you mean 'u2'?") == MOST_SUGGESTIONS
+    )
+    assert suggestions[MOST_SUGGESTIONS:] == [None] * 5
