@@ -42,7 +42,16 @@ Rate = Annotated[float, Field(ge=0, le=LARGEST_RATE), AfterValidator(_possible)]
 Cost = Amount | Literal["inf"]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 AxisName = Literal["tp", "cp", "ep", "edp", "dp", "pp"]
-Name = Annotated[str, Field(max_length=1000)]
+
+
+def _printable(name: str) -> str:
+    """`name`, unless something in it would move the cursor."""
+    if not name.isprintable():
+        raise ValueError("Input should hold printable characters only")
+    return name
+
+
+Name = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
 
 
 class Section(BaseModel):

@@ -88,6 +88,7 @@ def cluster_of(section: TopologySection) -> Cluster:
     _require(len(shape_of_node) == tiers[0].domains, "shape_of_node", "one entry a node")
     _require(len(section.host_names) == tiers[0].domains, "host_names", "one name a node")
     _require(len(set(section.host_names)) == len(section.host_names), "host_names", "different names")
+    _require(all(map(names.is_name, section.host_names)), "host_names", names.NAME_FORM)
     _require((shape_of_node < len(section.node_shapes)).all(), "shape_of_node", "indices of node_shapes")
     columns = _gpu_columns(section, shape_of_node) | _nic_columns(section, shape_of_node)
     gpus = len(columns["gpu_node"])
@@ -204,6 +205,7 @@ def _tiers(sections: Sequence[TierSection]) -> tuple[Tier, ...]:
         _require(len(own) > 0, part, "at least one domain")
         _require((parent < max(enclosing, 1)).all(), part, "parents that are domains of the next tier")
         _require(tiers or len(own) == 1, part, "one domain, the whole cluster")
+        _require(not tiers or all(map(names.is_name, set(own))), part, names.NAME_FORM)
         tiers.append(
             Tier(
                 section.name,

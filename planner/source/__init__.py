@@ -1,6 +1,7 @@
 """Authored YAML: positions of every key and value, limits, and validation that lists every mistake."""
 
 from planner.source.document import Document, parse_document, read_document
+from planner.source.title import Title
 from planner.source.validation import (
     Authored,
     Findings,
@@ -10,11 +11,14 @@ from planner.source.validation import (
     require_unless_included,
     validate,
 )
+from planner.source.wording import described
 
 __all__ = [
     "Authored",
     "Document",
     "Findings",
+    "Title",
+    "described",
     "examine",
     "in_file_order",
     "mistake",

@@ -60,8 +60,18 @@ class Document:
                 name = node = node.items[part]
         return (name if key else node).position()
 
+    def quoted(self, path: Sequence[str | int]) -> str | None:
+        """How to write the number at `path` where a text is wanted; None for what is no number."""
+        node = self._node(path)
+        number = isinstance(node, ScalarNode) and type(node.value) in (int, float)
+        return f'"{node.content}", in quotes' if number and isinstance(node, ScalarNode) else None
+
     def has(self, path: Sequence[str | int]) -> bool:
         """Whether there is a value at `path`."""
+        return self._node(path) is not None
+
+    def _node(self, path: Sequence[str | int]) -> Node | None:
+        """What is at `path`."""
         node: Node = self.root
         for part in path:
             if isinstance(node, MappingNode) and part in node.items:
@@ -69,8 +79,8 @@ class Document:
             elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.items):
                 node = node.items[part]
             else:
-                return False
-        return True
+                return None
+        return node
 
 
 def read_document(path_or_name: str | os.PathLike[str], kind: Kind) -> Document:

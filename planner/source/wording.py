@@ -80,7 +80,7 @@ def problem_of(document: Document, model: type[BaseModel], details: ErrorDetails
         _message(kind, details["msg"], details["input"]),
         document.position(where, key=details["loc"][-1:] == ("[key]",)),
         _expected(kind, details["msg"], context),
-        _quoted(kind, details["input"]) or _choice(details["input"], context),
+        (document.quoted(where) if kind == "string_type" else None) or _choice(details["input"], context),
     )
 
 
@@ -93,7 +93,7 @@ def _tag_problem(document: Document, where: tuple[str | int, ...], details: Erro
     kinds = re.findall(r"'([^']*)'", context["expected_tags"])
     return Problem(
         "V004",
-        f"got {_described(context['tag'])}",
+        f"got {described(context['tag'])}",
         document.position((*where, name)),
         f"one of {', '.join(kinds)}",
         did_you_mean(str(context["tag"]), kinds),
@@ -156,10 +156,11 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 def _message(kind: str, message: str, value: object) -> str:
     if kind in ("value_error", "assertion_error"):
         return message.partition(", ")[2] or message
-    return f"got {_described(value)}"
+    return f"got {described(value)}"
 
 
-def _described(value: object) -> str:
+def described(value: object) -> str:
+    """A value as an author would call it."""
     match value:
         case None:
             return "nothing"
@@ -184,12 +185,6 @@ def _expected(kind: str, message: str, context: Mapping[str, Any]) -> str | None
         # YAML spells the one truth that python knows in lower case.
         return str(context["expected"]).replace("True", "true")
     return _LEAD.sub("", message).partition(" after validation")[0]
-
-
-def _quoted(kind: str, value: object) -> str | None:
-    """What makes text of a number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f'"{value}", in quotes' if kind == "string_type" and number else None
 
 
 def _choice(value: object, context: Mapping[str, Any]) -> str | None:

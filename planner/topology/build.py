@@ -11,6 +11,7 @@ import numpy as np
 from planner.topology.checks import boundary_of
 from planner.topology.cluster import Cluster
 from planner.topology.health import Devices, Health, assign_nics
+from planner.topology.names import LONGEST_NAME
 from planner.topology.rows import host_names
 from planner.topology.uplinks import Uplinks, degrade, in_doubt, uplinks
 
@@ -126,6 +127,14 @@ def _host_names(findings: Findings, spec: Topology, names: Sequence[RowNames]) -
         for row, each in zip(spec.domains, names, strict=True)
     ]
     hosts = [host for row in by_row for host in row]
+    longest = max(hosts, key=len, default="")
+    if len(longest) > LONGEST_NAME:
+        findings.add(
+            "T007",
+            f"a host name of {len(longest)} characters, {longest[:30]!r}...",
+            ["host_name"] if spec.host_name else ["domains"],
+            expected=f"at most {LONGEST_NAME} characters",
+        )
     if len(set(hosts)) < len(hosts):
         host, times = Counter(hosts).most_common(1)[0]
         row = next(index for index, each in enumerate(by_row) if host in each)

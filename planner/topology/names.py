@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 500_000
 MOST_DIGITS = 18
+# What a host name may have; names of domains make up host names.
+LONGEST_NAME = 253
+NAME_FORM = f"letters, digits, '.', '_' and '-', at most {LONGEST_NAME}, the first no '.' and no '-'"
 LONGEST_SHOWN = 60
 
 _PIECE = re.compile(r"\[([^\[\]]*)\]|([^\[\]]+)")
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?\Z")
-_BAD = re.compile(r"[\s/{}]")
+_BAD = re.compile(r"[^A-Za-z0-9._*\[\],-]")
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _LAST_NUMBER = re.compile(rf"(.*?)([0-9]{{1,{MOST_DIGITS}}})([^0-9]*)\Z", re.DOTALL)
 _EXAMPLE = "a name or a range of names, such as r05, n[01-08] or n[1-4,7]"
 
@@ -36,6 +40,9 @@ class _Run(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.numbers) or 1
+
+    def last(self) -> str:
+        return f"{self.numbers[-1]:0{self.width}d}" if self.numbers else self.text
 
     def names(self) -> list[str]:
         return [f"{number:0{self.width}d}" for number in self.numbers] or [self.text]
@@ -76,6 +83,27 @@ def check_count(expression: str) -> int:
             "T002", f"{_short(expression)} is {number:,} names", expected=f"at most {MOST_NAMES:,} names"
         )
     return number
+
+
+def is_name(word: str) -> bool:
+    """Whether a domain or a host may be called `word`, which schedulers and shells must read."""
+    return _NAME.fullmatch(word) is not None
+
+
+def require_names(expression: str) -> None:
+    """Refuse an expression that stands for anything but names of domains.
+
+    Raises
+    ------
+    InputError
+        T001 for what cannot be read or is no name, T002 for more than `MOST_NAMES` names.
+    """
+    check_count(expression)
+    for pieces in _entries(expression):
+        # Of all names of an entry one with the longest numbers is as good or bad as the others.
+        example = "".join(max((run.last() for run in runs), key=len) for runs in pieces)
+        if not is_name(example):
+            raise InputError.of("T001", f"{_short(example)} cannot be a name", expected=NAME_FORM)
 
 
 def compress(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.errors import InputError, did_you_mean, nearest
+from planner.source import described
 from planner.topology.cluster import Tier
-from planner.topology.names import check_count, expand
+from planner.topology.names import NAME_FORM, count, expand, require_names
 from planner.topology.schema import ROW_KEYS
 
 if TYPE_CHECKING:
@@ -133,14 +135,15 @@ def _counted(findings: Findings, names: Any, index: int, tier: str) -> int:
     if not isinstance(names, str):
         findings.add(
             "V003",
-            f"{names!r} is no name",
+            f"got {described(names)}",
             ("domains", index, tier),
             expected="a name or a range of names, as text",
-            suggestion=f'"{names}", in quotes' if isinstance(names, int) else None,
+            suggestion=findings.document.quoted(("domains", index, tier)),
         )
         return 1
     try:
-        return check_count(names)
+        require_names(names)
+        return count(names)
     except InputError as error:
         findings.take(error, ("domains", index, tier))
         return 1
@@ -191,13 +194,20 @@ def host_names(tier_names: Sequence[str], names: RowNames, template: str | None)
 def check_template(template: str, tier_names: Sequence[str]) -> None:
     """Raise an InputError (T007) unless a host name template holds plain tier names only."""
     expected = f"text with {', '.join(f'{{{name}}}' for name in reversed(tier_names[:-1]))}"
+    if not template or template[0] in ".-":
+        raise InputError.of("T007", f"{template[:60]!r} cannot begin a host name", expected=expected)
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise InputError.of("T007", f"host name {template!r}: {error}", expected=expected) from None
     for literal, field, form, conversion in parts:
-        if any(c.isspace() or c == "/" for c in literal):
-            raise InputError.of("T007", f"{literal!r} cannot stand in a host name", expected=expected)
+        bad = re.search(r"[^A-Za-z0-9._-]", literal)
+        if bad:
+            raise InputError.of(
+                "T007",
+                f"{bad[0]!r} cannot stand in a host name",
+                expected=f"{expected}, and {NAME_FORM}",
+            )
         if field is not None and (field not in tier_names[:-1] or form or conversion):
             raise InputError.of(
                 "T007",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 
-from planner.source import Authored, mistake, require_unless_included
+from planner.source import Authored, Title, mistake, require_unless_included
 from planner.topology.fabric_schema import Fabric
 from planner.units import Bandwidth, Bytes
 
@@ -20,7 +20,7 @@ RESERVED = (*ROW_KEYS, "nic")
 class GpuFigures(Authored):
     """Figures of a GPU model that is no preset."""
 
-    name: str = Field(min_length=1)
+    name: Title
     """What the model is called."""
     tflops: dict[Literal["fp32", "fp16", "bf16", "fp8", "fp4"], Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict
@@ -124,7 +124,7 @@ class Topology(Authored):
 
     format_version: Literal[1]
     """Version of this format."""
-    name: str = Field(min_length=1)
+    name: Title
     """Name of the cluster."""
     description: str | None = None
     """What the cluster is, for people."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from planner.source import Authored, require_unless_included
+from planner.source import Authored, Title, require_unless_included
 from planner.units import Bytes
 
 LARGEST_DEGREE = 1_000_000
@@ -54,7 +54,7 @@ class ExpertsSection(Authored):
 class Architecture(Authored):
     """A model: the shape of a decoder-only transformer."""
 
-    name: str = Field(min_length=1)
+    name: Title
     """Name of the model."""
     layers: int = Field(ge=1, le=MOST_LAYERS)
     """Number of layers."""
@@ -144,7 +144,7 @@ class WorkloadFile(Authored):
 
     format_version: Literal[1]
     """Version of this format."""
-    name: str = Field(min_length=1)
+    name: Title
     """Name of the workload."""
     include: str | None = None
     """Another workload that this one changes keys of."""

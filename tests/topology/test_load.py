@@ -227,3 +227,35 @@ def test_no_mistake_is_told_twice(row, rest, codes):
     with pytest.raises(InputError) as caught:
         cluster_of(NODES + "domains:\n" + row + rest)
     assert [problem.code for problem in caught.value.problems] == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column"),
+    [
+        ('host_name: "$(id)-{rack}-{node}"\n' + NODES + ROW, "T007", 3, 12),
+        ('host_name: ""\n' + NODES + ROW, "T007", 3, 12),
+        (NODES + 'domains: [{rack: "$(id)", node: n1, gpus: 8}]\n', "T001", 7, 18),
+        (NODES + "domains: [{rack: 007, node: n1, gpus: 8}]\n", "V003", 7, 18),
+    ],
+)
+def test_names_are_plain(text, code, line, column):
+    """Names that a shell could misread are refused where they stand."""
+    with pytest.raises(InputError) as caught:
+        cluster_of(text)
+    problem = caught.value.problems[0]
+    assert (problem.code, problem.position.line, problem.position.column) == (code, line, column)
+
+
+def test_a_number_in_quotes_keeps_its_zeros():
+    """The suggestion is what was written, and not what it was read as."""
+    with pytest.raises(InputError) as caught:
+        cluster_of(NODES + "domains: [{rack: 007, node: n1, gpus: 8}]\n")
+    assert caught.value.problems[0].suggestion == '"007", in quotes'
+
+
+def test_a_title_is_printable():
+    """The name of a cluster may be any text that shows as what it is."""
+    assert to_cluster(parse_document('format_version: 1\nname: "my [odd] l\u00e4b"\n' + NODES + ROW)).name
+    with pytest.raises(InputError) as caught:
+        to_cluster(parse_document('format_version: 1\nname: "l\\e[31mb"\n' + NODES + ROW))
+    assert [(each.code, each.position.line) for each in caught.value.problems] == [("V009", 2)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.errors import InputError
-from planner.topology.names import compress, count, expand
+from planner.topology.names import compress, count, expand, require_names
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,13 @@ def test_round_trip_of_ranges(low, more, width):
     names = [f"n{number:0{width}d}" for number in range(low, low + more + 1)]
     assert expand(compress(names)) == names
     assert len(compress(names)) <= len("n[]") + 2 * len(names[-1])
+
+
+@pytest.mark.parametrize(
+    "expression", ["$(id)", "a b", "r*", "-n", ".n", "n[1-2]\x1b", "l\u00e4b", "a" * 254]
+)
+def test_no_names(expression):
+    """What a scheduler or a shell could misread is refused as the name of a domain."""
+    with pytest.raises(InputError) as caught:
+        require_names(expression)
+    assert caught.value.problems[0].code == "T001"
