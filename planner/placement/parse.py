@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 512 * 1024 * 1024
 MOST_PROBLEMS = 10
+
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -104,19 +108,45 @@ def _keys(loc: Sequence[str | int]) -> tuple[str | int, ...]:
 
 def _mistake(raw: bytes, name: str, keys: Sequence[str | int], reason: str) -> Problem:
     place = ".".join(str(part) for part in keys)
-    return Problem("P004", f"{place}: {reason}", _position(raw, name, keys))
+    return Problem("P004", f"{place}: {reason.removeprefix('Value error, ')}", _position(raw, name, keys))
 
 
 def _position(raw: bytes, name: str, loc: Sequence[str | int]) -> Position:
-    """Where the innermost key of `loc` stands, or as much of the way there as can be found."""
-    offset = found = 0
+    """Where the innermost key or item of `loc` stands, or as much of the way there as can be found."""
+    text = raw.decode("utf-8", "replace")
+    found, value = 0, _skip(text, 0)
     for part in loc:
-        at = raw.find(b'"%s"' % str(part).encode(), offset) if isinstance(part, str) else -1
-        if at >= 0:
-            found, offset = at, at + 1
-    start = raw.rfind(b"\n", 0, found) + 1
-    line = raw[start : start + 200].split(b"\n", 1)[0].decode("utf-8", "replace")
-    return Position(name, raw.count(b"\n", 0, found) + 1, found - start + 1, 1, line)
+        try:
+            found, value = _enter(text, value, part)
+        except (LookupError, ValueError, RecursionError):
+            # A part that names an alternative of the schema, or a value that only pydantic reads.
+            continue
+    start = text.rfind("\n", 0, found) + 1
+    line = text[start : start + 200].split("\n", 1)[0]
+    return Position(name, text.count("\n", 0, found) + 1, found - start + 1, 1, line)
+
+
+def _enter(text: str, at: int, part: str | int) -> tuple[int, int]:
+    """Where the member `part` of the value at `at` starts, and where its own value does."""
+    if text[at] not in ("{" if isinstance(part, str) else "["):
+        raise LookupError(part)
+    index = 0
+    while text[at] in "{[,":
+        start = value = _skip(text, at + 1)
+        key: object = index
+        if isinstance(part, str):
+            key, end = _DECODER.raw_decode(text, start)
+            value = _skip(text, _skip(text, end) + 1)
+        if key == part:
+            return start, value
+        at, index = _skip(text, _DECODER.raw_decode(text, value)[1]), index + 1
+    raise LookupError(part)
+
+
+def _skip(text: str, at: int) -> int:
+    """The first place from `at` on that is no space."""
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
 
 
 def contradiction(name: str, message: str) -> InputError:

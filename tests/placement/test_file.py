@@ -186,6 +186,7 @@ def test_foreign_files(raw, code):
         (("topology", "tiers", 0, "uplink_bytes_per_s", "values", 0), 1e-320),
         (("topology", "tiers", 0, "uplink_bytes_per_s", "values", 0), 1e300),
         (("claims", "weighted_s"), 1e300),
+        (("topology", "name"), "a\x1b[31m"),
     ],
 )
 def test_values_of_the_wrong_form(path, value):
@@ -213,6 +214,9 @@ def test_values_of_the_wrong_form(path, value):
         (("topology", "boundary"), "building"),
         (("topology", "host_names"), ["a"]),
         (("topology", "host_names", 1), "r00-n00"),
+        (("topology", "host_names", 1), "$(id)"),
+        (("topology", "host_names", 1), "-n"),
+        (("topology", "tiers", 0, "domains", 0, "names"), ["a b"]),
         (("topology", "shape_of_node", "counts"), [6]),
         (("topology", "shape_of_node", "values", 0), 9),
         (("topology", "node_shapes", 0, "gpu_nic"), [0]),
@@ -264,6 +268,18 @@ def test_position_of_a_mistake():
     position = caught.value.problems[0].position
     assert (position.file, position.text.strip().startswith('"value"')) == ("p.json", True)
     assert raw.splitlines()[position.line - 1].strip().startswith(b'"value"')
+
+
+def test_position_counts_the_items_of_lists():
+    """The third family is shown where it stands, and not where the first does."""
+    document = replaced(json.loads(to_bytes(sample())), ("workload", "families", 2, "kind"), "gossip")
+    text = json.dumps(document, indent=1)
+    with pytest.raises(InputError) as caught:
+        from_bytes(text.encode(), "p.json")
+    lines = text.splitlines()
+    wrong = next(number for number, line in enumerate(lines, 1) if "gossip" in line)
+    position = caught.value.problems[0].position
+    assert (position.line, lines[wrong - 1][position.column - 1 :][:6]) == (wrong, '"kind"')
 
 
 def test_changed_file_is_refused_unless_asked(tmp_path):
