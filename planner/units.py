@@ -105,7 +105,7 @@ def _parse(value: object, units: Mapping[str, float], expected: str, bare: str |
             "V006",
             f"{number} has no unit",
             expected=expected,
-            suggestion=f"'{number} {bare}', if that is meant",
+            suggestion=None if number.startswith("-") else f"'{number} {bare}', if that is meant",
         )
     if unit not in units and unit:
         raise InputError.of(
@@ -133,6 +133,14 @@ def _not_negative(number: float, value: object) -> float:
 
 
 def _short(value: object) -> str:
+    """`value` as an author would call it."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case list() | dict():
+            return "a list" if isinstance(value, list) else "a mapping"
     text = repr(value) if isinstance(value, str) else f"{value}"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 

@@ -176,3 +176,21 @@ def test_too_many_bytes():
     with pytest.raises(InputError) as caught:
         parse_bytes(1e22)
     assert caught.value.problems[0].code == "V005"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(None, "nothing is"), (True, "true is"), ([1], "a list is"), ({}, "a mapping is"), ("x", "'x' is")],
+)
+def test_messages_speak_yaml(value, message):
+    """A message calls a value what its author would."""
+    with pytest.raises(InputError) as caught:
+        parse_bandwidth(value)
+    assert caught.value.problems[0].message == f"{message} not a quantity"
+
+
+def test_no_suggestion_of_a_negative_time():
+    """A unit is proposed only where it would help."""
+    with pytest.raises(InputError) as caught:
+        parse_seconds("-1")
+    assert caught.value.problems[0].suggestion is None
