@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -15,6 +16,12 @@ from planner.cli.output import give_up, prepare_streams, unprinted, write_error
 from planner.errors import InternalError, PlannerError, Problem, UsageError, render_all
 
 TRACE_VARIABLE = "PLANNER_TRACEBACK"
+# What Typer says of a value that cannot be, and what may be instead.
+_ALLOWED = (
+    (re.compile(r": Input should be a valid integer.*"), "a whole number"),
+    (re.compile(r": Input should be greater than or equal to (-?\d+).*"), "a whole number of at least {0}"),
+    (re.compile(r": Input should be less than or equal to (-?\d+).*"), "a whole number of at most {0}"),
+)
 
 
 class PlannerGroup(TyperGroup):
@@ -54,6 +61,10 @@ def _as_problem(error: typer.TyperException) -> Problem:
     command = context.command_path if context else "planner"
     usage = context.get_usage().removeprefix("Usage: ") if context else None
     message = error.format_message().replace("Value error, ", "")
+    for said, allowed in _ALLOWED:
+        found = said.search(message)
+        if found:
+            message, usage = message[: found.start()], allowed.format(*found.groups())
     return Problem("U001", message[:1].lower() + message[1:], None, usage, f"{command} --help")
 
 

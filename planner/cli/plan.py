@@ -37,7 +37,8 @@ def plan(
         int, typer.Option(metavar="N", min=0, max=2**31 - 1, help="Seed of whatever is random.")
     ] = 0,
     workers: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads of the solver.", show_default="all cores")
+        int | None,
+        typer.Option(metavar="N", min=1, max=1024, help="Threads of the solver.", show_default="all cores"),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Same inputs and seed, same bytes; costs some quality.")

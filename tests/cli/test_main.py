@@ -86,3 +86,18 @@ def test_completion_script(shell):
     outcome = process("--show-completion", shell)
     assert outcome.code == 0
     assert "_PLANNER_COMPLETE" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--seed=-1", "a whole number of at least 0"),
+        ("--seed=1.5", "a whole number"),
+        ("--workers=1025", "a whole number of at most 1024"),
+    ],
+)
+def test_what_an_option_may_be(option, expected):
+    """A value that cannot be is met with those that can."""
+    outcome = planner("plan", "lab-4x8", "llama-8b-32", "-o", "x.json", option)
+    assert outcome.code == 2
+    assert f"expected: {expected}\n" in outcome.err
