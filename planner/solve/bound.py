@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
 ROUNDING = 1e-9
 CANCELLED = 1e-13
 DUAL_SHIFTS = 9
+MOST_LOOKS = 20_000
 
 
-def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> float:
+def tier_bound(
+    costs: StageCosts, ranks: IntArray, whole: IntArray | None, control: Control | None = None
+) -> float:
     """Bound one tier's crossing bytes for one cut into cells; at least 0.
 
     Parameters
@@ -45,6 +49,8 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
     whole
         Cells that fit each domain where a rule keeps cells whole, shape (domains,); None where
         cells may be cut.
+    control
+        Where given, a bound that is valid but not the best is returned once its time is over.
     """
     cells = costs.stages * costs.replicas
     cut = whole is None and costs.cell_ranks > 1
@@ -55,14 +61,14 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
         return 0.0
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut:
-        relaxation = relax(costs, classes, coverage)
+        relaxation = relax(costs, classes, coverage, control=control)
         return _rounded(costs, relaxation.bound)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
     # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
     if sum(k.capacity * k.count for k in classes) < cells:
         rounded_up = [-(-ranks // costs.cell_ranks) for ranks in room]
         classes = [CapacityClass(c, k.count) for c, k in zip(rounded_up, classes, strict=True)]
-    relaxation = relax(costs, classes, coverage)
+    relaxation = relax(costs, classes, coverage, control=control)
     if max(k.capacity for k in classes) > LARGE_CELLS:
         steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
         whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)
@@ -72,7 +78,8 @@ def tier_bound(costs: StageCosts, ranks: IntArray, whole: IntArray | None) -> fl
     best = -np.inf
     for shift in np.linspace(0.0, highest, DUAL_SHIFTS):
         best = max(best, _with_parts(costs, relaxation.duals - shift, classes, room, coverage))
-        if best >= relaxation.bound - ROUNDING * abs(relaxation.bound):
+        met = best >= relaxation.bound - ROUNDING * abs(relaxation.bound)
+        if met or (control is not None and control.over):
             break
     return _rounded(costs, best)
 
@@ -89,6 +96,8 @@ def _with_parts(
     priced = price(costs, duals, most, costs.holding(most))
     within = priced.best[priced.used]
     steepest = _steepest(costs, duals, most)
+    if not parts_never_pay(costs.part_bytes, steepest) and len(set(room)) * most * MOST_PARTS > MOST_LOOKS:
+        return -np.inf
     if parts_never_pay(costs.part_bytes, steepest):
         least = {ranks: min(0.0, float(within[ranks // costs.cell_ranks])) for ranks in room}
     else:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
@@ -121,11 +122,14 @@ class _Master:
         self.variables.append(variable)
         return True
 
-    def solve(self) -> FloatArray:
-        """Solve the programme; duals of the coverage rows, shape (P,)."""
+    def solve(self) -> FloatArray | None:
+        """Solve the programme; duals of the coverage rows, shape (P,).
+
+        None where the solver gives up, as it may on payloads of very different size.
+        """
         status = self.solver.Solve()
         if status not in (self.solver.OPTIMAL, self.solver.FEASIBLE):
-            raise RuntimeError(f"the linear programme ended with status {status}")
+            return None
         return np.asarray([row.dual_value() for row in self.cover]) * self.unit
 
     def amounts(self) -> FloatArray:
@@ -176,8 +180,12 @@ def relax(
     classes: Sequence[CapacityClass],
     coverage: IntArray,
     tolerance: float = RELATIVE_TOLERANCE,
+    control: Control | None = None,
 ) -> Relaxation:
     """Solve the linear relaxation of covering `coverage` (shape (P,)) by domains of `classes`.
+
+    Any duals give a valid bound, so the best so far stands where the time is over or the linear
+    solver gives up.
 
     Where a domain holds more than `LARGE_CELLS` cells, widths are real numbers: the bound is as
     valid, and less than one cell a stage and domain weaker.
@@ -200,6 +208,8 @@ def relax(
     bound, best_duals = -np.inf, np.zeros(costs.stages)
     for _ in range(MAX_ROUNDS):
         duals = master.solve()
+        if duals is None or (control is not None and control.over and bound > -np.inf):
+            break
         objective = master.goal.Value() * unit
         short = master.misses()
         cheapest = prices.cheapest(duals)
@@ -213,5 +223,5 @@ def relax(
         if not short or master.penalty > LAST_PENALTY:
             break
         master.set_penalty(master.penalty * 8)
-    master.solve()
-    return Relaxation(bound, best_duals, tuple(master.columns), master.amounts())
+    amounts = np.zeros(len(master.columns)) if master.solve() is None else master.amounts()
+    return Relaxation(bound, best_duals, tuple(master.columns), amounts)

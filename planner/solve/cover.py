@@ -61,7 +61,7 @@ def cover(
         return _fill_up([], classes)
     if sum(k.count for k in usable) == 1:
         return _fill_up([Piece(kinds[0], coverage.astype(np.int32), 1)], classes)
-    relaxation = relax(costs, usable, coverage)
+    relaxation = relax(costs, usable, coverage, control=control)
     whole = _whole(relaxation, coverage)
     if whole is None:
         choices = [_dive(costs, relaxation, usable, coverage, control, effort)]
@@ -227,7 +227,7 @@ def _dive(
             for kind, k in enumerate(rest)
         ]
         if left.any():
-            relaxation = relax(costs, rest, left, tolerance=DIVE_TOLERANCE)
+            relaxation = relax(costs, rest, left, DIVE_TOLERANCE, control)
     return pieces + place_rest(costs, rest, left, relaxation.duals, control, effort)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.errors import InfeasibleError, InternalError, NoPlacementError
 from planner.placement.crossing import measure, weighted_seconds
-from planner.placement.orders import default_orders
+from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 DEFAULT_TIME_LIMIT_S = 10.0
 EXACT_WORK_S = 25.0
 SMALL_CELLS = 2000
+PERMUTED_RANKS = 50_000
 MET = 1e-9
 ROUNDED = 1e-6
 
@@ -223,9 +225,9 @@ class _Run:
             for blocks in candidate_blocks(self.problem.workload.mesh):
                 costs = reduce_costs(families, blocks)
                 whole = whole_by_rule(self.problem, blocks, tier)
-                found = tier_bound(costs, self.problem.ranks_that_fit[tier], whole)
+                found = tier_bound(costs, self.problem.ranks_that_fit[tier], whole, self.control)
                 self.tier_bounds[tier] = max(self.tier_bounds[tier], found)
-                if found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS:
+                if self.control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
                     break
         self.bound = self._bound_of_tiers()
         self.report("bound")
@@ -244,8 +246,14 @@ class _Run:
         return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)
 
     def try_default_orders(self) -> None:
-        """Offer every framework's default order, so that none of them is better."""
-        for order in default_orders(self.problem.cluster, self.problem.workload, self.problem.available):
+        """Offer every framework's default order, so that none of them is better.
+
+        On smaller jobs every permutation of the axes as well: cells hold tensor groups first, which is
+        not the best where other axes outweigh them.
+        """
+        job = self.problem.cluster, self.problem.workload, self.problem.available
+        few = self.problem.workload.mesh.world_size <= PERMUTED_RANKS
+        for order in chain(default_orders(*job), axis_orders(*job) if few else ()):
             if order.gpu_of_rank is not None:
                 self.offer(order.gpu_of_rank, order.name)
 
@@ -268,16 +276,27 @@ class _Run:
         if model.answer is not None:
             home = join_replicas(model.tree, model.answer, bool(costs.rungs.any()))
             self.offer(seat_ranks(self.problem, layout, home), "exact widths", preferred=True)
-        self.bound = max(self.bound, outcome.bound)
-        if costs.exact and outcome.proven and self._reaches(outcome.bound):
-            self.proven, self.complete = True, self.complete or outcome.complete
+        proven = self._trust(outcome.bound, proven=outcome.proven and costs.exact)
+        self.complete |= proven and outcome.complete
         self.report("exact widths")
 
-    def _reaches(self, proven: float) -> bool:
-        """Whether the incumbent is the optimum that was proven, but for the rounding of its weights."""
-        return self.best is not None and self.value(self.best) <= proven + ROUNDED * max(
-            abs(proven), self.bound
-        )
+    def _trust(self, bound: float, *, proven: bool) -> bool:
+        """Take over what an exact search found, and say whether it proves the incumbent optimal.
+
+        A bound above what the incumbent reached shows that the search went wrong: it counts for
+        nothing then. A proof counts only for a value that is the bound but for rounding of weights.
+        """
+        if self.best is None:
+            return False
+        value = self.value(self.best)
+        near = ROUNDED * max(abs(value), abs(bound))
+        if bound > value + near:
+            self.report("exact search discarded")
+            return False
+        self.bound = max(self.bound, min(bound, value))
+        reached = proven and value <= bound + near
+        self.proven |= reached
+        return reached
 
     def _widths_of_best(self, layout: Layout) -> IntArray | None:
         """Width vectors of the incumbent at the layout's cell tier, shape (domains, P)."""
@@ -308,8 +327,7 @@ class _Run:
             )
         if exact.gpu_of_rank is not None:
             self.offer(exact.gpu_of_rank, "exact")
-        self.bound = max(self.bound, exact.bound)
-        self.proven |= exact.proven and self._reaches(exact.bound)
+        self._trust(exact.bound, proven=exact.proven)
         self.report("exact")
 
     def result(self) -> Result:
