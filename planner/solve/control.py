@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ortools.sat.python import cp_model
 
 POLL_S = 0.02
@@ -37,6 +40,9 @@ class Control:
     stop: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self.step_ends_s = self.time_limit_s
+
     @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
@@ -44,8 +50,18 @@ class Control:
 
     @property
     def left_s(self) -> float:
-        """Seconds left; endless where the run is limited by work."""
-        return float("inf") if self.deterministic else max(0.0, self.time_limit_s - self.elapsed_s)
+        """Seconds left of the step that is going on; endless where the run is limited by work."""
+        return float("inf") if self.deterministic else max(0.0, self.step_ends_s - self.elapsed_s)
+
+    @contextmanager
+    def step(self, share: float) -> Iterator[None]:
+        """Limit what follows to a share of the time that is left."""
+        before = self.step_ends_s
+        self.step_ends_s = self.elapsed_s + share * max(0.0, before - self.elapsed_s)
+        try:
+            yield
+        finally:
+            self.step_ends_s = before
 
     @property
     def over(self) -> bool:

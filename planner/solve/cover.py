@@ -61,6 +61,9 @@ def cover(
         return _fill_up([], classes)
     if sum(k.count for k in usable) == 1:
         return _fill_up([Piece(kinds[0], coverage.astype(np.int32), 1)], classes)
+    if control.over:
+        line = fill_in_line(costs, usable, coverage)
+        return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in line], classes)
     relaxation = relax(costs, usable, coverage, control=control)
     whole = _whole(relaxation, coverage)
     if whole is None:

@@ -45,6 +45,7 @@ EXACT_WORK_S = 25.0
 SMALL_CELLS = 2000
 PERMUTED_RANKS = 50_000
 MET = 1e-9
+BOUND_SHARE = 0.4
 ROUNDED = 1e-6
 
 
@@ -137,7 +138,8 @@ class _Run:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
         self.try_default_orders()
-        self.bound_tiers()
+        with self.control.step(BOUND_SHARE):
+            self.bound_tiers()
         self.construct()
         self.prove()
 
@@ -188,6 +190,8 @@ class _Run:
     def construct(self) -> None:
         """Build placements from width vectors, for the largest cells that fit first."""
         for blocks in candidate_blocks(self.problem.workload.mesh):
+            if self.best is not None and self.control.over:
+                return
             layout = lay_out(self.problem, blocks)
             if layout is None:
                 continue
