@@ -6,11 +6,11 @@ once, with the documented code and a line instead of a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 
 
@@ -29,11 +29,17 @@ def run() -> None:
 
 def _leave(*_: object) -> None:
     """End the process where it is: an exception could be taken for a failure of the import."""
-    os.write(sys.stderr.fileno(), b"interrupted before anything was done; nothing written\n")
+    _say(b"interrupted before anything was done; nothing written\n")
     os._exit(INTERRUPTED)
 
 
 def _interrupt(*_: object) -> None:
     """Unwind, so that nothing half-made is left behind."""
-    os.write(sys.stderr.fileno(), b"interrupted\n")
+    _say(b"interrupted\n")
     raise KeyboardInterrupt
+
+
+def _say(line: bytes) -> None:
+    """Write to standard error, which may be closed or gone with its terminal."""
+    with contextlib.suppress(OSError):
+        os.write(2, line)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the solver for what it has, the second ends at once."""
+"""Ctrl-C, SIGTERM and a lost terminal: the first asks the solver for what it has, the second ends at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
-            self._before[number] = signal.signal(number, self._handle)
+            # A run under nohup goes on when its terminal is gone.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(

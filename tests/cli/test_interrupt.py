@@ -13,7 +13,7 @@ import pytest
 from planner.cli.interrupt import Interrupt
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_the_work_to_stop(number, capsys):
     """The work sees the event and its result is kept."""
 

@@ -172,7 +172,7 @@ def test_inputs_are_not_overwritten(topology, workload):
     assert workload.read_text() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_in_the_search_keeps_the_incumbent(number, tmp_path):
     """A real process, stopped in the middle of a proof: its placement is written and sound."""
     (tmp_path / "ragged.yaml").write_text(LONG_TOPOLOGY)
