@@ -100,20 +100,5 @@ def _missing(kind: Kind, asked: str) -> InputError:
     )
 
 
-def find_topology(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a topology, by path or name; see `find`."""
-    return find("topology", name_or_path)
-
-
-def find_workload(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a workload, by path or name; see `find`."""
-    return find("workload", name_or_path)
-
-
-def find_model(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a model, by path or name; see `find`."""
-    return find("model", name_or_path)
-
-
 def _is_path(asked: str) -> bool:
     return os.sep in asked or asked.endswith((".yaml", ".yml"))

@@ -6,7 +6,7 @@ import pytest
 
 from planner import library
 from planner.errors import InputError
-from planner.library import find, find_topology, find_workload, folder, shipped
+from planner.library import find, folder, shipped
 
 TOPOLOGIES = {
     "dgx-h100-superpod",
@@ -46,21 +46,21 @@ def test_shipped_names():
 def test_name_with_or_without_suffix(name, tmp_path, monkeypatch):
     """A shipped file is found by name from any folder."""
     monkeypatch.chdir(tmp_path)
-    assert find_topology(name) == folder("topology") / "lab-4x8.yaml"
+    assert find("topology", name) == folder("topology") / "lab-4x8.yaml"
 
 
 def test_path_wins_over_name(tmp_path, monkeypatch):
     """A file of the working folder wins over a shipped one of the same name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lab-4x8.yaml").write_text("x")
-    assert find_topology("lab-4x8.yaml").resolve() == tmp_path / "lab-4x8.yaml"
-    assert find_topology("lab-4x8").parent == folder("topology")
+    assert find("topology", "lab-4x8.yaml").resolve() == tmp_path / "lab-4x8.yaml"
+    assert find("topology", "lab-4x8").parent == folder("topology")
 
 
 def test_name_of_another_kind():
     """Who gives a workload where a topology is wanted is told so."""
     with pytest.raises(InputError, match="llama-70b-32 is a workload"):
-        find_topology("llama-70b-32")
+        find("topology", "llama-70b-32")
 
 
 def test_beside(tmp_path):
@@ -73,7 +73,7 @@ def test_beside(tmp_path):
 def test_unknown_name(name):
     """An unknown name is told the names there are and the nearest one."""
     with pytest.raises(InputError) as caught:
-        find_topology(name)
+        find("topology", name)
     problem = caught.value.problems[0]
     assert problem.code == "F001"
     assert "hpn-15k" in problem.expected
@@ -83,7 +83,7 @@ def test_unknown_name(name):
 def test_hostile_name():
     """A name with a zero byte is an unknown name and no crash."""
     with pytest.raises(InputError) as caught:
-        find_workload("a\0b")
+        find("workload", "a\0b")
     assert caught.value.problems[0].code == "F001"
 
 

@@ -49,11 +49,6 @@ class RailChange:
     ranks: NDArray[np.int64]
 
 
-def nic_of_rank(cluster: Cluster, gpu_of_rank: IntArray) -> IntArray:
-    """NIC that each rank uses, an index in its node, -1 for none; shape (world_size,)."""
-    return cluster.gpu_nic[gpu_of_rank]
-
-
 def rail_of_rank(cluster: Cluster, gpu_of_rank: IntArray) -> IntArray:
     """Rail that each rank uses, -1 for none; shape (world_size,)."""
     return cluster.gpu_rail[gpu_of_rank]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from planner.placement.rails import nic_of_rank, rail_changes, rail_of_rank
+from planner.placement.rails import rail_changes, rail_of_rank
 from tests.builders import claimed, grid_cluster, grid_workload
 
 
@@ -15,10 +15,9 @@ def changes(workload, gpus, **options):
     return {each.family: (each.changed_bytes, each.ranks.tolist()) for each in found}
 
 
-def test_nic_and_rail_of_ranks():
+def test_rail_of_ranks():
     """Four GPUs share two NICs, two each."""
     cluster = grid_cluster(1, 4, nics=2)
-    assert nic_of_rank(cluster, np.array([3, 0, 1])).tolist() == [1, 0, 0]
     assert rail_of_rank(cluster, np.array([3, 0, 1])).tolist() == [1, 0, 0]
 
 
