@@ -1,9 +1,13 @@
+"""The generator of instances."""
+
 import numpy as np
 
 from tests.benchmarks.instances import FAMILIES, instance, instances
 
 
 class TestInstances:
+    """What all instances have in common."""
+
     def test_there_are_enough_of_every_size(self):
         """At least 100 instances of 64 to 30,000 cells, with one to four tiers, beside the small ones."""
         large = [each for each in instances() if each.cells > 50]
