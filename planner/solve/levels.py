@@ -3,8 +3,9 @@
 With the set of touched stages fixed, the rest of f is convex and piecewise linear in the widths, so
 a cheapest vector lies at a vertex of ``0 <= w <= N, sum(w) <= C``. The pieces ``min(w[p], w[p + 1])``
 only bend where neighbours are equal, hence at a vertex every width is 0, N, or one common level
-``a`` that the capacity decides: ``a = (C - N * full) / partial``. A dynamic programme over the
-stages finds the best choice of levels for every pair (full, partial).
+``a`` that the capacity decides: ``a = (C - N * full) / partial``. A ring of all N replicas pays while
+it is cut, ``0 < w < N``: at the common level, and not at N. A dynamic programme over the stages
+finds the best choice of levels for every pair (full, partial).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Levels:
     ----------
     touch
         Bytes paid once a stage is present at all, shape (P,).
+    cut
+        Bytes paid while some but not all cells of a stage are present, shape (P,).
     slope
         Bytes paid for each cell of a stage, shape (P,).
     kept
@@ -49,26 +52,34 @@ class Levels:
     """
 
     touch: FloatArray
+    cut: FloatArray
     slope: FloatArray
     kept: FloatArray
     replicas: int
 
     @classmethod
     def of(cls, costs: StageCosts, replicas: int) -> Levels:
-        """Relax h to a fixed charge and a slope, and edges that close the path to a linear credit."""
-        touch, slope = np.zeros(costs.stages), np.zeros(costs.stages)
+        """Relax h to fixed charges and a slope, and edges that close the path to a linear credit."""
+        touch, cut, slope = np.zeros((3, costs.stages))
         for form, cells, coefficient in costs.terms:
             if form == "touched" and cells >= replicas:
                 touch += coefficient
+            elif form == "partial" and cells >= replicas:
+                cut += coefficient
             elif form == "touched":
                 slope += coefficient / cells
         slope -= linear_credit(costs)
-        return cls(touch, slope, costs.v, replicas)
+        return cls(touch, cut, slope, costs.v, replicas)
 
     def cost(self, widths: FloatArray) -> float:
         """The relaxed f of one vector of real widths."""
         shared = np.minimum(widths[:-1], widths[1:]) @ self.kept
-        return float(self.touch[widths > 0].sum() + self.slope @ widths - shared)
+        return float(self._charges(widths).sum() + self.slope @ widths - shared)
+
+    def _charges(self, widths: FloatArray) -> FloatArray:
+        """Fixed charges of every stage at the given widths, shape (..., P)."""
+        charges: FloatArray = self.touch * (widths > 0) + self.cut * ((widths > 0) & (widths < self.replicas))
+        return charges
 
     def cheapest(self, duals: FloatArray, capacity: int) -> tuple[float, FloatArray]:
         """Least ``cost(w) - duals . w`` within `capacity`, at most 0, and a vector that reaches it."""
@@ -106,7 +117,7 @@ class Levels:
         table[:, 0, 0, 0] = 0.0
         tables = [table]
         for stage in range(len(self.touch)):
-            pay = self.touch[stage] * (levels > 0) + (self.slope[stage] - duals[stage]) * levels
+            pay = self._charges(levels[..., None])[..., stage] + (self.slope[stage] - duals[stage]) * levels
             kept = self.kept[stage - 1] if stage else 0.0
             joined = (table[:, :, None] - kept * shared[..., None, None]).min(axis=1)
             joined += pay[..., None, None]

@@ -311,7 +311,7 @@ def _share(family: Family, line: int, present: int, rows: int) -> float:
     rest = present % line
     if family.kind is Kind.RING:
         short = lines * line - present
-        return payload * (short / (line - 1) if longest == line else lines)
+        return payload * (-(-short // (line - 1)) if longest == line else lines)
     if "tp" in family.axes:
         return payload * (lines * line - present)
     return payload * max((line - longest) * present, rest * (line - rest))

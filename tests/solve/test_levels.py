@@ -42,6 +42,24 @@ def test_partial_groups_are_bounded_too():
         assert value <= least(costs, duals, every_vector(3, 4, 8)) + 1e-9
 
 
+def test_rings_of_all_replicas_pay_while_they_are_cut():
+    """A ring over a stage costs nothing at 0 and at N cells, and its price between; half are exact."""
+    exact = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        stages, replicas, room = int(rng.integers(1, 5)), int(rng.integers(2, 6)), int(rng.integers(1, 14))
+        costs = random_costs(rng, stages, replicas, forms=("touched",))
+        ring = ("partial", replicas, rng.integers(1, 9, stages).astype(float))
+        costs = replace(costs, terms=(*costs.terms, ring))
+        duals = rng.normal(2.0, 5.0, stages)
+        value, widths = Levels.of(costs, replicas).cheapest(duals, room)
+        true = least(costs, duals, every_vector(stages, replicas, room))
+        assert value <= true + 1e-9
+        assert Levels.of(costs, replicas).cost(widths) - duals @ widths == pytest.approx(value, abs=1e-9)
+        exact += value >= true - 1e-9
+    assert exact > 30
+
+
 @pytest.mark.parametrize("first", range(0, 60, 20))
 def test_levels_are_exact_where_rooms_divide(first):
     """With room for a number of cells that 1 .. P stages divide, whole widths reach the relaxation."""

@@ -155,6 +155,13 @@ def test_parts_of_a_tensor_group_pay_their_share():
     assert costs.part_bytes.tolist() == [0.0, 9.0, 6.0, 3.0, 0.0]
 
 
+def test_parts_of_a_ring_pay_for_its_cut_whatever_their_size():
+    """A domain with some but not all ranks of a ring has two cut edges, each shared with another domain."""
+    job = grid_workload(tp=8, families=[("tp", "ring", 480.0)])
+    costs = reduce_costs(job.families, candidate_blocks(job.mesh)[0])
+    assert costs.part_bytes.tolist() == [0.0, *[480.0] * 7, 0.0]
+
+
 def test_a_ring_of_stages_is_a_bound():
     """Virtual stages close the pipeline to a ring: over all ways to place cells f never exceeds it."""
     for stages, replicas in ((3, 2), (4, 2), (3, 3)):
