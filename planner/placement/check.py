@@ -18,6 +18,7 @@ import numpy as np
 
 from planner.placement.naming import SHOWN, Namer, listed
 from planner.placement.placement import Objective, Status
+from planner.placement.rails import has_rails, rail_changes
 from planner.placement.recount import Traffic, membership, recount
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
+    from planner.placement.rails import RailChange
 
     IntArray = NDArray[np.int64]
 
@@ -58,6 +60,9 @@ class Report:
         too broken to count.
     weighted_s, bottleneck_s, value
         The objectives as recomputed, and the value of the one that was claimed; None as above.
+    rails
+        Bytes between nodes that change rail, one entry a family that has any between nodes; None
+        where the cluster has no rails, or as above. Nothing is claimed of them.
     """
 
     findings: tuple[Finding, ...]
@@ -66,6 +71,7 @@ class Report:
     weighted_s: float | None = None
     bottleneck_s: float | None = None
     value: float | None = None
+    rails: tuple[RailChange, ...] | None = None
 
     @property
     def ok(self) -> bool:
@@ -102,6 +108,7 @@ def check(placement: Placement) -> Report:
         checker.weighted_s,
         checker.bottleneck_s,
         checker.value,
+        rail_changes(placement) if has_rails(placement.cluster) else None,
     )
 
 

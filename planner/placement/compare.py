@@ -15,10 +15,9 @@ from planner.placement.orders import (
     random_orders,
 )
 from planner.placement.pool import available_gpus
+from planner.placement.rails import has_rails, rail_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from planner.placement.placement import Objective, Placement
 
 RANDOM_ORDERS = 11
@@ -39,6 +38,9 @@ class Row:
         Value of the objective; None where it does not apply.
     weighted_s
         J, which decides between equal values; None where it does not apply.
+    rail_changed_bytes
+        Bytes that change rail between nodes; None where the order does not apply or there are no
+        rails.
     ratio
         Objective over the planner's; None where that is 0 or the order does not apply.
     keeps_rules
@@ -51,6 +53,7 @@ class Row:
     tier_bytes: tuple[float, ...]
     objective: float | None
     weighted_s: float | None
+    rail_changed_bytes: float | None
     ratio: float | None
     keeps_rules: bool
     note: str | None = None
@@ -85,6 +88,7 @@ class Comparison:
                         {"tier": tier, "crossing_bytes": crossing}
                         for tier, crossing in zip(self.tiers, row.tier_bytes, strict=False)
                     ],
+                    "rail_changed_bytes": row.rail_changed_bytes,
                     "objective": _finite(row.objective),
                     "ratio": _finite(row.ratio),
                     "keeps_rules": row.keeps_rules,
@@ -120,25 +124,22 @@ def compare(placement: Placement, *, seed: int = 0) -> Comparison:
         None,
         keeps_rules(cluster, workload, placement.gpu_of_rank),
     )
-    planned = _row(placement, own)
-    rows = [planned, *(_row(placement, each) for each in default_orders(cluster, workload, available))]
-    permuted = _rows(placement, axis_orders(cluster, workload, available))
-    best = min(permuted, key=lambda row: (not row.keeps_rules, *_rank(row)))
-    drawn = _rows(placement, random_orders(cluster, workload, available, seed=seed, count=RANDOM_ORDERS))
-    median = sorted(drawn, key=_rank)[len(drawn) // 2]
-    rows.append(_renamed(best, "best-axes", f"{best.name}, best of {len(permuted)}"))
-    rows.append(_renamed(median, "random", f"median of {len(drawn)}"))
+    orders = [own, *default_orders(cluster, workload, available)]
+    permuted = [(_row(placement, each), each) for each in axis_orders(cluster, workload, available)]
+    best = min(permuted, key=lambda pair: (not pair[0].keeps_rules, *_rank(pair[0])))[1]
+    drawn = random_orders(cluster, workload, available, seed=seed, count=RANDOM_ORDERS)
+    ranked = sorted(((_row(placement, each), each) for each in drawn), key=lambda pair: _rank(pair[0]))
+    median = ranked[len(ranked) // 2][1]
+    orders.append(replace(best, name="best-axes", reason=f"{best.name}, best of {len(permuted)}"))
+    orders.append(replace(median, name="random", reason=f"median of {len(ranked)}"))
+    rows = [_with_rails(placement, _row(placement, each), each) for each in orders]
     tiers = tuple(tier.name for tier in cluster.tiers)
-    return Comparison(placement.claims.objective, tiers, tuple(_with_ratio(row, planned) for row in rows))
-
-
-def _rows(placement: Placement, orders: Iterable[Order]) -> list[Row]:
-    return [_row(placement, order) for order in orders]
+    return Comparison(placement.claims.objective, tiers, tuple(_with_ratio(row, rows[0]) for row in rows))
 
 
 def _row(placement: Placement, order: Order) -> Row:
     if order.gpu_of_rank is None:
-        return Row(order.name, (), None, None, None, keeps_rules=False, note=order.reason)
+        return Row(order.name, (), None, None, None, None, keeps_rules=False, note=order.reason)
     traffic = measure(placement.cluster, placement.workload, order.gpu_of_rank)
     return Row(
         order.name,
@@ -146,18 +147,22 @@ def _row(placement: Placement, order: Order) -> Row:
         traffic.value(placement.claims.objective),
         traffic.weighted_s,
         None,
+        None,
         order.keeps_rules,
         order.reason,
     )
 
 
+def _with_rails(placement: Placement, row: Row, order: Order) -> Row:
+    if order.gpu_of_rank is None or not has_rails(placement.cluster):
+        return row
+    changes = rail_changes(replace(placement, gpu_of_rank=order.gpu_of_rank), proof=False)
+    return replace(row, rail_changed_bytes=sum(each.changed_bytes for each in changes))
+
+
 def _rank(row: Row) -> tuple[float, float]:
     """What orders are ranked by: the objective, then J."""
     return (row.objective or 0.0, row.weighted_s or 0.0)
-
-
-def _renamed(row: Row, name: str, note: str) -> Row:
-    return replace(row, name=name, note=note)
 
 
 def _with_ratio(row: Row, planned: Row) -> Row:

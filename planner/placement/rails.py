@@ -1,7 +1,23 @@
-"""Which NIC and rail each rank uses, and which bytes change rail on their way.
+"""Bytes that change rail on their way between nodes, and how many of them must.
 
-A byte that leaves one node on rail i and enters the next on rail j has to cross from one set of
-leaf switches to another, or change GPUs inside a node first.
+NIC i of every node is on rail i, and a rail has leaf switches of its own. A byte that leaves one
+domain of the boundary tier on rail i and enters the next on rail j has to climb to the switches
+above, or to change GPUs inside a node first. For a group of ranks:
+
+===============  ==================================================================================
+kind             bytes that change rail
+===============  ==================================================================================
+path, ring       B for each pair of neighbours in two domains and on two rails
+all_reduce       2 S (c - 1), where the group's domains fall into c parts: a domain is linked with
+                 another where both hold one of the group's ranks on the same rail
+gather, scatter  S (c - 1); the same for a broadcast
+all_to_all       b for each ordered pair of ranks in two domains that are not linked directly
+===============  ==================================================================================
+
+This is the fewest bytes with the ranks where they sit: a collective needs k - 1 links between its k
+domains, of which c - 1 join two parts, and inside a domain bytes move freely. GPUs without a rail
+count as on a rail of their own. It is counted from the rank table alone, for the checker: nothing
+here is shared with `planner.placement.crossing` or the solver.
 """
 
 from __future__ import annotations
@@ -11,19 +27,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.crossing import crossing_of_family
-from planner.placement.groups import group_index
+from planner.placement.rail_floor import least_in_collectives, least_of_neighbours
+from planner.placement.rail_sets import linked_parts, rail_bits, shares_of, unlinked_pairs
+from planner.placement.recount import following, has_edge, membership, payload_of_rank
 from planner.workload.family import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
+    from planner.placement.recount import Membership
     from planner.topology.cluster import Cluster
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
 
-    IntArray = NDArray[np.int32]
+    IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,74 +57,90 @@ class RailChange:
         Bytes of the family that cross the node boundary.
     changed_bytes
         Of those, the ones that change rail.
-    ranks
-        Ranks at fault, shape (ranks,): those that send to another rail, or that sit in a domain
-        without the commonest rail of their group.
+    necessary_bytes
+        At least so many change rail however the ranks are seated inside their domains.
     """
 
     family: str
     crossing_bytes: float
     changed_bytes: float
-    ranks: NDArray[np.int64]
+    necessary_bytes: float
+
+    @property
+    def avoidable_bytes(self) -> float:
+        """At most so many bytes could be kept on their rail by other seats in the same domains."""
+        return self.changed_bytes - self.necessary_bytes
 
 
-def rail_of_rank(cluster: Cluster, gpu_of_rank: IntArray) -> IntArray:
-    """Rail that each rank uses, -1 for none; shape (world_size,)."""
-    return cluster.gpu_rail[gpu_of_rank]
+def has_rails(cluster: Cluster) -> bool:
+    """Whether any GPU's traffic takes a NIC on a rail."""
+    return bool((cluster.gpu_rail >= 0).any())
 
 
-def rail_changes(placement: Placement) -> tuple[RailChange, ...]:
-    """Bytes that change rail, one entry a family that could avoid it.
+def rail_changes(placement: Placement, *, proof: bool = True) -> tuple[RailChange, ...]:
+    """Count the bytes that change rail, one entry a family that crosses the node boundary.
 
-    For a path or ring these are the bytes of neighbours on different rails in different domains of
-    the boundary tier. A collective over several such domains can stay on one rail where all of them
-    hold a rank on it; what changes rail is the group's crossing bytes times the share of its
-    domains that lack the commonest rail. An all-to-all is left out: it joins every rank to every
-    other, whatever the rails.
+    Parameters
+    ----------
+    proof
+        Whether to bound what is necessary; 0 is given where not.
     """
-    cluster, mesh = placement.cluster, placement.workload.mesh
-    domain = cluster.domain_of_gpu[cluster.boundary][placement.gpu_of_rank]
-    rail = rail_of_rank(cluster, placement.gpu_of_rank)
-    return tuple(
-        (_of_neighbours if family.kind in (Kind.PATH, Kind.RING) else _of_collective)(
-            mesh, family, domain, rail
-        )
-        for family in placement.workload.families
-        if family.kind is not Kind.ALL_TO_ALL
-    )
+    seats, mesh = _Seats(placement), placement.workload.mesh
+    found = []
+    for family in placement.workload.families:
+        who = membership(mesh, family.axes, family.stages)
+        if who.size < 2:
+            continue
+        count = _neighbours if family.kind in (Kind.PATH, Kind.RING) else _collective
+        change = count(seats, mesh, family, who, proof)
+        if change.crossing_bytes:
+            found.append(change)
+    return tuple(found)
 
 
-def _of_neighbours(mesh: Mesh, family: Family, domain: IntArray, rail: IntArray) -> RailChange:
+class _Seats:
+    """Domain and rail of every rank, and how many GPUs a domain has on each rail."""
+
+    def __init__(self, placement: Placement) -> None:
+        cluster = placement.cluster
+        gpu = np.asarray(placement.gpu_of_rank, np.int64)
+        domain_of_gpu = cluster.gpu_node.astype(np.int64)
+        for tier in cluster.tiers[: cluster.boundary]:
+            domain_of_gpu = tier.parent[domain_of_gpu].astype(np.int64)
+        rails, rail_of_gpu = np.unique(cluster.gpu_rail, return_inverse=True)
+        self.bits = rail_bits(len(rails))
+        self.domain, self.rail = domain_of_gpu[gpu], rail_of_gpu[gpu]
+        self.room = np.zeros((int(domain_of_gpu.max()) + 1, len(rails)), np.int64)
+        live = cluster.gpu_in_service
+        np.add.at(self.room, (domain_of_gpu[live], rail_of_gpu[live]), 1)
+
+
+def _neighbours(seats: _Seats, mesh: Mesh, family: Family, who: Membership, proof: bool) -> RailChange:
     """Pairs of neighbours in different domains and on different rails."""
-    crossing = float(crossing_of_family(mesh, family, domain).sum())
-    index = group_index(mesh, family)
-    sender, receiver = index.members, np.roll(index.members, -1, axis=1)
-    changes = (domain[sender] != domain[receiver]) & (rail[sender] != rail[receiver])
-    if family.kind is Kind.PATH or index.members.shape[1] < 2:
-        changes[:, -1] = False
-    payload = np.asarray(family.payload_bytes, np.float64)
-    group, position = np.nonzero(changes)
-    each = payload[position] if "pp" in family.axes else payload[index.stage[group]]
-    return RailChange(family.name, crossing, float(each.sum()), np.unique(sender[changes]).astype(np.int64))
+    sender, receiver = who.ranks, following(who)
+    apart = (seats.domain[sender] != seats.domain[receiver]) & has_edge(family.kind, who)
+    payload = payload_of_rank(mesh, family, who)[apart]
+    changes = (seats.rail[sender] != seats.rail[receiver])[apart]
+    least = 0.0
+    if proof and changes.any():
+        ends = np.sort(np.stack((seats.domain[sender], seats.domain[receiver])), axis=0)[:, apart]
+        least = least_of_neighbours(ends, payload, who.position[apart], who.size, seats.room)
+    return RailChange(family.name, float(payload.sum()), float(payload[changes].sum()), least)
 
 
-def _of_collective(mesh: Mesh, family: Family, domain: IntArray, rail: IntArray) -> RailChange:
-    """Domains without a member on the rail that most of the group's domains have one on."""
-    by_group = crossing_of_family(mesh, family, domain)
-    split = np.flatnonzero(by_group > 0)
-    members = group_index(mesh, family).members[split]
-    width = int(domain.max(initial=0)) + 1
-    keys = np.arange(len(split))[:, None] * width + domain[members]
-    parts, part = np.unique(keys, return_inverse=True)
-    rails, kind = np.unique(rail[members], return_inverse=True)
-    present = np.zeros((len(parts), len(rails)), np.bool_)
-    present[part.ravel(), kind.ravel()] = True
-    group = parts // width
-    common = np.zeros((len(split), len(rails)), np.int64)
-    np.add.at(common, group, present)
-    off = ~present[np.arange(len(parts)), common.argmax(axis=1)[group]] if len(rails) else group > 0
-    lacking = np.bincount(group, weights=off, minlength=len(split))
-    touched = np.bincount(group, minlength=len(split))
-    changed = by_group[split] * lacking / np.maximum(touched, 1)
-    at_fault = np.unique(members[off[part].reshape(members.shape)])
-    return RailChange(family.name, float(by_group.sum()), float(changed.sum()), at_fault.astype(np.int64))
+def _collective(seats: _Seats, mesh: Mesh, family: Family, who: Membership, proof: bool) -> RailChange:
+    """Groups whose domains no rail links."""
+    shares = shares_of(who, seats.domain, seats.bits[seats.rail])
+    payload = np.zeros(who.groups)
+    payload[who.group] = payload_of_rank(mesh, family, who)
+    if family.kind is Kind.ALL_TO_ALL:
+        crossing = payload[shares.group] * shares.held * (who.size - shares.held)
+        changed = payload * unlinked_pairs(shares, who.groups)
+    else:
+        payload *= 2 if family.kind is Kind.ALL_REDUCE else 1
+        crossing = payload * (np.bincount(shares.group, minlength=who.groups) - 1)
+        changed = payload * (linked_parts(shares.group, shares.rails, seats.bits, who.groups) - 1)
+    least = 0.0
+    if proof and changed.any():
+        least = least_in_collectives(family.kind, shares, payload, seats.room, seats.bits)
+    return RailChange(family.name, float(crossing.sum()), float(changed.sum()), least)

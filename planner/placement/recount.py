@@ -100,7 +100,7 @@ def recount(mesh: Mesh, families: Sequence[Family], domains: Sequence[IntArray])
         who = membership(mesh, family.axes, family.stages)
         if who.size < 2:
             continue
-        payload = _payload_of_rank(mesh, family, who)
+        payload = payload_of_rank(mesh, family, who)
         count = _pairs if family.kind in (Kind.PATH, Kind.RING) else _collective
         for tier, domain in enumerate(domains):
             crossing, leaving = count(family.kind, who, payload, domain, len(egress[tier]))
@@ -112,7 +112,7 @@ def recount(mesh: Mesh, families: Sequence[Family], domains: Sequence[IntArray])
     return [Traffic(total, each) for total, each in zip(totals, egress, strict=True)]
 
 
-def _payload_of_rank(mesh: Mesh, family: Family, who: Membership) -> FloatArray:
+def payload_of_rank(mesh: Mesh, family: Family, who: Membership) -> FloatArray:
     """Payload of each rank's group, or of the edge that leaves the rank, shape (members,)."""
     payload = np.asarray(family.payload_bytes, np.float64)
     if "pp" not in family.axes:
@@ -123,17 +123,25 @@ def _payload_of_rank(mesh: Mesh, family: Family, who: Membership) -> FloatArray:
     return np.full(len(who.ranks), payload[0])
 
 
+def following(who: Membership) -> IntArray:
+    """The rank after each of the members in its group, the first after the last; shape (members,)."""
+    at = np.empty(who.groups * who.size, np.int64)
+    at[who.group * who.size + who.position] = who.ranks
+    after: IntArray = at[who.group * who.size + (who.position + 1) % who.size]
+    return after
+
+
+def has_edge(kind: Kind, who: Membership) -> NDArray[np.bool_]:
+    """Whether each member passes something on to the next: on a path all but the last do."""
+    return (who.position < who.size - 1) | (kind is Kind.RING)
+
+
 def _pairs(
     kind: Kind, who: Membership, payload: FloatArray, domain: IntArray, domains: int
 ) -> tuple[float, FloatArray]:
     """Bytes of neighbours in different domains."""
-    at = np.empty(who.groups * who.size, np.int64)
-    at[who.group * who.size + who.position] = who.ranks
-    here = domain[who.ranks]
-    there = domain[at[who.group * who.size + (who.position + 1) % who.size]]
-    apart = here != there
-    if kind is Kind.PATH:
-        apart &= who.position < who.size - 1
+    here, there = domain[who.ranks], domain[following(who)]
+    apart = (here != there) & has_edge(kind, who)
     moved = np.where(apart, payload, 0.0)
     leaving = np.zeros(domains)
     for end in (here, there):

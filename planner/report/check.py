@@ -9,6 +9,7 @@ from rich.text import Text
 
 from planner.placement.wording import plural
 from planner.report.plan import tier_table, verdict
+from planner.report.rails import rails_document, rails_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ def check_document(placement: Placement, report: Report, rules: Sequence[RuleRes
             {"tier": tier, "crossing_bytes": size}
             for tier, size in zip(tiers, report.tier_bytes, strict=bool(report.tier_bytes))
         ],
+        "rails": None if report.rails is None else rails_document(report.rails),
         "rules": [
             {
                 "rule": rule.rule,
@@ -58,6 +60,7 @@ def check_view(placement: Placement, report: Report, rules: Sequence[RuleResult]
             verdict(placement.claims),
             tier_table(placement),
         ]
+        said += [] if report.rails is None else [rails_line(report.rails)]
     else:
         count = plural(len(report.findings), "finding")
         said = [Text(f"the check fails: {count}", style="bold red")]

@@ -22,9 +22,11 @@ BREAKS_RULES = "!"
 
 
 def comparison_view(placement: Placement, comparison: Comparison) -> RenderableType:
-    """One row an order: bytes across each tier that can be crossed, the objective, and its ratio."""
+    """One row an order: bytes across each tier that can be crossed, bytes that change rail, the objective."""
     shown = _shown_tiers(placement)
-    made = table("order", *(comparison.tiers[tier] for tier in shown), str(comparison.objective), "ratio")
+    railed = ["changes rail"] if comparison.rows[0].rail_changed_bytes is not None else []
+    tiers = [comparison.tiers[tier] for tier in shown]
+    made = table("order", *tiers, *railed, str(comparison.objective), "ratio")
     for row in comparison.rows:
         if row.objective is not None:
             _add(made, comparison, row, shown)
@@ -44,9 +46,11 @@ def _shown_tiers(placement: Placement) -> list[int]:
 def _add(made: Table, comparison: Comparison, row: Row, shown: list[int]) -> None:
     value, best = row.objective or 0.0, comparison.rows[0].objective or 0.0
     own = row is comparison.rows[0]
+    railed = [] if row.rail_changed_bytes is None else [format_bytes(row.rail_changed_bytes)]
     made.add_row(
         row.name + ("" if row.keeps_rules else f" {BREAKS_RULES}"),
         *(format_bytes(row.tier_bytes[tier]) for tier in shown),
+        *railed,
         objective_value(comparison.objective, value),
         ratio(value, best),
         style="bold green" if own else None,

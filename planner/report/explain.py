@@ -9,9 +9,11 @@ from rich.console import Group
 from rich.text import Text
 
 from planner.errors import UsageError, did_you_mean
+from planner.placement.rails import has_rails, rail_changes
 from planner.report.binding import Binding, binding, binding_view
 from planner.report.neighbours import RankView, rank_facts
 from planner.report.plan import spares_text, spares_used, verdict
+from planner.report.rails import rails_document, rails_view
 from planner.report.stage_map import StageMap, map_view, stage_map
 from planner.report.worst_groups import TierGroups, groups_view, worst_groups
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from planner.placement.placement import Claims, Placement
+    from planner.placement.rails import RailChange
 
 DEFAULT_GROUPS = 5
 
@@ -33,6 +36,7 @@ class Explanation:
     groups: tuple[TierGroups, ...]
     drawn: StageMap
     spares_used: int
+    rails: tuple[RailChange, ...] | None
 
     def document(self) -> dict[str, object]:
         """The same as plain data."""
@@ -41,6 +45,7 @@ class Explanation:
             "binding": self.binding.document(),
             "groups": [tier.document() for tier in self.groups],
             "map": self.drawn.document(),
+            "rails": None if self.rails is None else rails_document(self.rails),
         }
 
     def view(self) -> RenderableType:
@@ -51,6 +56,7 @@ class Explanation:
             "",
             binding_view(self.binding),
             groups_view(self.groups),
+            *([] if self.rails is None else ["", rails_view(self.rails)]),
             "",
             map_view(self.drawn),
         )
@@ -87,6 +93,7 @@ def explain(
         tuple(worst_groups(placement, each, limit) for each in (crossed if chosen is None else [chosen])),
         stage_map(placement, mapped, None if axis is None else _axis_named(axis)),
         spares_used(placement),
+        rail_changes(placement) if has_rails(placement.cluster) else None,
     )
 
 
