@@ -10,12 +10,15 @@ finds the best choice of levels for every pair (full, partial).
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from planner.solve.reduction import StageCosts
@@ -87,16 +90,15 @@ class Levels:
         rest = capacity - full * self.replicas
         level = np.minimum(self.replicas, rest / np.maximum(partial, 1)) * (partial > 0)
         levels = np.stack([np.zeros(len(level)), level, np.full(len(level), float(self.replicas))], axis=1)
-        shared = np.minimum(levels[:, :, None], levels[:, None, :])
-        tables = self._tables(duals, levels, shared, int(partial.max()), int(full.max()))
-        values = tables[-1][np.arange(len(full)), :, partial, full].min(axis=1)
+        (last,) = deque(self._tables(duals, levels, int(partial.max()), int(full.max())), maxlen=1)
+        values = last[np.arange(len(full)), :, partial, full].min(axis=1)
         best = int(values.argmin())
         if values[best] >= 0:
             return 0.0, np.zeros(len(self.touch))
-        tables = [table[best] for table in tables]
-        return float(values[best]), self._walk_back(
-            tables, levels[best], shared[best], int(partial[best]), int(full[best])
-        )
+        chosen = int(partial[best]), int(full[best])
+        # The tables of all pairs together are large: those of the best one are made again.
+        tables = [table[0] for table in self._tables(duals, levels[[best]], *chosen)]
+        return float(values[best]), self._walk_back(tables, levels[best], *chosen)
 
     def _pairs(self, capacity: int) -> tuple[IntArray, IntArray]:
         """Every (stages at N, stages at the common level) that fits, each of shape (pairs,)."""
@@ -110,27 +112,29 @@ class Levels:
         return full, partial
 
     def _tables(
-        self, duals: FloatArray, levels: FloatArray, shared: FloatArray, most_partial: int, most_full: int
-    ) -> list[FloatArray]:
+        self, duals: FloatArray, levels: FloatArray, most_partial: int, most_full: int
+    ) -> Iterator[FloatArray]:
         """The programme's tables: least cost by (pair, last level, stages partial, stages full)."""
         table = np.full((len(levels), 3, most_partial + 1, most_full + 1), np.inf)
         table[:, 0, 0, 0] = 0.0
-        tables = [table]
+        yield table
+        charges = self._charges(levels[..., None])
         for stage in range(len(self.touch)):
-            pay = self._charges(levels[..., None])[..., stage] + (self.slope[stage] - duals[stage]) * levels
-            kept = self.kept[stage - 1] if stage else 0.0
-            joined = (table[:, :, None] - kept * shared[..., None, None]).min(axis=1)
-            joined += pay[..., None, None]
-            table = np.full_like(table, np.inf)
-            table[:, 0] = joined[:, 0]
-            table[:, 1, 1:] = joined[:, 1, :-1]
-            table[:, 2, :, 1:] = joined[:, 2, :, :-1]
-            tables.append(table)
-        return tables
+            pay = charges[..., stage] + (self.slope[stage] - duals[stage]) * levels
+            kept = (self.kept[stage - 1] if stage else 0.0) * levels
+            pay, kept = pay[..., None, None], kept[..., None, None]
+            empty, partial, full = table[:, 0], table[:, 1], table[:, 2]
+            # Levels rise: what two neighbours share is the lower one of theirs.
+            low = np.minimum(partial, full)
+            high = np.minimum(partial - kept[:, 1], full - kept[:, 2])
+            table = np.empty_like(table)
+            table[:, 0] = np.minimum(empty, low) + pay[:, 0]
+            table[:, 1, 0], table[:, 2, :, 0] = np.inf, np.inf
+            table[:, 1, 1:] = (np.minimum(empty, low - kept[:, 1]) + pay[:, 1])[:, :-1]
+            table[:, 2, :, 1:] = (np.minimum(empty, high) + pay[:, 2])[:, :, :-1]
+            yield table
 
-    def _walk_back(
-        self, tables: list[FloatArray], levels: FloatArray, shared: FloatArray, partial: int, full: int
-    ) -> FloatArray:
+    def _walk_back(self, tables: list[FloatArray], levels: FloatArray, partial: int, full: int) -> FloatArray:
         """Read the chosen levels back from the tables of one pair."""
         chosen = np.zeros(len(tables) - 1)
         last = int(np.argmin(tables[-1][:, partial, full]))
@@ -138,5 +142,5 @@ class Levels:
             chosen[stage] = levels[last]
             partial, full = partial - (last == 1), full - (last == 2)
             kept = self.kept[stage - 1] if stage else 0.0
-            last = int(np.argmin(tables[stage][:, partial, full] - kept * shared[:, last]))
+            last = int(np.argmin(tables[stage][:, partial, full] - kept * np.minimum(levels, levels[last])))
         return chosen
