@@ -180,10 +180,10 @@ def check_links(findings: Findings, spec: Topology, tiers: Sequence[Tier]) -> No
     except InputError as error:
         findings.take(error, ("fabric", "switches"))
         return
-    selectors = Selectors(tiers)
+    selectors, nodes = Selectors(tiers), [""] * tiers[0].domains
     for index, link in enumerate(spec.fabric.links):
         for side, end in enumerate(link.ends):
             try:
-                find_end(end, switches, selectors, [""] * tiers[0].domains)
+                find_end(end, switches, selectors, nodes)
             except InputError as error:
                 findings.take(error, ("fabric", "links", index, "ends", side))

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.topology.names import expand
-from planner.topology.selectors import Selectors, nodes_beneath
+from planner.topology.selectors import Selectors
 from planner.topology.vertices import join, node_names, switch_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     import networkx as nx
 
     from planner.topology.cluster import Cluster, IntArray
@@ -131,10 +129,10 @@ def add_links(graph: nx.Graph, cluster: Cluster, fabric: Links) -> None:
     outermost = cluster.tiers[-1].name
     for switch in switches:
         graph.add_node(switch, kind="switch", tier=outermost, name=switch, in_service=True)
-    selectors = Selectors(cluster.tiers)
+    selectors, known = Selectors(cluster.tiers), set(switches)
     names = node_names(cluster)
     for link in fabric.links:
-        some, others = (find_end(end, switches, selectors, names) for end in link.ends)
+        some, others = (find_end(end, known, selectors, names) for end in link.ends)
         join(graph, some, others, link.bandwidth, links=link.count)
 
 
@@ -143,7 +141,7 @@ def switch_list(fabric: Links) -> list[str]:
     return [name for names in fabric.switches for name in expand(names)]
 
 
-def find_end(end: str, switches: Collection[str], selectors: Selectors, nodes: list[str]) -> list[str]:
+def find_end(end: str, switches: set[str], selectors: Selectors, nodes: list[str]) -> list[str]:
     """The vertices that one end of a link stands for: switches by name, or else nodes by selector.
 
     Raises
@@ -151,7 +149,7 @@ def find_end(end: str, switches: Collection[str], selectors: Selectors, nodes: l
     InputError
         T006 where it is neither, and as `Selectors.find`.
     """
-    if "/" not in end and "*" not in end and set(names := expand(end)) <= set(switches):
+    if "/" not in end and "*" not in end and switches.issuperset(names := expand(end)):
         return names
     selected = selectors.find(end)
-    return [nodes[node] for node in np.flatnonzero(nodes_beneath(selectors.tiers, selected))]
+    return [nodes[node] for node in selectors.nodes_beneath(selected).tolist()]

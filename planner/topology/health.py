@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InputError
-from planner.topology.selectors import Selected, Selectors, devices_beneath, nodes_beneath
+from planner.topology.selectors import Selected, Selectors, devices_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,6 @@ class Health:
 
     def __init__(self, findings: Findings, grid: Grid, gpus: Devices, nics: Devices) -> None:
         self.findings = findings
-        self.tiers = grid.tiers
         self.complete = grid.complete
         self.gpus = gpus
         self.nics = nics
@@ -74,9 +73,9 @@ class Health:
             if selected is None:
                 continue
             if selected.nics is None:
-                gpus &= ~self._devices(self.gpus, selected, selected.gpus, where, "GPU")
+                gpus[self._devices(self.gpus, selected, selected.gpus, where, "GPU")] = False
             if selected.gpus is None:
-                nics &= ~self._devices(self.nics, selected, selected.nics, where, "NIC")
+                nics[self._devices(self.nics, selected, selected.nics, where, "NIC")] = False
         return gpus, nics
 
     def spare(self, selectors: Sequence[str]) -> BoolArray:
@@ -92,7 +91,7 @@ class Health:
                     "T015", f"{selector!r} selects NICs", where, expected="a selector of domains or GPUs"
                 )
                 continue
-            spare |= self._devices(self.gpus, selected, selected.gpus, where, "GPU")
+            spare[self._devices(self.gpus, selected, selected.gpus, where, "GPU")] = True
         return spare
 
     def _devices(
@@ -102,16 +101,15 @@ class Health:
         numbers: tuple[int, ...] | None,
         where: Sequence[str | int],
         noun: str,
-    ) -> BoolArray:
-        if selected.whole:
-            beneath: BoolArray = nodes_beneath(self.tiers, selected)[devices.node]
-            return beneath
+    ) -> IntArray:
+        """The devices that a selector stands for; none, with the reason noted, where it cannot be."""
+        nodes = self.selectors.nodes_beneath(selected)
         try:
-            return devices_beneath(self.tiers, selected, devices.node, devices.local, numbers, noun)
+            return devices_beneath(nodes, devices.node, devices.local, numbers, noun)
         except InputError as error:
             if not self._counts_in_doubt(noun):
                 self.findings.take(error, where)
-            return np.zeros(len(devices.node), np.bool_)
+            return np.zeros(0, np.int32)
 
     def _counts_in_doubt(self, noun: str) -> bool:
         """Whether how many GPUs (or NICs) nodes have was found mistaken, or not read."""

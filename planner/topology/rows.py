@@ -173,7 +173,9 @@ def build_grid(tier_names: Sequence[str], rows: Sequence[RowNames]) -> Grid:
         tiers.append(Tier(name, [words[c] for c in code[chosen]], parent[chosen].astype(np.int32)))
         sizes = [len(i) * len(c) for i, c in zip(instances, of_row, strict=True)]
         instances = np.split(domain, np.cumsum(sizes)[:-1])
-        repeated = np.setdiff1d(np.arange(len(domain)), chosen)
+        again = np.ones(len(domain), np.bool_)
+        again[chosen] = False
+        repeated = np.flatnonzero(again)
     row_of_node = np.repeat(np.arange(len(rows)), [len(i) for i in instances])
     return Grid(
         tuple(reversed(tiers)),
@@ -188,7 +190,8 @@ def host_names(tier_names: Sequence[str], names: RowNames, template: str | None)
     if template is None:
         return ["-".join(path) for path in product(*names)]
     outer = list(reversed(tier_names[:-1]))
-    return [template.format_map(dict(zip(outer, path, strict=True))) for path in product(*names)]
+    by_place = template.format_map({tier: f"{{{place}}}" for place, tier in enumerate(outer)})
+    return [by_place.format(*path) for path in product(*names)]
 
 
 def check_template(template: str, tier_names: Sequence[str]) -> None:

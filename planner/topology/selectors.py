@@ -19,6 +19,8 @@ from planner.topology.names import compress, expand
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from planner.topology.cluster import BoolArray, Cluster, IntArray, Tier
 
 MOST_SHOWN = 8
@@ -102,6 +104,19 @@ class Selectors:
             return Selected(tier, np.sort(domains))
         return self._devices(np.sort(domains), parts[-1])
 
+    def nodes_beneath(self, selected: Selected) -> IntArray:
+        """Which nodes lie in the selected domains, ascending."""
+        domains = selected.domains
+        for tier in reversed(range(selected.tier)):
+            domains = self._inside(tier, domains)
+        return np.sort(domains)
+
+    def _inside(self, tier: int, parents: IntArray) -> IntArray:
+        """Domains of `tier` in any of `parents`, parent by parent."""
+        order, starts = self._children[tier]
+        inside: IntArray = order[_stretches(starts[parents], starts[parents + 1])]
+        return inside
+
     def _form(self) -> str:
         names = [tier.name.upper() for tier in reversed(self.tiers[:-1])]
         return f"{'/'.join(names)}, then /gpuN or /nicN or nothing; it may also end earlier"
@@ -110,8 +125,7 @@ class Selectors:
         """Domains of `tier` under `parents` that `part` names."""
         if "*" not in part and len(parents) == 1:
             return self._named(tier, int(parents[0]), part, selector)
-        order, starts = self._children[tier]
-        under = np.concatenate([order[starts[p] : starts[p + 1]] for p in parents])
+        under = self._inside(tier, parents)
         if part == "*":
             return under
         if part.count("*") > MOST_STARS:
@@ -132,10 +146,11 @@ class Selectors:
         """Domains of `tier` in a single one that `part` names, looked up and not searched for."""
         index = self._indices.get((tier, parent))
         if index is None:
-            order, starts = self._children[tier]
             own = self.tiers[tier].names
-            index = {own[d]: d for d in order[starts[parent] : starts[parent + 1]].tolist()}
+            index = {own[d]: d for d in self._inside(tier, np.array([parent])).tolist()}
             self._indices[tier, parent] = index
+        if part in index:
+            return np.array([index[part]], np.int32)
         wanted = dict.fromkeys(expand(part))
         missing = sorted(word for word in wanted if word not in index)
         if missing:
@@ -166,29 +181,17 @@ class Selectors:
         return Selected(0, nodes, gpus=numbers) if kinds == {"gpu"} else Selected(0, nodes, nics=numbers)
 
 
-def nodes_beneath(tiers: Sequence[Tier], selected: Selected) -> BoolArray:
-    """Which nodes lie in the selected domains, shape (nodes,)."""
-    inside = np.zeros(tiers[selected.tier].domains, np.bool_)
-    inside[selected.domains] = True
-    for tier in reversed(tiers[: selected.tier]):
-        inside = inside[tier.parent]
-    return inside
-
-
 def devices_beneath(
-    tiers: Sequence[Tier],
-    selected: Selected,
-    node: IntArray,
-    local: IntArray,
-    numbers: tuple[int, ...] | None,
-    noun: str = "GPU",
-) -> BoolArray:
-    """Which GPUs (or NICs) of the selected nodes bear one of `numbers`.
+    nodes: IntArray, node: IntArray, local: IntArray, numbers: tuple[int, ...] | None, noun: str = "GPU"
+) -> IntArray:
+    """GPUs (or NICs) of some nodes that bear one of `numbers`, ascending.
 
     Parameters
     ----------
+    nodes
+        The nodes, ascending.
     node, local
-        Node of each device and its index in it.
+        Node of each device and its index in it; devices are numbered node by node.
     numbers
         Indices wanted; None, or -1 among them, for all.
     noun
@@ -199,16 +202,16 @@ def devices_beneath(
     InputError
         T006 where a node has none of a number.
     """
-    beneath: BoolArray = nodes_beneath(tiers, selected)[node]
+    beneath = _stretches(np.searchsorted(node, nodes), np.searchsorted(node, nodes, side="right"))
     if numbers is None or -1 in numbers:
         return beneath
-    chosen = beneath & np.isin(local, numbers)
-    if chosen.sum() != len(selected.domains) * len(set(numbers)):
+    chosen = beneath[np.isin(local[beneath], numbers)]
+    if len(chosen) != len(nodes) * len(set(numbers)):
         raise InputError.of(
             "T006",
             f"not every node selected has {noun} {', '.join(map(str, sorted(set(numbers))))}",
             expected=f"numbers from 0 to {int(local[beneath].max(initial=-1))}"
-            if beneath.any()
+            if len(beneath)
             else "nodes that have such devices",
         )
     return chosen
@@ -222,10 +225,22 @@ def select_gpus(cluster: Cluster, selector: str) -> BoolArray:
     InputError
         As `Selectors.find`; T015 for a selector of NICs.
     """
-    selected = Selectors(cluster.tiers).find(selector)
+    selectors = Selectors(cluster.tiers)
+    selected = selectors.find(selector)
     if selected.nics is not None:
         raise InputError.of("T015", f"{selector!r} selects NICs", expected="a selector of domains or GPUs")
-    return devices_beneath(cluster.tiers, selected, cluster.gpu_node, cluster.gpu_local, selected.gpus)
+    chosen = np.zeros(cluster.gpus, np.bool_)
+    nodes = selectors.nodes_beneath(selected)
+    chosen[devices_beneath(nodes, cluster.gpu_node, cluster.gpu_local, selected.gpus)] = True
+    return chosen
+
+
+def _stretches(first: NDArray[np.integer], end: NDArray[np.integer]) -> IntArray:
+    """The numbers from each ``first[i]`` up to, and without, ``end[i]``, one stretch after another."""
+    lengths = end - first
+    skipped = first - (np.cumsum(lengths) - lengths)
+    numbers: IntArray = (np.arange(lengths.sum()) + np.repeat(skipped, lengths)).astype(np.int32)
+    return numbers
 
 
 def _as_pattern(word: str) -> str:

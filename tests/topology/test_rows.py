@@ -40,7 +40,8 @@ def test_host_names():
     """By default the names of the path, outermost first; else what the template says."""
     names = [["r1", "r2"], ["n1", "n2"]]
     assert host_names(TIERS, names, None) == ["r1-n1", "r1-n2", "r2-n1", "r2-n2"]
-    assert host_names(TIERS, names, "{{{node}}}.{rack}") == ["{n1}.r1", "{n2}.r1", "{n1}.r2", "{n2}.r2"]
+    assert host_names(TIERS, names, "x{node}.{rack}") == ["xn1.r1", "xn2.r1", "xn1.r2", "xn2.r2"]
+    assert host_names(TIERS, names, "{node}{node}") == ["n1n1", "n2n2", "n1n1", "n2n2"]
 
 
 @pytest.mark.parametrize("template", ["{node}", "{rack}-{node}.example.org", "x"])

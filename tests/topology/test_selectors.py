@@ -8,7 +8,7 @@ import pytest
 from planner.errors import InputError
 from planner.source import parse_document
 from planner.topology.load import to_cluster
-from planner.topology.selectors import MOST_SUGGESTIONS, Selectors, nodes_beneath, select_gpus
+from planner.topology.selectors import MOST_SUGGESTIONS, Selectors, select_gpus
 
 TEXT = """\
 format_version: 1
@@ -23,6 +23,8 @@ domains:
   - {unit: u2, rack: "r[01-02]", node: "n[1-2]", gpus: 4}
   - {unit: u1, rack: r04, node: n1, gpus: 2}
 """
+
+SCATTERED = [("r1", "n1"), ("r2", "n2"), ("r1", "n3"), ("r1", "n2")]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +56,21 @@ def test_domains(cluster, selector, tier, paths):
 
 def test_all_beneath(cluster):
     """A path that ends early stands for all nodes beneath it."""
-    beneath = nodes_beneath(cluster.tiers, Selectors(cluster.tiers).find("u2"))
-    assert [cluster.host_names[node] for node in np.flatnonzero(beneath)] == [
+    selectors = Selectors(cluster.tiers)
+    beneath = selectors.nodes_beneath(selectors.find("u2")).tolist()
+    assert [cluster.host_names[node] for node in beneath] == [
         f"u2-r0{rack}-n{node}" for rack in (1, 2) for node in (1, 2)
     ]
+
+
+def test_beneath_domains_whose_rows_are_apart():
+    """Nodes of one rack need not follow one another, and each keeps its own GPUs."""
+    rows = "".join(f"  - {{unit: u1, rack: {r}, node: {n}, gpus: {n[1]}}}\n" for r, n in SCATTERED)
+    cluster = to_cluster(parse_document(TEXT.split("domains:", maxsplit=1)[0] + "domains:\n" + rows))
+    selectors = Selectors(cluster.tiers)
+    assert selectors.nodes_beneath(selectors.find("u1/r1")).tolist() == [0, 2, 3]
+    assert np.flatnonzero(select_gpus(cluster, "u1/r1")).tolist() == [0, 3, 4, 5, 6, 7]
+    assert np.flatnonzero(select_gpus(cluster, "u1/r1/n[2-3]/gpu1")).tolist() == [4, 7]
 
 
 @pytest.mark.parametrize(
