@@ -55,7 +55,8 @@ def to_bytes(placement: Placement) -> bytes:
         claims=claims_section(placement.claims),
         workload=workload,
         topology=topology,
-        ranks=RankTable(
+        # Columns of whole numbers as they are: a look at every entry would take longer than to write it.
+        ranks=RankTable.model_construct(
             gpu=gpu.tolist(),
             node=cluster.gpu_node[gpu].tolist(),
             local_gpu=cluster.gpu_local[gpu].tolist(),

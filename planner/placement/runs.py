@@ -36,6 +36,24 @@ def to_runs(column: NDArray[np.generic]) -> tuple[list[float], list[int]]:
     return column[starts].tolist(), np.diff(starts, append=len(column)).tolist()
 
 
+def different_rows(
+    columns: Sequence[NDArray[np.generic]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each different row of a table stands first, and which of these every row equals.
+
+    Only the first row of each run of equal ones is looked at: it takes little where rows repeat.
+
+    Parameters
+    ----------
+    columns
+        The table in parts, each of shape (rows, width).
+    """
+    starts = np.unique(np.concatenate([run_starts(column) for column in columns]))
+    table = np.concatenate([column[starts].astype(np.float64) for column in columns], axis=1)
+    _, first, kind = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    return starts[first], np.repeat(kind.ravel(), np.diff(starts, append=len(columns[0])))
+
+
 def from_runs(values: ArrayLike, counts: Sequence[int], dtype: type[Scalar]) -> NDArray[Scalar]:
     """The column of these runs.
 

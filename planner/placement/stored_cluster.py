@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from planner.errors import InputError
 from planner.placement.runs import (
+    different_rows,
     from_ranges,
     from_runs,
     gather_pieces,
@@ -251,16 +252,15 @@ def _node_shapes(cluster: Cluster) -> tuple[list[NodeShape], IntArray]:
     gpu_start, nic_start = np.cumsum(gpus) - gpus, np.cumsum(nics) - nics
     shapes: list[NodeShape] = []
     shape_of_node = np.full(cluster.nodes, -1, np.int32)
-    sizes, size_of_node = np.unique(np.column_stack((gpus, nics)), axis=0, return_inverse=True)
-    for size, (gpu_count, nic_count) in enumerate(sizes.tolist()):
+    sizes, size_of_node = different_rows((gpus[:, None], nics[:, None]))
+    for size, node in enumerate(sizes.tolist()):
         nodes = np.flatnonzero(size_of_node == size)
-        gpu_at = gpu_start[nodes][:, None] + np.arange(gpu_count)
-        nic_at = nic_start[nodes][:, None] + np.arange(nic_count)
+        gpu_at = gpu_start[nodes][:, None] + np.arange(gpus[node])
+        nic_at = nic_start[nodes][:, None] + np.arange(nics[node])
         columns = [getattr(cluster, name)[gpu_at] for name in GPU_COLUMNS]
         columns += [getattr(cluster, name)[nic_at] for name in NIC_COLUMNS]
-        table = np.concatenate([column.astype(np.float64) for column in columns], axis=1)
-        _, first, found = np.unique(table, axis=0, return_index=True, return_inverse=True)
-        shape_of_node[nodes] = len(shapes) + found.ravel()
+        first, found = different_rows(columns)
+        shape_of_node[nodes] = len(shapes) + found
         shapes += [
             _node_shape(cluster, gpu_at[row].astype(np.int64), nic_at[row].astype(np.int64))
             for row in first.tolist()

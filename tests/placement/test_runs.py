@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from planner.placement.runs import (
     LARGEST,
     TooLargeError,
+    different_rows,
     from_ranges,
     from_runs,
     gather_pieces,
@@ -35,6 +36,18 @@ def test_ranges_come_back(values):
     mask = np.array(values, np.bool_)
     first, last = to_ranges(mask)
     assert from_ranges(first, last, len(values)).tolist() == values
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 1), st.sampled_from([0.5, 2.0]))))
+def test_different_rows(rows):
+    """Each row equals the one that is named for it, and those differ and stand first."""
+    narrow = np.array([row[2:] for row in rows], np.float64).reshape(-1, 1)
+    wide = np.array([row[:2] for row in rows], np.int32).reshape(-1, 2)
+    first, kind = different_rows((wide, narrow))
+    chosen = [rows[each] for each in first]
+    assert [chosen[each] for each in kind] == rows
+    assert len(set(chosen)) == len(chosen)
+    assert [rows.index(row) for row in chosen] == first.tolist()
 
 
 def test_columns_too_large_are_refused():
