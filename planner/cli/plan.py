@@ -19,6 +19,7 @@ from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement
+    from planner.solve.result import Result
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -43,6 +44,10 @@ def plan(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Same inputs and seed, same bytes; costs some quality.")
     ] = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write incumbent and bound over time, as .json or .svg."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Place a workload on a cluster, check the result and write it.
@@ -56,16 +61,21 @@ def plan(
         "deterministic": deterministic,
     }
     require_writable(output, inputs=(topology, workload))
+    if trace is not None:
+        _require_trace(trace, inputs=(topology, workload), output=output)
     watch = Stopwatch()
     with Interrupt() as interrupt:
         with watch.time("load"):
             cluster, job = _load(topology, workload)
         with watch.time("solve"):
-            placement = _solve(cluster, job, interrupt, objective, options, output)
+            result = _solve(cluster, job, interrupt, objective, options, output)
+            placement = result.placement
         with watch.time("check"):
             _require_sound(placement)
         with watch.time("write"):
             _write(placement, output)
+            if trace is not None:
+                _write_trace(result, trace)
     _report(placement, watch, output, as_json=as_json)
     if interrupt.stop.is_set():
         raise typer.Exit(INTERRUPTED)
@@ -87,6 +97,19 @@ def _seconds(text: str | None) -> float | None:
     return seconds
 
 
+def _require_trace(path: Path, *, inputs: tuple[str, str], output: Path) -> None:
+    """Refuse a trace of no known format, that could not be written, or where the placement goes."""
+    from planner.report.trace import FORMATS
+
+    if path.suffix not in FORMATS:
+        raise UsageError.of(
+            "U001", f"--trace: {path} is of no known format", expected=f"a name in {' or '.join(FORMATS)}"
+        )
+    require_writable(path, inputs=inputs)
+    if path.resolve() == output.resolve():
+        raise UsageError.of("U001", f"--trace: {path} is where the placement goes", expected="another path")
+
+
 def _bad_limit(message: str, expected: str | None, suggestion: str | None = None) -> UsageError:
     return UsageError.of("U001", f"--time-limit: {message}", expected=expected, suggestion=suggestion)
 
@@ -105,16 +128,16 @@ def _solve(
     objective: Objective,
     options: dict[str, Any],
     output: Path,
-) -> Placement:
+) -> Result:
     """The best placement found until the end, the time limit or a signal."""
     from planner.solve import solve
 
     with shown_progress(objective) as progress:
 
-        def work() -> Placement:
+        def work() -> Result:
             return solve(
                 cluster, workload, objective=objective, stop=interrupt.stop, progress=progress, **options
-            ).placement
+            )
 
         try:
             return interrupt.run(work)
@@ -146,6 +169,13 @@ def _write(placement: Placement, output: Path) -> None:
     from planner.placement.file import write_placement
 
     write_placement(placement, output)
+
+
+def _write_trace(result: Result, path: Path) -> None:
+    from planner.files import write_atomic
+    from planner.report.trace import trace_file
+
+    write_atomic(path, trace_file(result, path.suffix))
 
 
 def _report(placement: Placement, watch: Stopwatch, output: Path, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -237,3 +238,26 @@ def test_a_reader_that_goes_away_does_not_cost_the_placement(topology, workload,
     os.close(writer)
     assert done.returncode == 0
     assert planner("check", output).code == 0
+
+
+def test_trace(topology, workload, output, tmp_path):
+    """Incumbent and bound over time beside the placement, as data or as a picture."""
+    curve, picture = tmp_path / "trace.json", tmp_path / "trace.svg"
+    document = planner("plan", topology, workload, "-o", output, "--trace", curve, "--json").document
+    points = json.loads(curve.read_text())["points"]
+    assert points[-1]["objective"] == document["objective"]
+    assert points[-1]["lower_bound"] == document["lower_bound"]
+    assert planner("plan", topology, workload, "-o", output, "--trace", picture).code == 0
+    assert picture.read_text().startswith("<svg ")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("trace.png", "no known format"), ("out.json", "where the placement goes"), ("no/t.svg", "no folder")],
+)
+def test_trace_that_cannot_be_written(topology, workload, output, tmp_path, name, said):
+    """Told before anything is solved."""
+    outcome = planner("plan", topology, workload, "-o", output, "--trace", tmp_path / name)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert not output.exists()
