@@ -23,6 +23,7 @@ from planner.solve.problem import Problem, lay_out, whole_by_rule
 from planner.solve.realize import join_replicas, seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
+from planner.solve.stripes import striped_home
 from planner.solve.tree import Tree
 from planner.workload.fit import check_fit
 
@@ -204,6 +205,10 @@ class _Run:
         """Placements of one layout: the cheapest by prediction, or all where f only bounds."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         tree = Tree.of(self.problem, layout)
+        if not costs.exact:
+            yield seat_ranks(self.problem, layout, striped_home(tree, costs))
+            if self.met:
+                return
         floors = [
             level.weight * (float(self.tier_bounds[level.tier]) - costs.constant) for level in tree.levels
         ]

@@ -1,0 +1,123 @@
+"""Bands of stages, and the placements that fill domains along them."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+
+from planner.placement.crossing import measure
+from planner.placement.placement import Objective
+from planner.solve.blocks import Blocks
+from planner.solve.control import Control
+from planner.solve.exact import solve_exactly
+from planner.solve.problem import Problem, lay_out
+from planner.solve.realize import seat_ranks
+from planner.solve.reduction import reduce_costs
+from planner.solve.stripes import band_cost, nested_bands, striped_home
+from planner.solve.tree import Tree
+from tests.builders import grid_cluster, grid_workload, ragged_cluster
+
+
+def rings_and_paths(stages, replicas, ring=1.0, path=1.0):
+    """A job of single-rank cells: a ring along each stage, a path along each replica."""
+    families = [("dp", "ring", float(ring)), ("pp", "path", float(path))]
+    return grid_workload(dp=replicas, pp=stages, families=families)
+
+
+class Striped:
+    """The striped placement of a job, and what it was made from."""
+
+    def __init__(self, cluster, job):
+        self.problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+        layout = lay_out(self.problem, Blocks(job.mesh, 1, 1))
+        self.costs = reduce_costs(job.families, layout.blocks)
+        self.tree = Tree.of(self.problem, layout)
+        self.home = striped_home(self.tree, self.costs)
+        self.traffic = measure(cluster, job, seat_ranks(self.problem, layout, self.home))
+
+
+@pytest.mark.parametrize("room", [3, 4, 6, 9])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])
+def test_a_band_costs_what_is_predicted(rows, room):
+    """One band over nodes that its cells fill moves the bytes of the formula, every row unbroken."""
+    cluster = grid_cluster(5 * rows, room, uplinks=(1.0,))
+    made = Striped(cluster, rings_and_paths(rows, 5 * room, ring=1.0, path=1000.0))
+    if rows <= room:
+        assert nested_bands(made.tree, made.costs, [1.0])[0].tolist() == [0] * rows
+        for row in made.home:
+            assert (row != np.roll(row, 1)).sum() == len(set(row.tolist()))
+    assert made.traffic.tier_bytes[0] <= band_cost(made.costs, room)[0, rows] + 1e-9
+    assert rows > room or made.traffic.tier_bytes[0] == band_cost(made.costs, room)[0, rows]
+
+
+def every_cut(stages):
+    """Every way to cut the stages into bands: the band of each stage, shape (stages,)."""
+    for cuts in range(stages):
+        for inner in combinations(range(1, stages), cuts):
+            yield np.searchsorted(inner, np.arange(stages), side="right")
+
+
+def test_nested_bands_are_the_cheapest():
+    """Of all pairs of a cut and a finer cut inside it, none has a lower weighted sum of band costs."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        stages, replicas = int(rng.integers(2, 6)), int(rng.integers(3, 12))
+        cluster = grid_cluster(stages * replicas, int(rng.integers(1, 4)), int(rng.integers(1, 5)))
+        job = rings_and_paths(stages, replicas, rng.integers(1, 9), rng.integers(1, 9))
+        made, weights = Striped(cluster, job), rng.random(2)
+        tables = [band_cost(made.costs, int(level.room[0])) for level in made.tree.levels[:-1]]
+
+        def cost(bands, tables=tables, weights=weights, stages=stages):
+            total = 0.0
+            for band, table, weight in zip(bands, tables, weights, strict=True):
+                edges = [*np.flatnonzero(np.diff(band, prepend=-1)), stages]
+                total += weight * sum(table[a, b] for a, b in pairwise(edges))
+            return total
+
+        finer = [
+            (inner, outer)
+            for outer in every_cut(stages)
+            for inner in every_cut(stages)
+            if all((outer[inner == band] == outer[inner == band][0]).all() for band in set(inner.tolist()))
+        ]
+        found = cost(nested_bands(made.tree, made.costs, weights))
+        assert found == pytest.approx(min(map(cost, finer)))
+
+
+def test_ragged_domains_are_never_overfilled():
+    """On ragged two-tier clusters every cell has a place and no node holds more than fits."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        nested = [rng.integers(1, 6, int(rng.integers(1, 5))).tolist() for _ in range(3)]
+        gpus, stages = sum(map(sum, nested)), int(rng.integers(1, 4))
+        made = Striped(ragged_cluster(nested, uplinks=(3.0, 1.0)), rings_and_paths(stages, gpus // stages))
+        held = np.bincount(made.home.reshape(-1), minlength=len(made.tree.levels[0].room))
+        assert (held <= made.tree.levels[0].room).all()
+        assert held.sum() == stages * (gpus // stages)
+
+
+def test_odd_domains_are_filled_last():
+    """With room to spare, a node that has lost a GPU stays empty and the grid of the others whole."""
+    cluster = ragged_cluster([[4, 3, 4], [4, 4, 4]], uplinks=(1.0, 1.0))
+    made = Striped(cluster, rings_and_paths(2, 10, ring=1.0, path=1.0))
+    assert not (made.home == 1).any()
+    assert made.traffic.tier_bytes[0] == 2 * 5
+
+
+@pytest.mark.parametrize(("stages", "replicas", "nodes", "room"), [(2, 4, 2, 4), (4, 3, 4, 3), (3, 4, 4, 3)])
+def test_small_tori_are_optimal(stages, replicas, nodes, room):
+    """Where stripes tile evenly, the exact search rank by rank finds nothing better."""
+    cluster, job = grid_cluster(nodes, room, uplinks=(1.0,)), rings_and_paths(stages, replicas)
+    made = Striped(cluster, job)
+    exact = solve_exactly(made.problem, Control(20.0, 0, 1, deterministic=True), 20.0, None)
+    assert exact.proven
+    assert made.traffic.weighted_s == pytest.approx(measure(cluster, job, exact.gpu_of_rank).weighted_s)
+
+
+def test_rows_step_by_one_cell():
+    """4 rows of 9 columns over nodes of 9: each node has rows of 2, 2, 2 and 3, unbroken and nested."""
+    made = Striped(grid_cluster(4, 9, uplinks=(1.0,)), rings_and_paths(4, 9, ring=40.0, path=64.0))
+    assert sorted(np.bincount(made.home[0]).tolist()) == [2, 2, 2, 3]
+    assert made.traffic.tier_bytes[0] == 4 * 4 * 40 + 3 * 64
