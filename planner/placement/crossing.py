@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from planner.placement.placement import Objective
-from planner.placement.spread import spread_of
+from planner.placement.spread import PAIRED, Runs, payload_of_groups, spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from planner.placement.spread import Edges, Runs
+    from planner.placement.spread import Edges
     from planner.topology.cluster import Cluster
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
@@ -113,10 +113,8 @@ class Measure:
     def _egress(self) -> list[FloatArray]:
         """Egress of every domain, for each tier that can be crossed."""
         totals = [np.zeros(tier.domains) for tier in self.cluster.tiers[:-1]]
-        for family in self.workload.families:
-            crossing = _climb(self.cluster, self.workload.mesh, family, self.gpu_of_rank)
-            for tier, spread in enumerate(crossing):
-                totals[tier] += spread.egress(len(totals[tier]))
+        for _, tier, spread in _climb(self.cluster, self.workload, self.gpu_of_rank):
+            totals[tier] += spread.egress(len(totals[tier]))
         return totals
 
 
@@ -128,12 +126,10 @@ def measure(cluster: Cluster, workload: Workload, gpu_of_rank: IntArray) -> Meas
     gpu_of_rank
         GPU of every rank, shape (world_size,).
     """
-    by_family = {}
-    for family in workload.families:
-        totals = [0.0] * len(cluster.tiers)
-        for tier, spread in enumerate(_climb(cluster, workload.mesh, family, gpu_of_rank)):
-            totals[tier] = spread.total()
-        by_family[family.name] = tuple(totals)
+    totals = {family.name: [0.0] * len(cluster.tiers) for family in workload.families}
+    for family, tier, spread in _climb(cluster, workload, gpu_of_rank):
+        totals[family.name][tier] = spread.total()
+    by_family = {name: tuple(each) for name, each in totals.items()}
     return Measure(cluster, workload, gpu_of_rank, by_family)
 
 
@@ -171,11 +167,28 @@ def domain_egress(
     return egress
 
 
-def _climb(cluster: Cluster, mesh: Mesh, family: Family, gpu_of_rank: IntArray) -> Iterator[Runs | Edges]:
-    """What crosses each tier, innermost first, up to the tier at which nothing does any more."""
-    spread = spread_of(mesh, family, cluster.gpu_node[gpu_of_rank])
-    for tier in cluster.tiers[:-1]:
-        if not spread.size:
-            return
-        yield spread
-        spread = spread.climb(tier.parent)
+def _climb(
+    cluster: Cluster, workload: Workload, gpu_of_rank: IntArray
+) -> Iterator[tuple[Family, int, Runs | Edges]]:
+    """What of each family crosses each tier, innermost first, up to where nothing does any more."""
+    node = cluster.gpu_node[gpu_of_rank]
+    for families in _with_same_groups(workload.families):
+        payloads = [payload_of_groups(workload.mesh, family) for family in families[1:]]
+        spread = spread_of(workload.mesh, families[0], node)
+        for index, tier in enumerate(cluster.tiers[:-1]):
+            if not spread.size:
+                break
+            yield families[0], index, spread
+            if isinstance(spread, Runs):
+                for family, payload in zip(families[1:], payloads, strict=True):
+                    yield family, index, spread.moving(family.kind, payload)
+            spread = spread.climb(tier.parent)
+
+
+def _with_same_groups(families: Iterable[Family]) -> list[list[Family]]:
+    """Collectives over the same ranks together: they spread alike. Pairs of neighbours each alone."""
+    found: dict[object, list[Family]] = {}
+    for family in families:
+        key = family.name if family.kind in PAIRED else (family.axes, family.stages)
+        found.setdefault(key, []).append(family)
+    return list(found.values())

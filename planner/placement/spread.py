@@ -24,16 +24,22 @@ if TYPE_CHECKING:
 
 TOUCH_FACTOR = {Kind.ALL_REDUCE: 2.0, Kind.ALL_GATHER: 1.0, Kind.REDUCE_SCATTER: 1.0, Kind.BROADCAST: 1.0}
 
+PAIRED = (Kind.PATH, Kind.RING)
+
 
 def spread_of(mesh: Mesh, family: Family, domain_of_rank: IntArray) -> Runs | Edges:
     """How the groups of one family lie over the domains of one tier."""
     index = group_index(mesh, family)
     domain = domain_of_rank[index.members]
-    payload = np.asarray(family.payload_bytes, np.float64)
-    if family.kind in (Kind.PATH, Kind.RING):
-        return edges_of(family, domain, index.stage, payload)
-    by_group = np.full(len(domain), payload[0]) if "pp" in family.axes else payload[index.stage]
-    return runs_of(family.kind, domain, by_group)
+    if family.kind in PAIRED:
+        return edges_of(family, domain, index.stage, np.asarray(family.payload_bytes, np.float64))
+    return runs_of(family.kind, domain, payload_of_groups(mesh, family))
+
+
+def payload_of_groups(mesh: Mesh, family: Family) -> FloatArray:
+    """Payload of each group of a collective, shape (groups,)."""
+    payload, stage = np.asarray(family.payload_bytes, np.float64), group_index(mesh, family).stage
+    return np.full(len(stage), payload[0]) if "pp" in family.axes else payload[stage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +60,10 @@ class Runs:
     def size(self) -> int:
         """Entries, 0 where nothing crosses."""
         return len(self.group)
+
+    def moving(self, kind: Kind, payload: FloatArray) -> Runs:
+        """The same groups with another kind and payload, the latter of shape (groups,)."""
+        return replace(self, kind=kind, payload=payload)
 
     def by_group(self) -> FloatArray:
         """Crossing bytes of each group, shape (groups,)."""

@@ -48,6 +48,21 @@ def test_all_gather_is_half_an_all_reduce():
         assert bytes_of(grid_cluster(3, 2), workload, in_order(workload)) == (14.0, 0.0)
 
 
+def test_families_over_the_same_ranks():
+    """Each keeps its own kind and payload: k = 2 of six ranks, as halves of three."""
+    given_families = [
+        ("dp", "all_reduce", 10),
+        ("pp", "path", (1,)),
+        ("dp", "all_to_all", 2),
+        ("dp", "broadcast", (3, 4)),
+    ]
+    workload = grid_workload(dp=6, pp=2, families=given_families)
+    found = measure(grid_cluster(4, 3), workload, in_order(workload))
+    expected = [2 * 20.0, 6.0, 2 * 2 * 18.0, 7.0]
+    assert [each[0] for each in found.by_family.values()] == expected
+    assert list(found.by_family) == [family.name for family in workload.families]
+
+
 def test_path_counts_neighbours_apart():
     """Stages 0 1 | 2 3 on nodes of two: pairs 1-2 is apart, so B_1 = 5 of (3, 5, 7)."""
     workload = grid_workload(pp=4, families=[("pp", "path", (3, 5, 7))])
