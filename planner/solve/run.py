@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -262,8 +263,14 @@ class _Run:
         """
         job = self.problem.cluster, self.problem.workload, self.problem.available
         few = self.problem.workload.mesh.world_size <= PERMUTED_RANKS
+        tried: set[bytes] = set()
         for order in chain(default_orders(*job), axis_orders(*job) if few else ()):
-            if order.gpu_of_rank is not None:
+            if order.gpu_of_rank is None:
+                continue
+            # Many frameworks agree, and to measure a placement takes far longer than to digest it.
+            digest = sha256(order.gpu_of_rank).digest()
+            if digest not in tried:
+                tried.add(digest)
                 self.offer(order.gpu_of_rank, order.name)
 
     def prove(self) -> None:
