@@ -80,12 +80,15 @@ def _join(table: FloatArray, kept: float) -> FloatArray:
 
 def _use_room(joined: FloatArray, pay: FloatArray) -> FloatArray:
     """Charge both sides' widths and move to the room used with them."""
-    after = np.full(joined.shape, np.inf)
-    room = joined.shape[2] - 1
-    for near in range(min(len(joined), room + 1)):
-        for far in range(min(len(joined), room - near + 1)):
-            both = near + far
-            after[near, far, both:] = joined[near, far, : room + 1 - both] + pay[near, far]
+    widths, _, rooms = joined.shape
+    padded = np.full((widths, widths, 2 * widths + rooms), np.inf)
+    padded[..., 2 * widths :] = joined
+    near, far, used = padded.strides
+    # A view in which entry (n, f, u) is that of (n, f, u - n - f), in the padding where that is below 0.
+    moved = np.lib.stride_tricks.as_strided(
+        padded[..., 2 * widths :], joined.shape, (near - used, far - used, used), writeable=False
+    )
+    after: FloatArray = moved + pay[..., None]
     return after
 
 

@@ -26,12 +26,14 @@ LADDER_CELLS = 24
 class Sweep:
     """The programme along a path of stages, kept so that vectors can be read back.
 
+    A ring is a path for each width of its first stage, all swept at once.
+
     Parameters
     ----------
     best
         Least reduced cost with exactly u cells, shape (room + 1,).
     tables
-        For each stage the least cost by (last width, cells used).
+        For each stage the least cost by (path, last width, cells used).
     kept
         Bytes a unit of width keeps home between neighbouring stages, shape (P - 1,).
     """
@@ -43,11 +45,12 @@ class Sweep:
     def vector(self, used: int) -> IntArray:
         """A width vector that reaches ``best[used]``, shape (P,)."""
         widths = np.zeros(len(self.tables), np.int32)
-        last = int(np.argmin(self.tables[-1][:, used]))
+        ends = self.tables[-1][..., used]
+        path, last = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
         for stage in range(len(self.tables) - 1, 0, -1):
             widths[stage] = last
             used -= last
-            before = self.tables[stage - 1][:, used]
+            before = self.tables[stage - 1][path, :, used]
             shared = self.kept[stage - 1] * np.minimum(np.arange(len(before)), last)
             last = int(np.argmin(before - shared))
         widths[0] = last
@@ -56,20 +59,24 @@ class Sweep:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """Cheapest reduced cost within every room, over one sweep or over the sweeps of a ring."""
+    """Cheapest reduced cost within every room."""
 
-    sweeps: tuple[Sweep | Ladder, ...]
-    best: FloatArray
+    programme: Sweep | Ladder
     used: IntArray
 
     @classmethod
-    def of(cls, sweeps: tuple[Sweep | Ladder, ...]) -> Priced:
-        """Join sweeps: the least cost of any of them."""
-        best = np.minimum.reduce([sweep.best for sweep in sweeps])
+    def of(cls, programme: Sweep | Ladder) -> Priced:
+        """Fewest cells that reach the least cost of each room."""
+        best = programme.best
         lowest = np.minimum.accumulate(best)
         first = np.concatenate(([True], lowest[1:] < lowest[:-1]))
         used = np.maximum.accumulate(np.where(first, np.arange(len(best)), 0)).astype(np.int32)
-        return cls(sweeps, best, used)
+        return cls(programme, used)
+
+    @property
+    def best(self) -> FloatArray:
+        """Least reduced cost with exactly u cells, shape (room + 1,)."""
+        return self.programme.best
 
     def within(self, room: int) -> float:
         """Least reduced cost in at most `room`."""
@@ -77,8 +84,7 @@ class Priced:
 
     def vector(self, room: int) -> IntArray:
         """A width vector that reaches `within`, shape (P,)."""
-        used = int(self.used[room])
-        return min(self.sweeps, key=lambda sweep: float(sweep.best[used])).vector(used)
+        return self.programme.vector(int(self.used[room]))
 
 
 def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) -> Priced:
@@ -103,43 +109,45 @@ def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) ->
     widths = np.arange(table.shape[1])
     reduced = table - duals[:, None] * widths
     if costs.rungs.any() and costs.stages % 2 == 0 and room <= LADDER_CELLS:
-        return Priced.of((Ladder(reduced, costs, room),))
+        return Priced.of(Ladder(reduced, costs, room))
     if room > RING_CELLS or costs.rungs.any():
         reduced -= linear_credit(costs)[:, None] * widths
     elif costs.v_wrap:
-        return Priced.of(tuple(_closed(reduced, costs, room, int(first)) for first in widths))
-    return Priced.of((_sweep(reduced, costs.v, room),))
+        return Priced.of(_ring(reduced, costs, room))
+    return Priced.of(_sweep(reduced[0][None], reduced, costs.v, room))
 
 
-def _closed(reduced: FloatArray, costs: StageCosts, room: int, first: int) -> Sweep:
-    """A ring of stages with the first stage's width fixed, so that its seam can be credited."""
+def _ring(reduced: FloatArray, costs: StageCosts, room: int) -> Sweep:
+    """A ring of stages: a path for each width of the first stage, whose seam is credited at the end."""
     widths = np.arange(reduced.shape[1])
-    closed = reduced.copy()
-    closed[0, widths != first] = np.inf
-    closed[-1] -= costs.v_wrap * np.minimum(widths, first)
-    return _sweep(closed, costs.v, room)
+    only_one = np.where(np.eye(len(widths), dtype=np.bool_), reduced[0], np.inf)
+    seam = costs.v_wrap * np.minimum.outer(widths, widths)
+    return _sweep(only_one, reduced, costs.v, room, seam[..., None])
 
 
-def _sweep(reduced: FloatArray, kept: FloatArray, room: int) -> Sweep:
-    """The dynamic programme along a path of stages."""
-    width = reduced.shape[1]
-    table = np.full((width, room + 1), np.inf)
-    fitting = np.arange(min(width, room + 1))
-    table[fitting, fitting] = reduced[0][fitting]
-    tables = [table]
+def _sweep(
+    first: FloatArray, reduced: FloatArray, kept: FloatArray, room: int, seam: FloatArray | float = 0.0
+) -> Sweep:
+    """The dynamic programme along paths of stages; `first` has shape (paths, widths)."""
+    paths, widths = first.shape
+    padded = np.full((paths, widths, widths + room + 1), np.inf)
+    path, width, used = padded.strides
+    joined = padded[..., widths:]
+    # A view of `joined` in which entry (k, w, u) is that of (k, w, u - w), in the padding where w > u.
+    moved = np.lib.stride_tricks.as_strided(joined, joined.shape, (path, width - used, used), writeable=False)
+    joined[..., 0] = 0.0
+    tables = [moved + first[..., None]]
     for stage in range(1, len(reduced)):
-        table = _advance(table, reduced[stage], kept[stage - 1])
-        tables.append(table)
-    return Sweep(table.min(axis=0), tuple(tables), kept)
+        _join(tables[-1], kept[stage - 1], joined)
+        tables.append(moved + reduced[stage][:, None])
+    tables[-1] = tables[-1] - seam
+    return Sweep(tables[-1].min(axis=(0, 1)), tuple(tables), kept)
 
 
-def _advance(table: FloatArray, reduced: FloatArray, kept: float) -> FloatArray:
-    """One stage further; the last width shares ``kept * min(before, last)`` with the one before."""
-    credit = kept * np.arange(len(table))[:, None]
-    below = np.minimum.accumulate(table - credit, axis=0)
-    above = np.minimum.accumulate(table[::-1], axis=0)[::-1] - credit
-    joined = np.minimum(below, above)
-    after = np.full(table.shape, np.inf)
-    for last in range(min(table.shape)):
-        after[last, last:] = joined[last, : table.shape[1] - last] + reduced[last]
-    return after
+def _join(table: FloatArray, kept: float, joined: FloatArray) -> None:
+    """Least of ``table[b] - kept * min(b, w)`` over b, for every last width w, written to `joined`."""
+    credit = kept * np.arange(table.shape[1])[:, None]
+    below = np.minimum.accumulate(table - credit, axis=1)
+    above = np.minimum.accumulate(table[:, ::-1], axis=1)[:, ::-1]
+    np.subtract(above, credit, out=joined)
+    np.minimum(joined, below, out=joined)
