@@ -67,9 +67,8 @@ class Tree:
 
 def summed(widths: IntArray, parent: IntArray, domains: int) -> IntArray:
     """Width vectors of the enclosing domains, shape (domains, P)."""
-    total = np.zeros((domains, widths.shape[1]), np.int32)
-    np.add.at(total, parent, widths)
-    return total
+    columns = [np.bincount(parent, weights=column, minlength=domains) for column in widths.T]
+    return np.stack(columns, axis=1).astype(np.int32)
 
 
 def _classes(kind: IntArray, parent: IntArray, domains: int) -> IntArray:
