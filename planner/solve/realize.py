@@ -26,11 +26,11 @@ def join_replicas(tree: Tree, widths: IntArray, folded: bool = False) -> IntArra
     looks for a place beside those of stages P - p and p, then beside the first of them alone.
     """
     stages, replicas = widths.shape[1], int(widths[:, 0].sum())
-    ancestors = _ancestors(tree, len(widths))
+    above = ancestors(tree, len(widths))
     home = np.zeros((stages, replicas), np.int32)
     home[0] = np.repeat(np.arange(len(widths)), widths[:, 0])
     for stage, beside in _sweep_order(stages, folded)[1:]:
-        home[stage] = _next_stage([home[each] for each in beside], widths[:, stage], ancestors)
+        home[stage] = _next_stage([home[each] for each in beside], widths[:, stage], above)
     return home
 
 
@@ -46,7 +46,7 @@ def _sweep_order(stages: int, folded: bool) -> list[tuple[int, list[int]]]:
     return order
 
 
-def _ancestors(tree: Tree, domains: int) -> list[IntArray]:
+def ancestors(tree: Tree, domains: int) -> list[IntArray]:
     """Enclosing domain of every innermost domain at each level, each of shape (domains,)."""
     above = [np.arange(domains, dtype=np.int32)]
     for level in tree.levels[:-1]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.realize import ancestors
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -38,18 +40,16 @@ ALONE = 1e-6
 def striped_home(tree: Tree, costs: StageCosts) -> IntArray:
     """Innermost domain of every cell, shape (P, N), by the best of several ways to cut into bands.
 
-    The tiers' weights choose the bands, then those of each tier alone; domains of an outer tier take
-    single cells, or what whole domains of the next tier in would take.
+    The tiers' weights choose the bands, then those of each tier alone.
     """
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
     alone = [np.where(np.arange(len(weights)) == tier, 1.0, ALONE) for tier in range(len(weights))]
     best, least = None, np.inf
     for bands in _distinct(nested_bands(tree, costs, each) for each in [weights, *alone]):
-        for whole in (True, False):
-            home = _fill(tree, costs, bands, whole=whole)
-            cost = _cells_cost(tree, costs, home)
-            if best is None or cost < least:
-                best, least = home, cost
+        home = _fill(tree, costs, bands)
+        cost = _cells_cost(tree, costs, home)
+        if best is None or cost < least:
+            best, least = home, cost
     assert best is not None
     return best
 
@@ -153,41 +153,78 @@ def _row_bytes(costs: StageCosts) -> FloatArray:
     return rows
 
 
-def _fill(tree: Tree, costs: StageCosts, bands: Sequence[IntArray], *, whole: bool) -> IntArray:
-    """Innermost domain of every cell, shape (P, N): fill the domains band by band, from outside in.
+def _fill(tree: Tree, costs: StageCosts, bands: Sequence[IntArray]) -> IntArray:
+    """Innermost domain of every cell, shape (P, N): each domain takes the next cells of a band."""
+    filling = _Filling(costs.replicas, bands)
+    above = ancestors(tree, len(tree.levels[0].room))[1:-1]
+    room = _needed(tree.levels[0].room, costs.stages * costs.replicas)
+    for domain in _tree_order(tree, above):
+        filling.place(int(domain), int(room[domain]), [int(each[domain]) for each in above])
+    return filling.home()
 
-    With `whole`, the domains of a tier take their cells in portions that fill domains of the next
-    tier in.
+
+def _needed(room: IntArray, cells: int) -> IntArray:
+    """Room without the smallest domains, of equal ones the last, as far as the cells do not need them."""
+    order = np.lexsort((-np.arange(len(room)), room))
+    spare = np.cumsum(room[order]) <= room.sum() - cells
+    kept = room.copy()
+    kept[order[spare]] = 0
+    return kept
+
+
+def _tree_order(tree: Tree, above: Sequence[IntArray]) -> IntArray:
+    """Innermost domains so that those of one outer domain stand together, the roomiest first."""
+    keys = [-tree.levels[0].room]
+    for level, around in zip(tree.levels[1:-1], above, strict=True):
+        keys += [around, -level.room[around]]
+    return np.lexsort(keys).astype(np.int32)
+
+
+class _Filling:
+    """How far each innermost band is filled, and by which domains.
+
+    A domain of any tier fills the least full band of its tier, inside the band that the domain
+    around it is filling, and turns to another one only where that one is full.
     """
-    stage, column = np.indices((costs.stages, costs.replicas), np.int32).reshape(2, -1)
-    home = np.zeros(stage.shape, np.int32)
-    for index in range(len(tree.levels) - 2, -1, -1):
-        level, band = tree.levels[index], bands[index][stage]
-        inside: tuple[FloatArray | IntArray, ...] = ()
-        if whole and index:
-            portion = _portion(bands[index - 1], stage, column, _usual_room(tree.levels[index - 1]))
-            inside = bands[index - 1][stage], portion
-        order = np.lexsort((stage, column, *inside, band, home))
-        home[order] = _next_places(level.room, level.parent, home[order])
-    return home.reshape(costs.stages, costs.replicas)
 
+    def __init__(self, replicas: int, bands: Sequence[IntArray]) -> None:
+        first = np.flatnonzero(np.diff(bands[0], prepend=-1))
+        self.replicas, self.rows = replicas, np.bincount(bands[0])
+        self.group = [band[first] for band in bands[1:]]
+        self.size = self.rows * replicas
+        self.filled = np.zeros(len(self.rows), np.int64)
+        self.current: list[tuple[int, int]] = [(-1, -1)] * len(self.group)
+        self.taken: list[list[tuple[int, int]]] = [[] for _ in self.rows]
 
-def _portion(band: IntArray, stage: IntArray, column: IntArray, room: int) -> FloatArray:
-    """Column at which the portion of `room` cells starts that each cell belongs to, shape (cells,)."""
-    first = np.searchsorted(band, band, side="left")
-    rows = np.bincount(band)[band]
-    place = column * rows[stage] + stage - first[stage]
-    result: FloatArray = (place // room) * room / rows[stage]
-    return result
+    def place(self, domain: int, room: int, above: Sequence[int]) -> None:
+        """Give the next cells to a domain; `above` are the domains around it, innermost first."""
+        while room and (self.filled < self.size).any():
+            left: NDArray[np.intp] = np.flatnonzero(self.filled < self.size)
+            for level in range(len(self.group) - 1, -1, -1):
+                left = self._of_group(level, above[level], left)
+            band = int(left[np.argmin(self.filled[left] / self.size[left])])
+            cells = min(room, int(self.size[band] - self.filled[band]))
+            self.taken[band].append((domain, cells))
+            self.filled[band] += cells
+            room -= cells
 
+    def _of_group(self, level: int, domain: int, left: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Those of the innermost bands `left` that the given domain of an outer tier is filling."""
+        groups = self.group[level][left]
+        if self.current[level][0] != domain or self.current[level][1] not in groups:
+            filled, size = (np.bincount(groups, each[left]) for each in (self.filled, self.size))
+            fullness = np.divide(filled, size, out=np.ones(len(size)), where=size > 0)
+            self.current[level] = domain, int(fullness.argmin())
+        mine: NDArray[np.intp] = left[groups == self.current[level][1]]
+        return mine
 
-def _next_places(room: IntArray, parent: IntArray, outer: IntArray) -> IntArray:
-    """Domain of each cell, given the outer domain of each, sorted; the roomiest are filled first."""
-    order = np.lexsort((-room, parent))
-    places = np.repeat(order, room[order]).astype(np.int32)
-    first = np.searchsorted(parent[places], np.arange(int(parent.max(initial=0)) + 1))
-    chosen: IntArray = places[first[outer] + np.arange(len(outer)) - np.searchsorted(outer, outer)]
-    return chosen
+    def home(self) -> IntArray:
+        """Domain of every cell, shape (P, N)."""
+        rows = []
+        for height, taken in zip(self.rows, self.taken, strict=True):
+            domains, cells = np.asarray(taken, np.int32).T
+            rows.append(np.repeat(domains, cells).reshape(self.replicas, height).T)
+        return np.concatenate(rows)
 
 
 def _cells_cost(tree: Tree, costs: StageCosts, home: IntArray) -> float:

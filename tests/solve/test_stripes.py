@@ -121,3 +121,14 @@ def test_rows_step_by_one_cell():
     made = Striped(grid_cluster(4, 9, uplinks=(1.0,)), rings_and_paths(4, 9, ring=40.0, path=64.0))
     assert sorted(np.bincount(made.home[0]).tolist()) == [2, 2, 2, 3]
     assert made.traffic.tier_bytes[0] == 4 * 4 * 40 + 3 * 64
+
+
+def test_odd_domains_stay_in_one_band():
+    """Racks of 9 and of 8 in one unit: rows of 34 cells over 4 racks each, hardly a rack in two rows."""
+    rng = np.random.default_rng(5)
+    nested = [[int(room) for room in rng.permutation([9, 9, 8, 8] * 2)] for _ in range(8)]
+    job = rings_and_paths(16, 34, ring=152.0, path=16.0)
+    made = Striped(ragged_cluster(nested, uplinks=(1.0, 1e6)), job)
+    arcs = sum((row != np.roll(row, 1)).sum() for row in made.home)
+    assert arcs <= 64 + 3
+    assert made.traffic.tier_bytes[0] <= arcs * 152 + 15 * 34 * 16
