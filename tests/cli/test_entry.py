@@ -71,3 +71,16 @@ def test_ignored_signals_stay_ignored():
             print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
     """)
     assert done.stdout.endswith("True\n")
+
+
+def test_nothing_is_collected_at_the_end():
+    """What is in memory when a command ends is left to the system, not searched for cycles."""
+    done = run("""
+        import atexit, gc, sys
+        atexit.register(lambda: print("frozen", gc.get_freeze_count() > 0))
+        from planner.cli.entry import run
+        sys.argv = ["planner", "--version"]
+        run()
+    """)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "frozen True"
