@@ -91,13 +91,13 @@ class Levels:
         level = np.minimum(self.replicas, rest / np.maximum(partial, 1)) * (partial > 0)
         levels = np.stack([np.zeros(len(level)), level, np.full(len(level), float(self.replicas))], axis=1)
         (last,) = deque(self._tables(duals, levels, int(partial.max()), int(full.max())), maxlen=1)
-        values = last[np.arange(len(full)), :, partial, full].min(axis=1)
+        values = last[:, full, partial, np.arange(len(full))].min(axis=0)
         best = int(values.argmin())
         if values[best] >= 0:
             return 0.0, np.zeros(len(self.touch))
         chosen = int(partial[best]), int(full[best])
         # The tables of all pairs together are large: those of the best one are made again.
-        tables = [table[0] for table in self._tables(duals, levels[[best]], *chosen)]
+        tables = [table[..., 0] for table in self._tables(duals, levels[[best]], *chosen)]
         return float(values[best]), self._walk_back(tables, levels[best], *chosen)
 
     def _pairs(self, capacity: int) -> tuple[IntArray, IntArray]:
@@ -114,33 +114,32 @@ class Levels:
     def _tables(
         self, duals: FloatArray, levels: FloatArray, most_partial: int, most_full: int
     ) -> Iterator[FloatArray]:
-        """The programme's tables: least cost by (pair, last level, stages partial, stages full)."""
-        table = np.full((len(levels), 3, most_partial + 1, most_full + 1), np.inf)
-        table[:, 0, 0, 0] = 0.0
+        """The programme's tables: least cost by (last level, stages full, stages partial, pair)."""
+        table = np.full((3, most_full + 1, 1, len(levels)), np.inf)
+        table[0, 0, 0] = 0.0
         yield table
         charges = self._charges(levels[..., None])
         for stage in range(len(self.touch)):
-            pay = charges[..., stage] + (self.slope[stage] - duals[stage]) * levels
-            kept = (self.kept[stage - 1] if stage else 0.0) * levels
-            pay, kept = pay[..., None, None], kept[..., None, None]
-            empty, partial, full = table[:, 0], table[:, 1], table[:, 2]
+            pay = (charges[..., stage] + (self.slope[stage] - duals[stage]) * levels).T
+            kept = (self.kept[stage - 1] if stage else 0.0) * levels.T
+            empty, partial, full = table
             # Levels rise: what two neighbours share is the lower one of theirs.
             low = np.minimum(partial, full)
-            high = np.minimum(partial - kept[:, 1], full - kept[:, 2])
-            table = np.empty_like(table)
-            table[:, 0] = np.minimum(empty, low) + pay[:, 0]
-            table[:, 1, 0], table[:, 2, :, 0] = np.inf, np.inf
-            table[:, 1, 1:] = (np.minimum(empty, low - kept[:, 1]) + pay[:, 1])[:, :-1]
-            table[:, 2, :, 1:] = (np.minimum(empty, high) + pay[:, 2])[:, :, :-1]
+            high = np.minimum(partial - kept[1], full - kept[2])
+            most, before = min(stage + 1, most_partial), table.shape[2]
+            table = np.full((3, most_full + 1, most + 1, len(levels)), np.inf)
+            table[0, :, :before] = np.minimum(empty, low) + pay[0]
+            table[1, :, 1:] = (np.minimum(empty, low - kept[1]) + pay[1])[:, :most]
+            table[2, 1:, :before] = (np.minimum(empty, high) + pay[2])[:-1]
             yield table
 
     def _walk_back(self, tables: list[FloatArray], levels: FloatArray, partial: int, full: int) -> FloatArray:
         """Read the chosen levels back from the tables of one pair."""
         chosen = np.zeros(len(tables) - 1)
-        last = int(np.argmin(tables[-1][:, partial, full]))
+        last = int(np.argmin(tables[-1][:, full, partial]))
         for stage in range(len(tables) - 2, -1, -1):
             chosen[stage] = levels[last]
             partial, full = partial - (last == 1), full - (last == 2)
             kept = self.kept[stage - 1] if stage else 0.0
-            last = int(np.argmin(tables[stage][:, partial, full] - kept * np.minimum(levels, levels[last])))
+            last = int(np.argmin(tables[stage][:, full, partial] - kept * np.minimum(levels, levels[last])))
         return chosen
