@@ -75,6 +75,8 @@ class Family:
 
 GROWING = (64, 90, 128, 250, 500, 1000, 2000, 4000, 10000, 30000)
 TWO, THREE, FOUR = ((4, 9),), ((4, 9), (3, 6)), ((4, 8), (3, 5), (2, 4))
+# Powers of two times small factors: most draws of the stages fill whole groups of four nodes exactly.
+REGULAR = (64, 128, 384, 512, 1024, 1536, 2048, 4096, 6144)
 FAMILIES = (
     Family("even nodes", GROWING),
     Family("ragged nodes", GROWING, capacities=(5, 6, 7, 8)),
@@ -94,6 +96,8 @@ FAMILIES = (
     Family("small, two tiers", SMALL * 2, capacities=(3, 4), outer=((2, 4),)),
     Family("small, three tiers", SMALL * 2, capacities=(2, 4), outer=((2, 3), (2, 3))),
     Family("small, ring", SMALL, capacities=(3, 4, 5), ring=True),
+    Family("regular, two tiers", REGULAR, outer=((4, 4),), slack=0.0),
+    Family("regular, three tiers", REGULAR[1:], outer=((4, 4), (4, 4)), slack=0.0),
 )
 
 

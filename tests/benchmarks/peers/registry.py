@@ -1,0 +1,125 @@
+"""The peers: how each is run, with which settings, and where it does not apply."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.peers.job import CLIQUE_CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.benchmarks.peers.job import Job
+
+PEERS_PYTHON = Path(__file__).parents[1] / ".venv" / "bin" / "python"
+OWN_PYTHON = Path(sys.executable)
+HIGHEST_QUALITY_CELLS = 2000
+LARGE_BLOCKS = 512
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One tool.
+
+    Parameters
+    ----------
+    name
+        For people.
+    adapter
+        Module of this package that runs it.
+    settings
+        Its settings for a job.
+    needs
+        What must be importable by its Python, or a program of one of the names.
+    python
+        The Python that runs the adapter.
+    unfit
+        Why it can't be given a job; None where it can.
+    seeded
+        Whether other seeds give other answers.
+    """
+
+    name: str
+    adapter: str
+    settings: Callable[[Job], tuple[str, ...]]
+    needs: tuple[str, ...]
+    python: Path = PEERS_PYTHON
+    unfit: Callable[[Job], str | None] = lambda _: None
+    seeded: bool = True
+
+    @property
+    def missing(self) -> str | None:
+        """What is not installed; None where all is."""
+        if not self.python.exists():
+            return f"{self.python} (run tests/benchmarks/install.sh)"
+        if any(map(shutil.which, self.needs)) or _imports(self.python, self.needs[0]):
+            return None
+        return " or ".join(self.needs)
+
+
+@cache
+def _imports(python: Path, module: str) -> bool:
+    """Whether a Python can import a module."""
+    done = subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def presets(job: Job) -> tuple[str, ...]:
+    """Presets of Mt-KaHyPar that suit the size."""
+    found = ("default", "quality", "deterministic_quality")
+    if job.task.cells <= HIGHEST_QUALITY_CELLS:
+        found += ("highest_quality",)
+    return found + (("large_k",) if job.nodes >= LARGE_BLOCKS else ())
+
+
+def mapping_presets(job: Job) -> tuple[str, ...]:
+    """Presets for a mapping, the fastest first; the deterministic ones are slower and no better."""
+    return (
+        ("highest_quality", "quality", "default")
+        if job.task.cells <= HIGHEST_QUALITY_CELLS
+        else ("quality", "default")
+    )
+
+
+def with_models(*choices: str) -> Callable[[Job], tuple[str, ...]]:
+    """Every choice with the models of a group as a graph; cliques of small groups only."""
+
+    def settings(job: Job) -> tuple[str, ...]:
+        models = ("path", "clique") if job.task.replica.max() < CLIQUE_CELLS else ("path",)
+        return tuple(f"{choice} {model}" for choice in choices for model in models)
+
+    return settings
+
+
+def one_tier(job: Job) -> str | None:
+    """A mapping onto one tier is a partition."""
+    return None if job.tiers > 1 else "one tier"
+
+
+def irregular(job: Job) -> str | None:
+    """A hierarchy is regular where every domain of a tier has as many children."""
+    return None if job.arity() else "irregular cluster"
+
+
+PEERS = (
+    Peer("Mt-KaHyPar", "mt_kahypar", presets, ("mtkahypar",)),
+    Peer("Mt-KaHyPar mapping", "mt_kahypar_mapping", mapping_presets, ("mtkahypar",), unfit=one_tier),
+    Peer("KaHyPar", "kahypar_km1", lambda _: ("direct", "recursive"), ("kahypar",)),
+    Peer("METIS", "metis", with_models("recursive", "kway"), ("pymetis",)),
+    Peer("SharedMap", "sharedmap", with_models("eco", "strong"), ("chszlablib",), unfit=irregular),
+    Peer("Scotch", "scotch", with_models("q", "bq"), ("scotch_gmap", "gmap")),
+    Peer(
+        "Arnold",
+        "arnold",
+        lambda _: ("scip", "cp-sat"),
+        ("ortools",),
+        python=OWN_PYTHON,
+        seeded=False,
+    ),
+)
