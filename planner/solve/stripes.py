@@ -60,7 +60,7 @@ def _distinct(choices: Iterator[list[IntArray]]) -> list[list[IntArray]]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Partition:
+class Partition:
     """The cheapest way to cut every interval of stages into bands of one tier.
 
     Parameters
@@ -69,23 +69,29 @@ class _Partition:
         Least cost of stages i .. j - 1, shape (P + 1, P + 1).
     last
         Where the last band of that cut starts, same shape.
+    bands, common
+        Bands of that cut, and the greatest common divisor of their heights, same shape.
     """
 
     cost: FloatArray
     last: IntArray
+    bands: IntArray
+    common: IntArray
 
     @classmethod
-    def of(cls, band: FloatArray) -> _Partition:
+    def of(cls, band: FloatArray) -> Partition:
         """From the cost of every single band, shape (P + 1, P + 1)."""
         size = len(band)
-        cost, last = np.full((size, size), np.inf), np.zeros((size, size), np.int32)
+        cost, (last, bands, common) = np.full((size, size), np.inf), np.zeros((3, size, size), np.int32)
         np.fill_diagonal(cost, 0.0)
         for end in range(1, size):
             for start in range(end):
                 joined = cost[start, start:end] + band[start:end, end]
-                last[start, end] = start + int(joined.argmin())
-                cost[start, end] = joined[last[start, end] - start]
-        return cls(cost, last)
+                before = last[start, end] = start + int(joined.argmin())
+                cost[start, end] = joined[before - start]
+                bands[start, end] = bands[start, before] + 1
+                common[start, end] = np.gcd(common[start, before], end - before)
+        return cls(cost, last, bands, common)
 
     def starts(self, start: int, end: int) -> list[int]:
         """First stages of the bands that stages start .. end - 1 are cut into."""
@@ -99,12 +105,13 @@ class _Partition:
 def nested_bands(tree: Tree, costs: StageCosts, weights: Sequence[float] | FloatArray) -> list[IntArray]:
     """Band of every stage at every level below the root, innermost first, each of shape (P,)."""
     stages = costs.stages
-    partitions: list[_Partition] = []
-    inside = np.zeros((stages + 1, stages + 1))
+    partitions: list[Partition] = []
+    inside, portion = single_stages(stages), 1
     for level, weight in zip(tree.levels[:-1], weights, strict=True):
-        own = band_cost(costs, _usual_room(level))
-        partitions.append(_Partition.of(weight * own + inside))
-        inside = partitions[-1].cost
+        room = _usual_room(level)
+        inside = Partition.of(weight * band_cost(costs, room, inside, portion) + inside.cost)
+        partitions.append(inside)
+        portion = room
     edges = [0, stages]
     bands = []
     for partition in reversed(partitions):
@@ -114,16 +121,28 @@ def nested_bands(tree: Tree, costs: StageCosts, weights: Sequence[float] | Float
     return bands[::-1]
 
 
+def single_stages(stages: int) -> Partition:
+    """Every stage on its own, at no cost."""
+    return Partition.of(np.where(np.eye(stages + 1, k=1) > 0, 0.0, np.inf))
+
+
 def _usual_room(level: Level) -> int:
     """Room of the median domain of a level, of those that have any."""
     return int(np.median(level.room[level.room > 0]))
 
 
-def band_cost(costs: StageCosts, room: int) -> FloatArray:
+def band_cost(costs: StageCosts, room: int, inner: Partition, portion: int) -> FloatArray:
     """Bytes that a band of stages i .. j - 1 moves at a tier of domains of `room` cells.
 
     Shape (P + 1, P + 1): the band's rows cut into domains, the paths broken inside it, and those that
     end with it.
+
+    Parameters
+    ----------
+    inner
+        Bands of the next tier in that the band consists of; single stages at the innermost.
+    portion
+        Cells that a domain of that tier holds, which are taken together; 1 at the innermost.
     """
     stages, replicas = costs.stages, costs.replicas
     along = np.concatenate(([0.0], np.cumsum(_row_bytes(costs))))
@@ -134,13 +153,13 @@ def band_cost(costs: StageCosts, room: int) -> FloatArray:
         end = np.arange(start + 1, stages + 1)
         rows = end - start
         domains = replicas * rows / room
-        split = domains > 1
-        aligned = replicas * np.gcd(rows, room) / room
-        arcs = np.minimum(replicas, domains) * split
+        # A boundary is straight where every band inside has a whole number of portions on its left.
+        straight = np.gcd(rows, max(1, round(room / portion)) * inner.common[start, end]) / rows
+        columns = np.minimum(replicas, portion * inner.bands[start, end] / rows)
         path = (kept[end - 1] - kept[start]) / np.maximum(rows - 1, 1)
-        total[start, end] = arcs * (along[end] - along[start])
-        total[start, end] += np.maximum(domains - aligned, 0.0) * split * path
-        total[start, end] += replicas * leaving[end - 1]
+        cost = np.minimum(replicas, domains) * (along[end] - along[start])
+        cost += domains * (1 - straight) * columns * path
+        total[start, end] = cost * (domains > 1) + replicas * leaving[end - 1]
     return total
 
 

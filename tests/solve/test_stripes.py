@@ -15,7 +15,7 @@ from planner.solve.exact import solve_exactly
 from planner.solve.problem import Problem, lay_out
 from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
-from planner.solve.stripes import band_cost, nested_bands, striped_home
+from planner.solve.stripes import Partition, band_cost, nested_bands, single_stages, striped_home
 from planner.solve.tree import Tree
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 
@@ -48,42 +48,62 @@ def test_a_band_costs_what_is_predicted(rows, room):
         assert nested_bands(made.tree, made.costs, [1.0])[0].tolist() == [0] * rows
         for row in made.home:
             assert (row != np.roll(row, 1)).sum() == len(set(row.tolist()))
-    assert made.traffic.tier_bytes[0] <= band_cost(made.costs, room)[0, rows] + 1e-9
-    assert rows > room or made.traffic.tier_bytes[0] == band_cost(made.costs, room)[0, rows]
+    predicted = band_cost(made.costs, room, single_stages(rows), 1)[0, rows]
+    assert made.traffic.tier_bytes[0] <= predicted + 1e-9
+    assert rows > room or made.traffic.tier_bytes[0] == pytest.approx(predicted)
 
 
-def every_cut(stages):
-    """Every way to cut the stages into bands: the band of each stage, shape (stages,)."""
-    for cuts in range(stages):
-        for inner in combinations(range(1, stages), cuts):
-            yield np.searchsorted(inner, np.arange(stages), side="right")
+def every_cut(start, end):
+    """Every way to cut stages start .. end - 1 into bands: pairs of first stage and end."""
+    for cuts in range(end - start):
+        for inner in combinations(range(start + 1, end), cuts):
+            yield list(pairwise([start, *inner, end]))
+
+
+def test_a_partition_is_the_cheapest():
+    """Of all ways to cut any interval of stages, none costs less; bands and common height are its own."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        stages = int(rng.integers(2, 7))
+        band = rng.random((stages + 1, stages + 1))
+        found = Partition.of(band)
+        for start, end in combinations(range(stages + 1), 2):
+            costs = [sum(band[each] for each in cut) for cut in every_cut(start, end)]
+            starts = found.starts(start, end)
+            chosen = list(pairwise([*starts, end]))
+            assert found.cost[start, end] == pytest.approx(min(costs))
+            assert sum(band[each] for each in chosen) == pytest.approx(min(costs))
+            assert found.bands[start, end] == len(starts)
+            assert found.common[start, end] == np.gcd.reduce([b - a for a, b in chosen])
 
 
 def test_nested_bands_are_the_cheapest():
-    """Of all pairs of a cut and a finer cut inside it, none has a lower weighted sum of band costs."""
+    """Of all cuts of the outer tier, each with the cheapest cuts inside, the one of least sum is found."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
         stages, replicas = int(rng.integers(2, 6)), int(rng.integers(3, 12))
         cluster = grid_cluster(stages * replicas, int(rng.integers(1, 4)), int(rng.integers(1, 5)))
         job = rings_and_paths(stages, replicas, rng.integers(1, 9), rng.integers(1, 9))
         made, weights = Striped(cluster, job), rng.random(2)
-        tables = [band_cost(made.costs, int(level.room[0])) for level in made.tree.levels[:-1]]
+        rooms = [int(level.room[0]) for level in made.tree.levels[:-1]]
+        inside = Partition.of(weights[0] * band_cost(made.costs, rooms[0], single_stages(stages), 1))
+        total = weights[1] * band_cost(made.costs, rooms[1], inside, rooms[0]) + inside.cost
+        inner, outer = nested_bands(made.tree, made.costs, weights)
+        chosen = pairwise([*np.flatnonzero(np.diff(outer, prepend=-1)), stages])
+        least = min(sum(total[each] for each in cut) for cut in every_cut(0, stages))
+        assert sum(total[each] for each in chosen) == pytest.approx(least)
+        assert all(len(set(outer[inner == band].tolist())) == 1 for band in inner)
 
-        def cost(bands, tables=tables, weights=weights, stages=stages):
-            total = 0.0
-            for band, table, weight in zip(bands, tables, weights, strict=True):
-                edges = [*np.flatnonzero(np.diff(band, prepend=-1)), stages]
-                total += weight * sum(table[a, b] for a, b in pairwise(edges))
-            return total
 
-        finer = [
-            (inner, outer)
-            for outer in every_cut(stages)
-            for inner in every_cut(stages)
-            if all((outer[inner == band] == outer[inner == band][0]).all() for band in set(inner.tolist()))
-        ]
-        found = cost(nested_bands(made.tree, made.costs, weights))
-        assert found == pytest.approx(min(map(cost, finer)))
+def test_portions_that_do_not_divide_break_whole_columns():
+    """Units of 8 racks of 9: at a boundary of six rows two in three steps are of a rack, nine columns."""
+    costs = Striped(grid_cluster(2, 8, 9), rings_and_paths(6, 24, path=16.0)).costs
+    split = np.full((7, 7), np.inf)
+    np.fill_diagonal(split[:, 1:], 0.0)
+    six, three = (band_cost(costs, 72, Partition.of(split), 9)[0, rows] for rows in (6, 3))
+    assert six == 2 * 6 + 2 * (1 - 2 / 6) * 9 * 16
+    assert three == 24 * 16
+    assert band_cost(costs, 36, Partition.of(split), 9)[0, 2] == pytest.approx(4 / 3 * 2 + 24 * 16)
 
 
 def test_ragged_domains_are_never_overfilled():
