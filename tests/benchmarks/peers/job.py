@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int64]
 
-CLIQUE_CELLS = 64
+HYPERGRAPH, PATH, CLIQUE = "hypergraph", "path", "clique"
 CLIQUE_SCALE = 60
 
 
@@ -88,7 +88,7 @@ class Task:
         pairs, passed = self.pairs(), self.passed
         joined, weights = [pairs], [np.full(len(pairs), passed * CLIQUE_SCALE)]
         for cells in self.stages():
-            if model == "path":
+            if model == PATH:
                 joined.append(np.stack([cells[:-1], cells[1:]], axis=1))
                 weight = self.shared * CLIQUE_SCALE
             else:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.peers.job import CLIQUE_CELLS
+from tests.benchmarks.peers.job import CLIQUE, HYPERGRAPH, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PEERS_PYTHON = Path(__file__).parents[1] / ".venv" / "bin" / "python"
 OWN_PYTHON = Path(sys.executable)
 HIGHEST_QUALITY_CELLS = 2000
+CLIQUE_CELLS = 64
+STEINER_NODES = 64
 LARGE_BLOCKS = 512
 
 
@@ -78,21 +80,23 @@ def presets(job: Job) -> tuple[str, ...]:
     return found + (("large_k",) if job.nodes >= LARGE_BLOCKS else ())
 
 
-def mapping_presets(job: Job) -> tuple[str, ...]:
+def mappings(job: Job) -> tuple[str, ...]:
     """Presets for a mapping, the fastest first; the deterministic ones are slower and no better."""
-    return (
-        ("highest_quality", "quality", "default")
-        if job.task.cells <= HIGHEST_QUALITY_CELLS
-        else ("quality", "default")
-    )
+    found = ("highest_quality",) if job.task.cells <= HIGHEST_QUALITY_CELLS else ()
+    models = (HYPERGRAPH,) if job.nodes <= STEINER_NODES else graph_models(job)
+    return tuple(f"{preset} {model}" for model in models for preset in (*found, "quality", "default"))
+
+
+def graph_models(job: Job) -> tuple[str, ...]:
+    """Graphs that can stand for a job's hypergraph: cliques of small groups only."""
+    return (PATH, CLIQUE) if job.task.replica.max() < CLIQUE_CELLS else (PATH,)
 
 
 def with_models(*choices: str) -> Callable[[Job], tuple[str, ...]]:
-    """Every choice with the models of a group as a graph; cliques of small groups only."""
+    """Every choice with every graph that can stand for the job."""
 
     def settings(job: Job) -> tuple[str, ...]:
-        models = ("path", "clique") if job.task.replica.max() < CLIQUE_CELLS else ("path",)
-        return tuple(f"{choice} {model}" for choice in choices for model in models)
+        return tuple(f"{choice} {model}" for choice in choices for model in graph_models(job))
 
     return settings
 
@@ -109,7 +113,7 @@ def irregular(job: Job) -> str | None:
 
 PEERS = (
     Peer("Mt-KaHyPar", "mt_kahypar", presets, ("mtkahypar",)),
-    Peer("Mt-KaHyPar mapping", "mt_kahypar_mapping", mapping_presets, ("mtkahypar",), unfit=one_tier),
+    Peer("Mt-KaHyPar mapping", "mt_kahypar_mapping", mappings, ("mtkahypar",), unfit=one_tier),
     Peer("KaHyPar", "kahypar_km1", lambda _: ("direct", "recursive"), ("kahypar",)),
     Peer("METIS", "metis", with_models("recursive", "kway"), ("pymetis",)),
     Peer("SharedMap", "sharedmap", with_models("eco", "strong"), ("chszlablib",), unfit=irregular),

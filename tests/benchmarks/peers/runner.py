@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -36,6 +37,7 @@ REPOSITORY = Path(__file__).parents[3]
 FINEST_COST = 16
 MOST_LATE = 2
 LATE = "over "
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
 ORDERS = ("default orders", "axis orders")
 
 
@@ -190,7 +192,7 @@ def _why(returncode: int, complaints: str, limit_s: float) -> str:
     """What ended a process."""
     if returncode == -signal.SIGALRM:
         return f"{LATE}{limit_s:g} s"
-    last = complaints.strip().splitlines()[-1:] or [f"exit status {returncode}"]
+    last = COLOURS.sub("", complaints).strip().splitlines()[-1:] or [f"exit status {returncode}"]
     return f"failed: {last[0]}"
 
 

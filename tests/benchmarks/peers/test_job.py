@@ -8,7 +8,7 @@ import pytest
 from planner.placement.crossing import measure
 from tests.benchmarks.instances import FAMILIES, instance
 from tests.benchmarks.peers.graph import adjacency
-from tests.benchmarks.peers.job import CLIQUE_SCALE, Job, Task, load
+from tests.benchmarks.peers.job import CLIQUE, CLIQUE_SCALE, PATH, Job, Task, load
 from tests.benchmarks.peers.runner import job_of, measured
 
 # Two stages of three replicas: cells 0 to 2 are stage 0, cells 3 to 5 stage 1; nodes of 4 and 2.
@@ -34,13 +34,13 @@ class TestTask:
 
     def test_path(self):
         """As a path each cell of a stage is joined to the next replica at the weight of the net."""
-        edges, weights = GRID.edges("path")
+        edges, weights = GRID.edges(PATH)
         assert edges.tolist() == [[0, 3], [1, 4], [2, 5], [0, 1], [1, 2], [3, 4], [4, 5]]
         assert (weights / CLIQUE_SCALE).tolist() == [3, 3, 3, 10, 10, 10, 10]
 
     def test_clique(self):
         """As a clique each is joined to both others at half the weight."""
-        edges, weights = GRID.edges("clique")
+        edges, weights = GRID.edges(CLIQUE)
         assert edges.tolist()[3:] == [[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]]
         assert (weights / CLIQUE_SCALE).tolist()[3:] == [5] * 6
 
@@ -55,7 +55,7 @@ class TestTask:
     def test_adjacency(self):
         """Every edge stands at both of its ends; two edges of the same cells are one."""
         ring = Task(np.array([0, 1]), np.array([0, 0]), np.array([1, 0]), 10, 3, np.array([1, 1]))
-        starts, others, weights = adjacency(ring, "path")
+        starts, others, weights = adjacency(ring, PATH)
         assert starts.tolist() == [0, 1, 2]
         assert others.tolist() == [1, 0]
         assert (weights / CLIQUE_SCALE).tolist() == [6, 6]

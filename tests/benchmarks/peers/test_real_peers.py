@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import cache
 
 import pytest
@@ -73,3 +74,25 @@ def test_peers_minimise_the_same_cost(compared):
     assert counted or all(peer.missing for peer in PEERS[:3])
     for outcome in counted:
         assert outcome.reported == outcome.modelled, outcome
+
+
+SHARED_MAP = """
+import chszlablib, numpy as np
+rng = np.random.default_rng(0)
+edges = [(i, j, int(rng.integers(1, 9))) for i in range(24) for j in range(i)]
+found = chszlablib.Decomposition.process_map(
+    chszlablib.Graph.from_edge_list(edges), hierarchy=[4, 3], distance=[1, 10], mode="strong", imbalance=0.0
+)
+at = found.assignment
+apart = sum(w * (10 if at[i] // 4 != at[j] // 4 else at[i] != at[j]) for i, j, w in edges)
+assert found.comm_cost == 2 * apart, (found.comm_cost, apart)
+"""
+
+
+def test_shared_map_counts_inner_tiers_first():
+    """Its hierarchy and distances run from the innermost tier outwards, as the adapter gives them."""
+    peer = next(peer for peer in PEERS if peer.name == "SharedMap")
+    if peer.missing:
+        pytest.skip(peer.missing)
+    done = subprocess.run([peer.python, "-c", SHARED_MAP], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
