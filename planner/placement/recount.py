@@ -65,8 +65,11 @@ def membership(mesh: Mesh, axes: Sequence[str], stages: Sequence[int] | None = N
 
     folded = any(axis in ("ep", "edp") for axis in axes)
     every = ("pp", "tp", "edp", "ep") if folded else ("pp", "dp", "cp", "tp")
-    group, groups = _number([digit(axis) for axis in every if axis not in axes], len(ranks))
-    position, size = _number([digit(axis) for axis in reversed(axes)], len(ranks))
+    # Axes of degree 1 add nothing to a number.
+    fixed = [axis for axis in every if axis not in axes and mesh.degree(axis) > 1]
+    free = [axis for axis in reversed(axes) if mesh.degree(axis) > 1]
+    group, groups = _number([digit(axis) for axis in fixed], len(ranks))
+    position, size = _number([digit(axis) for axis in free], len(ranks))
     return Membership(ranks, group, position, groups, size)
 
 
@@ -172,7 +175,7 @@ def _collective(
 
 def _counted(keys: IntArray, possible: int) -> tuple[IntArray, IntArray]:
     """The different keys and how often each comes; a table of all keys where that is small."""
-    if possible <= 16 * len(keys):
+    if possible <= 4 * len(keys):
         table = np.bincount(keys, minlength=possible)
         found = np.flatnonzero(table)
         return found, table[found]
