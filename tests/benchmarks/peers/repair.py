@@ -39,34 +39,45 @@ def repaired(task: Task, block: IntArray, levels: Sequence[Level]) -> tuple[IntA
     """
     block = np.array(block, np.int64)
     load = np.bincount(block, minlength=len(task.room))
+    touched = [_held(task, domain, block) for domain, _ in levels]
     neighbours = (task.before, task.after)
     moved = 0
     while (load > task.room).any():
         full = int((load - task.room).argmax())
         cells, free = np.flatnonzero(block == full), np.flatnonzero(load < task.room)
-        change = _change(task, block, neighbours, levels, full, cells, free)
-        cell, target = np.unravel_index(change.argmin(), change.shape)
-        block[cells[cell]] = free[target]
+        change = np.zeros((len(cells), len(free)))
+        for (domain, cost), held in zip(levels, touched, strict=True):
+            change += cost * _change(task, domain, held, domain[block], neighbours, full, cells, free)
+        row, column = np.unravel_index(change.argmin(), change.shape)
+        cell, target = cells[row], free[column]
+        for (domain, _), held in zip(levels, touched, strict=True):
+            held[task.stage[cell], domain[full]] -= 1
+            held[task.stage[cell], domain[target]] += 1
+        block[cell] = target
         load[full] -= 1
-        load[free[target]] += 1
+        load[target] += 1
         moved += 1
     return block, moved
 
 
-def _change(task, block, neighbours, levels, full, cells, free):
-    """What each move of `cells` from `full` to the blocks `free` costs, shape (cells, free)."""
-    change = np.zeros((len(cells), len(free)))
-    stage = task.stage[cells]
-    for domain, cost in levels:
-        here, there = domain[full], domain[free]
-        held = np.zeros((int(task.stage.max()) + 1, int(domain.max()) + 1), np.int32)
-        np.add.at(held, (task.stage, domain[block]), 1)
-        added = (held[stage][:, there] == 0).astype(float) - (held[stage, here] == 1)[:, None]
-        added *= task.shared
-        for neighbour in neighbours:
-            known = (neighbour[cells] >= 0)[:, None]
-            at = domain[block[neighbour[cells]]][:, None]
-            added += task.passed * known * ((at == here).astype(float) - (at == there))
-        added[:, there == here] = 0.0
-        change += cost * added
-    return change
+def _held(task, domain, block):
+    """Cells of every stage in every domain of one tier, shape (stages, domains)."""
+    held = np.zeros((int(task.stage.max()) + 1, int(domain.max()) + 1), np.int32)
+    np.add.at(held, (task.stage, domain[block]), 1)
+    return held
+
+
+def _change(task, domain, held, at, neighbours, full, cells, free):
+    """What each move of `cells` from `full` to the blocks `free` adds at one tier, shape (cells, free).
+
+    `at` is the domain of every cell.
+    """
+    here, there, stage = domain[full], domain[free], task.stage[cells]
+    added = (held[stage][:, there] == 0).astype(float) - (held[stage, here] == 1)[:, None]
+    added *= task.shared
+    for neighbour in neighbours:
+        known = (neighbour[cells] >= 0)[:, None]
+        its = at[neighbour[cells]][:, None]
+        added += task.passed * known * ((its == here).astype(float) - (its == there))
+    added[:, there == here] = 0.0
+    return added

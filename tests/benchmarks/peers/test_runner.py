@@ -34,7 +34,7 @@ def test_orders():
 
 
 def test_too_slow(tmp_path):
-    """A run over the limit ends there, in the middle of a solver, and the settings after two such runs are not tried."""
+    """A run over the limit ends in the middle of a solver; settings after two of those are not tried."""
     peer = replace(ARNOLD, settings=lambda _: ("scip", "cp-sat", "scip"))
     found = outcomes(tmp_path, peer, HARD_FOR_ARNOLD, limit_s=0.5)
     assert [o.note for o in found] == ["over 0.5 s"] * 2 + ["not tried: others ran over the limit"]
