@@ -40,8 +40,11 @@ ALONE = 1e-6
 def striped_home(tree: Tree, costs: StageCosts) -> IntArray:
     """Innermost domain of every cell, shape (P, N), by the best of several ways to cut into bands.
 
-    The tiers' weights choose the bands, then those of each tier alone.
+    The tiers' weights choose the bands, then those of each tier alone. Cells that only fit the whole
+    cluster have one way to lie.
     """
+    if len(tree.levels) == 1:
+        return np.zeros((costs.stages, costs.replicas), np.int32)
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
     alone = [np.where(np.arange(len(weights)) == tier, 1.0, ALONE) for tier in range(len(weights))]
     best, least = None, np.inf
@@ -85,12 +88,12 @@ class Partition:
         cost, (last, bands, common) = np.full((size, size), np.inf), np.zeros((3, size, size), np.int32)
         np.fill_diagonal(cost, 0.0)
         for end in range(1, size):
-            for start in range(end):
-                joined = cost[start, start:end] + band[start:end, end]
-                before = last[start, end] = start + int(joined.argmin())
-                cost[start, end] = joined[before - start]
-                bands[start, end] = bands[start, before] + 1
-                common[start, end] = np.gcd(common[start, before], end - before)
+            start = np.arange(end)
+            joined = cost[:end, :end] + band[:end, end]
+            before = joined.argmin(axis=1)
+            cost[:end, end], last[:end, end] = joined[start, before], before
+            bands[:end, end] = bands[start, before] + 1
+            common[:end, end] = np.gcd(common[start, before], end - before)
         return cls(cost, last, bands, common)
 
     def starts(self, start: int, end: int) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 
 from planner.placement.crossing import measure
 from planner.placement.placement import Objective
+from planner.solve import solve
 from planner.solve.blocks import Blocks
 from planner.solve.control import Control
 from planner.solve.exact import solve_exactly
@@ -116,6 +117,25 @@ def test_ragged_domains_are_never_overfilled():
         held = np.bincount(made.home.reshape(-1), minlength=len(made.tree.levels[0].room))
         assert (held <= made.tree.levels[0].room).all()
         assert held.sum() == stages * (gpus // stages)
+
+
+@pytest.mark.parametrize(("stages", "replicas"), [(1, 1), (1, 9), (9, 1), (3, 3)])
+def test_grids_of_one_row_or_column(stages, replicas):
+    """One stage, one replica or a single cell are placed as well, on one tier and on two."""
+    for cluster in (grid_cluster(9), grid_cluster(3, 3), grid_cluster(1, 9, uplinks=(1.0,))):
+        made = Striped(cluster, rings_and_paths(stages, replicas))
+        assert made.home.shape == (stages, replicas)
+
+
+def test_cells_that_only_the_cluster_holds():
+    """Tensor groups larger than every node: one domain, the whole cluster, holds all cells."""
+    cluster = grid_cluster(4, 3, uplinks=(1.0,))
+    job = grid_workload(tp=6, dp=2, families=[("tp", "ring", 5.0), ("dp", "ring", 1.0)])
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    layout = lay_out(problem, Blocks(job.mesh, 6, 1))
+    tree, costs = Tree.of(problem, layout), reduce_costs(job.families, layout.blocks)
+    assert striped_home(tree, costs).tolist() == [[0, 0]]
+    assert sorted(solve(cluster, job).placement.gpu_of_rank.tolist()) == list(range(12))
 
 
 def test_odd_domains_are_filled_last():
