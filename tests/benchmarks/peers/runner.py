@@ -166,10 +166,12 @@ def run_peer(
         cwd=REPOSITORY,
         start_new_session=True,
     )
-    printed, complaints = process.communicate()
-    with suppress(ProcessLookupError):
-        # A tool that the adapter started outlives an adapter that ran out of time.
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        printed, complaints = process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            # A tool that the adapter started outlives an adapter that ran out of time.
+            os.killpg(process.pid, signal.SIGKILL)
     answers = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     for answer in answers:
         found = measured(instance, answer["node"])
