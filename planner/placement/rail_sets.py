@@ -43,12 +43,14 @@ class Shares:
 
 def shares_of(who: Membership, domain: IntArray, bits_of_rank: Bits) -> Shares:
     """The shares of a family's groups; `domain` and `bits_of_rank` have an entry for every rank."""
-    here = domain[who.ranks]
-    order = np.lexsort((here, who.group))
-    group, here = who.group[order], here[order]
-    starts = _starts(group, here)
-    rails = np.bitwise_or.reduceat(bits_of_rank[who.ranks][order], starts)
-    return Shares(group[starts], here[starts], np.diff(starts, append=len(group)), rails)
+    domains = int(domain.max(initial=0)) + 1
+    keys = who.group * domains + domain[who.ranks]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    rails = np.bitwise_or.reduceat(bits_of_rank[who.ranks[order]], starts)
+    group, here = np.divmod(keys[starts], domains)
+    return Shares(group, here, np.diff(starts, append=len(keys)), rails)
 
 
 def linked_parts(group: IntArray, rails: Bits, bits: Bits, groups: int) -> IntArray:

@@ -8,6 +8,7 @@ None of it is shared with `planner.placement.crossing`, which it is there to che
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int64]
     FloatArray = NDArray[np.float64]
+
+REMEMBERED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,9 @@ class Membership:
     size: int
 
 
-def membership(mesh: Mesh, axes: Sequence[str], stages: Sequence[int] | None = None) -> Membership:
-    """Group and position of every rank for the groups that vary along `axes`."""
+@lru_cache(maxsize=REMEMBERED)
+def membership(mesh: Mesh, axes: tuple[str, ...], stages: tuple[int, ...] | None = None) -> Membership:
+    """Group and position of every rank for the groups that vary along `axes`; the last few are kept."""
     ranks = np.arange(mesh.world_size, dtype=np.int64)
     stage_index = np.arange(mesh.pp, dtype=np.int64)
     degree_of_stage = mesh.pp
