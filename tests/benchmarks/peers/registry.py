@@ -73,11 +73,10 @@ def _imports(python: Path, module: str) -> bool:
 
 
 def presets(job: Job) -> tuple[str, ...]:
-    """Presets of Mt-KaHyPar that suit the size."""
-    found = ("default", "quality", "deterministic_quality")
-    if job.task.cells <= HIGHEST_QUALITY_CELLS:
-        found += ("highest_quality",)
-    return found + (("large_k",) if job.nodes >= LARGE_BLOCKS else ())
+    """Presets of Mt-KaHyPar that suit the size, the fastest first."""
+    found = ("large_k",) if job.nodes >= LARGE_BLOCKS else ()
+    found += ("default", "quality", "deterministic_quality")
+    return found + (("highest_quality",) if job.task.cells <= HIGHEST_QUALITY_CELLS else ())
 
 
 def mappings(job: Job) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Outcome:
     value
         The objective ``weighted`` of its placement, in seconds; None where it gave none.
     seconds
-        Time the tool took for this run alone.
+        Time the tool took for this run alone; where it failed, of all runs of the setting.
     reported
         Cost in the tool's own count, where it says.
     modelled
@@ -158,6 +158,7 @@ def run_peer(
     module = f"tests.benchmarks.peers.{peer.adapter}"
     wanted = [str(seed) for seed in range(seeds if peer.seeded else 1)]
     command = [peer.python, "-m", module, file, "--setting", setting, "--limit", str(limit_s)]
+    start = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--seeds", *wanted],
         stdout=subprocess.PIPE,
@@ -186,8 +187,8 @@ def run_peer(
             moved=answer["moved"],
         )
     if process.returncode:
-        note = _why(process.returncode, complaints, limit_s)
-        yield Outcome(peer.name, setting, len({a["seed"] for a in answers}), None, limit_s, note=note)
+        note, seconds = _why(process.returncode, complaints, limit_s), time.perf_counter() - start
+        yield Outcome(peer.name, setting, len({a["seed"] for a in answers}), None, seconds, note=note)
 
 
 def _why(returncode: int, complaints: str, limit_s: float) -> str:
