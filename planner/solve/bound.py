@@ -62,17 +62,17 @@ def tier_bound(
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control)
-        return _rounded(costs, relaxation.bound)
+        return rounded_up(costs, relaxation.bound)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
     # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
     if sum(k.capacity * k.count for k in classes) < cells:
-        rounded_up = [-(-ranks // costs.cell_ranks) for ranks in room]
-        classes = [CapacityClass(c, k.count) for c, k in zip(rounded_up, classes, strict=True)]
+        larger = [-(-ranks // costs.cell_ranks) for ranks in room]
+        classes = [CapacityClass(c, k.count) for c, k in zip(larger, classes, strict=True)]
     relaxation = relax(costs, classes, coverage, control=control)
     if max(k.capacity for k in classes) > LARGE_CELLS:
         steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
         whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)
-        return _rounded(costs, relaxation.bound) if whole_cells_are_best else 0.0
+        return rounded_up(costs, relaxation.bound) if whole_cells_are_best else 0.0
     # A full cluster leaves the level of the duals open; a lower one makes parts less worth while.
     highest = max(0.0, float(relaxation.duals.max()))
     best = -np.inf
@@ -81,7 +81,7 @@ def tier_bound(
         met = best >= relaxation.bound - ROUNDING * abs(relaxation.bound)
         if met or (control is not None and control.over):
             break
-    return _rounded(costs, best)
+    return rounded_up(costs, best)
 
 
 def _with_parts(
@@ -116,8 +116,8 @@ def _steepest(costs: StageCosts, duals: FloatArray, widest: int) -> float:
     return float((duals + np.maximum(falls, 0.0) + kept).max())
 
 
-def _rounded(costs: StageCosts, summed: float) -> float:
-    """Bytes of a summed f, less what floating point may have added.
+def rounded_up(costs: StageCosts, summed: float) -> float:
+    """Crossing bytes of a tier whose f is at least `summed`, less what floating point may have added.
 
     Rounded up to a multiple of the payloads where those are whole.
     """

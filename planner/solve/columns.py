@@ -8,6 +8,7 @@ what a cell of each stage is worth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,11 @@ MAX_ROUNDS = 300
 FIRST_PENALTY = 2.0
 LAST_PENALTY = 1e5
 LARGE_CELLS = 200
+ROUNDING_ROUNDS = 12
+ROUNDING_GAIN = 1e-3
+MOST_ROUNDINGS = 150
+LARGEST_DENOMINATOR = 12
+BROKEN = 1e-5
 
 
 @dataclass(frozen=True)
@@ -60,14 +66,38 @@ class Relaxation:
         Valid lower bound on the sum of f over all domains, cells kept whole.
     duals
         Worth of a cell of each stage, shape (P,).
+    worth
+        Worth of every width of every stage, shape (P, widest + 1): ``duals * w``, and where rows were
+        rounded up what those add.
+    covered
+        Worth of all that is covered: the bound less what the domains' reduced costs add.
     columns, amounts
         The columns generated and how often the relaxation uses each, shape (columns,).
     """
 
     bound: float
     duals: FloatArray
+    worth: FloatArray
+    covered: float
     columns: tuple[Column, ...]
     amounts: FloatArray
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """``sum of ceil(n * w / d)`` over the domains is at least what the coverage ``sum of w`` implies.
+
+    These are the Chvatal-Gomory cuts of one coverage row. They need no change to the pricing, since
+    each is a function of one stage's width.
+    """
+
+    stage: int
+    numerator: int
+    denominator: int
+
+    def of(self, width: Any) -> Any:
+        """``ceil(n * w / d)``."""
+        return -(-width * self.numerator // self.denominator)
 
 
 class _Master:
@@ -87,12 +117,17 @@ class _Master:
         self.variables: list[Any] = []
         self.known: set[tuple[int, bytes]] = set()
         self.slack: list[Any] = []
+        self.rounded: dict[Rounding, Any] = {}
         for row in self.cover:
-            for sign in (1.0, -1.0):
-                variable = self.solver.NumVar(0.0, self.infinity, "")
-                row.SetCoefficient(variable, sign)
-                self.slack.append(variable)
+            self._relent(row, (1.0, -1.0))
         self.set_penalty(FIRST_PENALTY)
+
+    def _relent(self, row: Any, signs: tuple[float, ...]) -> None:
+        """Let a row be missed at a penalty, so that the programme always has a solution."""
+        for sign in signs:
+            variable = self.solver.NumVar(0.0, self.infinity, "")
+            row.SetCoefficient(variable, sign)
+            self.slack.append(variable)
 
     def set_penalty(self, penalty: float) -> None:
         """Price of a cell left out or covered twice.
@@ -118,19 +153,38 @@ class _Master:
         for stage in np.flatnonzero(column.widths):
             self.cover[stage].SetCoefficient(variable, float(column.widths[stage]))
         self.count[column.kind].SetCoefficient(variable, 1.0)
+        for rounding, row in self.rounded.items():
+            row.SetCoefficient(variable, float(rounding.of(column.widths[rounding.stage])))
         self.columns.append(column)
         self.variables.append(variable)
         return True
 
-    def solve(self) -> FloatArray | None:
-        """Solve the programme; duals of the coverage rows, shape (P,).
+    def round_up(self, rounding: Rounding, least: int) -> None:
+        """Add the row that a coverage row implies for whole amounts."""
+        row = self.solver.Constraint(float(least), self.infinity)
+        self.rounded[rounding] = row
+        for column, variable in zip(self.columns, self.variables, strict=True):
+            row.SetCoefficient(variable, float(rounding.of(column.widths[rounding.stage])))
+        self._relent(row, (1.0,))
+        self.set_penalty(self.penalty)
 
-        None where the solver gives up, as it may on payloads of very different size.
-        """
-        status = self.solver.Solve()
-        if status not in (self.solver.OPTIMAL, self.solver.FEASIBLE):
-            return None
+    def solve(self) -> bool:
+        """Solve the programme; False where the solver gives up, as it may on payloads of all sizes."""
+        return self.solver.Solve() in (self.solver.OPTIMAL, self.solver.FEASIBLE)
+
+    def duals(self) -> FloatArray:
+        """Worth of a cell of each stage, shape (P,)."""
         return np.asarray([row.dual_value() for row in self.cover]) * self.unit
+
+    def worth(self, widest: int) -> tuple[FloatArray, float]:
+        """Worth of every width, shape (P, widest + 1), and what the rounded rows are worth together."""
+        width = np.arange(widest + 1)
+        table, covered = self.duals()[:, None] * width, 0.0
+        for rounding, row in self.rounded.items():
+            dual = max(0.0, row.dual_value()) * self.unit
+            table[rounding.stage] += dual * rounding.of(width)
+            covered += dual * row.lb()
+        return table, covered
 
     def amounts(self) -> FloatArray:
         """How often each column is used."""
@@ -143,11 +197,12 @@ class _SmallPrices:
     def __init__(self, costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray) -> None:
         self.costs, self.classes = costs, classes
         self.largest = max(k.capacity for k in classes)
-        self.table = costs.holding(min(self.largest, int(coverage.max())))
+        self.widest = min(self.largest, int(coverage.max()))
+        self.table = costs.holding(self.widest)
 
-    def cheapest(self, duals: FloatArray) -> list[tuple[float, Column]]:
+    def cheapest(self, worth: FloatArray) -> list[tuple[float, Column]]:
         """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
-        priced = price(self.costs, duals, self.largest, self.table)
+        priced = price(self.costs, np.zeros(self.costs.stages), self.largest, self.table - worth)
         return [
             (min(0.0, priced.within(k.capacity)), self.column(kind, priced.vector(k.capacity)))
             for kind, k in enumerate(self.classes)
@@ -161,13 +216,15 @@ class _SmallPrices:
 class _LargePrices:
     """Prices classes of large domains over real widths, see `planner.solve.levels`."""
 
+    widest = 1
+
     def __init__(self, costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray) -> None:
         self.levels = Levels.of(costs, int(coverage.max()))
         self.classes = classes
 
-    def cheapest(self, duals: FloatArray) -> list[tuple[float, Column]]:
+    def cheapest(self, worth: FloatArray) -> list[tuple[float, Column]]:
         """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
-        found = [self.levels.cheapest(duals, k.capacity) for k in self.classes]
+        found = [self.levels.cheapest(worth[:, 1], k.capacity) for k in self.classes]
         return [(min(0.0, value), self.column(kind, widths)) for kind, (value, widths) in enumerate(found)]
 
     def column(self, kind: int, widths: FloatArray) -> Column:
@@ -181,6 +238,8 @@ def relax(
     coverage: IntArray,
     tolerance: float = RELATIVE_TOLERANCE,
     control: Control | None = None,
+    *,
+    rounding: bool = False,
 ) -> Relaxation:
     """Solve the linear relaxation of covering `coverage` (shape (P,)) by domains of `classes`.
 
@@ -189,39 +248,119 @@ def relax(
 
     Where a domain holds more than `LARGE_CELLS` cells, widths are real numbers: the bound is as
     valid, and less than one cell a stage and domain weaker.
+
+    With `rounding`, coverage rows are rounded up as far as that raises the bound: it is valid for
+    whole amounts only then, and stands nearer to them where replicas are few.
     """
-    large = max(k.capacity for k in classes) > LARGE_CELLS
-    prices = (_LargePrices if large else _SmallPrices)(costs, classes, coverage)
-    single = np.minimum(np.asarray([k.capacity for k in classes])[:, None], coverage)
-    starts = [
-        prices.column(kind, np.where(np.arange(costs.stages) == stage, single[kind], 0).astype(np.int32))
-        for kind in range(len(classes))
-        for stage in range(costs.stages)
-    ]
-    payments = [coefficient for _, _, coefficient in costs.terms]
-    sizes = [abs(column.cost) for column in starts]
-    sizes += [float(each.max(initial=0.0)) for each in (costs.v, costs.rungs, *payments)]
-    unit = max(*sizes, costs.v_wrap) or 1.0
-    master = _Master(classes, coverage, unit)
-    for column in starts:
-        master.add(column)
-    bound, best_duals = -np.inf, np.zeros(costs.stages)
-    for _ in range(MAX_ROUNDS):
-        duals = master.solve()
-        if duals is None or (control is not None and control.over and bound > -np.inf):
+    generation = _Generation(costs, classes, coverage, tolerance, control)
+    generation.run()
+    for _ in range(ROUNDING_ROUNDS if rounding and not generation.large else 0):
+        if not generation.round_up():
             break
-        objective = master.goal.Value() * unit
-        short = master.misses()
-        cheapest = prices.cheapest(duals)
-        value = float(duals @ coverage)
-        value += sum(k.count * least for k, (least, _) in zip(classes, cheapest, strict=True))
-        if value > bound:
-            bound, best_duals = value, duals
-        fresh = [master.add(column) for _, column in cheapest]
-        if any(fresh) and objective - bound > tolerance * max(abs(objective), unit):
-            continue
-        if not short or master.penalty > LAST_PENALTY:
+        before = generation.bound
+        generation.run()
+        if generation.bound - before < ROUNDING_GAIN * generation.unit:
             break
-        master.set_penalty(master.penalty * 8)
-    amounts = np.zeros(len(master.columns)) if master.solve() is None else master.amounts()
-    return Relaxation(bound, best_duals, tuple(master.columns), amounts)
+    return generation.relaxation()
+
+
+class _Generation:
+    """Column generation with its best bound so far."""
+
+    def __init__(
+        self,
+        costs: StageCosts,
+        classes: Sequence[CapacityClass],
+        coverage: IntArray,
+        tolerance: float,
+        control: Control | None,
+    ) -> None:
+        self.classes, self.coverage, self.tolerance, self.control = classes, coverage, tolerance, control
+        self.large = max(k.capacity for k in classes) > LARGE_CELLS
+        self.prices = (_LargePrices if self.large else _SmallPrices)(costs, classes, coverage)
+        single = np.minimum(np.asarray([k.capacity for k in classes])[:, None], coverage)
+        starts = [
+            self.prices.column(
+                kind, np.where(np.arange(costs.stages) == stage, single[kind], 0).astype(np.int32)
+            )
+            for kind in range(len(classes))
+            for stage in range(costs.stages)
+        ]
+        payments = [coefficient for _, _, coefficient in costs.terms]
+        sizes = [abs(column.cost) for column in starts]
+        sizes += [float(each.max(initial=0.0)) for each in (costs.v, costs.rungs, *payments)]
+        self.unit = max(*sizes, costs.v_wrap) or 1.0
+        self.master = _Master(classes, coverage, self.unit)
+        for column in starts:
+            self.master.add(column)
+        self.bound, self.covered = -np.inf, 0.0
+        self.duals = np.zeros(costs.stages)
+        self.worth = np.zeros((costs.stages, self.prices.widest + 1))
+
+    @property
+    def over(self) -> bool:
+        """Whether to be content with the bound there is."""
+        return self.control is not None and self.control.over and self.bound > -np.inf
+
+    def run(self) -> None:
+        """Generate columns until none can improve the programme."""
+        for _ in range(MAX_ROUNDS):
+            if self.over or not self.master.solve():
+                break
+            objective = self.master.goal.Value() * self.unit
+            short = self.master.misses()
+            fresh = self._price()
+            if fresh and objective - self.bound > self.tolerance * max(abs(objective), self.unit):
+                continue
+            if not short or self.master.penalty > LAST_PENALTY:
+                break
+            self.master.set_penalty(self.master.penalty * 8)
+
+    def _price(self) -> bool:
+        """Take the bound that the duals imply, and the columns that they call for; whether any is new."""
+        duals = self.master.duals()
+        worth, rounded = self.master.worth(self.prices.widest)
+        cheapest = self.prices.cheapest(worth)
+        covered = float(duals @ self.coverage) + rounded
+        value = covered + sum(k.count * least for k, (least, _) in zip(self.classes, cheapest, strict=True))
+        if value > self.bound:
+            self.bound, self.duals, self.worth, self.covered = value, duals, worth, covered
+        # Every column is added, whether or not the first is new.
+        fresh = [self.master.add(column) for _, column in cheapest]
+        return any(fresh)
+
+    def round_up(self) -> bool:
+        """Add the rounded rows that the last solution breaks; whether there are any."""
+        if self.over or not self.master.solve():
+            return False
+        used = [
+            (c.widths, amount)
+            for c, amount in zip(self.master.columns, self.master.amounts(), strict=True)
+            if amount > BROKEN
+        ]
+        widths = np.stack([each for each, _ in used])
+        amounts = np.asarray([amount for _, amount in used])
+        broken = []
+        for numerator, denominator in _fractions(min(self.prices.widest, LARGEST_DENOMINATOR)):
+            least = -(-self.coverage * numerator // denominator)
+            short = least - amounts @ -(-widths * numerator // denominator)
+            broken += [
+                (float(short[stage]), Rounding(int(stage), numerator, denominator), int(least[stage]))
+                for stage in np.flatnonzero(short > BROKEN)
+            ]
+        broken = [each for each in broken if each[1] not in self.master.rounded]
+        broken.sort(key=lambda each: -each[0])
+        for _, rounding, rounded in broken[:MOST_ROUNDINGS]:
+            self.master.round_up(rounding, rounded)
+        return bool(broken)
+
+    def relaxation(self) -> Relaxation:
+        """What was found."""
+        amounts = self.master.amounts() if self.master.solve() else np.zeros(len(self.master.columns))
+        columns = tuple(self.master.columns)
+        return Relaxation(self.bound, self.duals, self.worth, self.covered, columns, amounts)
+
+
+def _fractions(largest: int) -> list[tuple[int, int]]:
+    """All fractions below 1 in lowest terms with denominators up to `largest`."""
+    return [(n, d) for d in range(2, largest + 1) for n in range(1, d) if gcd(n, d) == 1]

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import CapacityClass, Column, relax
+from planner.solve.packing import Cover, pack, packable
 from planner.solve.polish import polish
-from planner.solve.residual import Piece, fill_in_line, place_rest, whole_numbers
+from planner.solve.residual import Piece, fill_in_line, pieces_bytes, place_rest, whole_numbers
+from planner.solve.windows import improve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 WHOLE = 1e-6
 COLUMN_SECONDS = 0.4
+PACK_SECONDS = 3.0
 MOST_COLUMNS = 400
 LAST_DOMAINS = 5
 DIVE_TOLERANCE = 1e-4
@@ -41,7 +44,7 @@ def cover(
     coverage: IntArray,
     control: Control,
     effort: float = 1.0,
-) -> list[Piece]:
+) -> Cover:
     """Give every child a width vector so that they sum to `coverage`, at little cost.
 
     Parameters
@@ -55,25 +58,37 @@ def cover(
     effort
         Share of the usual search limits.
     """
-    usable = [k for k in classes if k.capacity > 0 and k.count > 0]
     kinds = [i for i, k in enumerate(classes) if k.capacity > 0 and k.count > 0]
-    if int(coverage.sum()) == 0 or not usable:
-        return _fill_up([], classes)
-    if sum(k.count for k in usable) == 1:
-        return _fill_up([Piece(kinds[0], coverage.astype(np.int32), 1)], classes)
+    usable = [classes[i] for i in kinds]
+    found = _covered(costs, usable, coverage, control, effort)
+    pieces = [Piece(kinds[p.kind], p.widths, p.count) for p in found.pieces]
+    return Cover(_fill_up(pieces, classes, len(coverage)), found.bound)
+
+
+def _covered(
+    costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control, effort: float
+) -> Cover:
+    """Pieces for children that all have room for some cells; empty ones may be missing."""
+    if not coverage.any():
+        return Cover([], 0.0)
+    if sum(k.count for k in classes) == 1:
+        return Cover([Piece(0, coverage.astype(np.int32), 1)], float(costs.domain_bytes(coverage[None])[0]))
+    line = fill_in_line(costs, classes, coverage)
     if control.over:
-        line = fill_in_line(costs, usable, coverage)
-        return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in line], classes)
-    relaxation = relax(costs, usable, coverage, control=control)
+        return Cover(line, -np.inf)
+    relaxation = relax(costs, classes, coverage, control=control)
     whole = _whole(relaxation, coverage)
-    if whole is None:
-        choices = [_dive(costs, relaxation, usable, coverage, control, effort)]
-        choices.append(fill_in_line(costs, usable, coverage))
-        known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
-        choices += _choose_columns(costs, relaxation, usable, known, control, effort)
-        whole = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
-        whole = _polished(costs, relaxation, usable, whole, control, effort)
-    return _fill_up([Piece(kinds[p.kind], p.widths, p.count) for p in whole], classes)
+    if whole is not None:
+        return Cover(whole, relaxation.bound)
+    choices = [_dive(costs, relaxation, classes, coverage, control, effort), line]
+    known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+    if packable(costs, classes):
+        packed = pack(costs, classes, coverage, known, control, PACK_SECONDS * effort)
+        better = improve(costs, classes, packed.pieces, packed.bound, control, PACK_SECONDS * effort)
+        return Cover(better, packed.bound)
+    choices += _choose_columns(costs, relaxation, classes, known, control, effort)
+    known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+    return Cover(_polished(costs, relaxation, classes, known, control, effort), relaxation.bound)
 
 
 def _polished(
@@ -92,20 +107,13 @@ def _polished(
     return [Piece(kind, row, 1) for kind, row in zip(kinds, rows, strict=True)]
 
 
-def pieces_bytes(costs: StageCosts, pieces: Sequence[Piece]) -> float:
-    """Sum of f over all pieces."""
-    each = costs.domain_bytes(np.stack([piece.widths for piece in pieces]))
-    return float(each @ np.asarray([piece.count for piece in pieces]))
-
-
-def _fill_up(pieces: list[Piece], classes: Sequence[CapacityClass]) -> list[Piece]:
+def _fill_up(pieces: list[Piece], classes: Sequence[CapacityClass], stages: int) -> list[Piece]:
     """Add the empty children, so that every child has a vector."""
-    stages = len(pieces[0].widths) if pieces else 0
-    for kind, k in enumerate(classes):
-        empty = k.count - sum(piece.count for piece in pieces if piece.kind == kind)
-        if empty and stages:
-            pieces.append(Piece(kind, np.zeros(stages, np.int32), empty))
-    return pieces
+    used = Counter[int]()
+    for piece in pieces:
+        used[piece.kind] += piece.count
+    empty = [(kind, k.count - used[kind]) for kind, k in enumerate(classes)]
+    return pieces + [Piece(kind, np.zeros(stages, np.int32), n) for kind, n in empty if n]
 
 
 def _whole(relaxation: Relaxation, coverage: IntArray) -> list[Piece] | None:

@@ -13,7 +13,7 @@ from planner.solve.exchange import swap_children
 from planner.solve.tree import summed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 INNER_EFFORT = 0.2
+ALONE_EFFORT = 3.0
 
 
 def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
@@ -33,7 +34,12 @@ def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
 
 
 def candidates(
-    tree: Tree, costs: StageCosts, rules: Mapping[str, int], floors: Sequence[float], control: Control
+    tree: Tree,
+    costs: StageCosts,
+    rules: Mapping[str, int],
+    floors: Sequence[float],
+    control: Control,
+    learn: Callable[[int, float], None],
 ) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), by several constructions.
 
@@ -47,6 +53,8 @@ def candidates(
     floors
         Lower bound on the weighted bytes of every level, constants left out: a start that cannot
         beat the best so far is not cut further.
+    learn
+        Told the lower bound on a level's sum of f wherever covering it gave one.
     """
     if rules:
         ruled = ruled_widths(tree, costs, rules)
@@ -57,7 +65,8 @@ def candidates(
     for index in range(len(tree.levels) - 1):
         if index and control.over:
             return
-        start = _cover_level(tree, index, costs, control)
+        start, bound = _cover_level(tree, index, costs, control)
+        learn(index, bound)
         certain = _cost_from(tree, index, costs, start) + sum(floors[:index])
         if certain >= best:
             continue
@@ -66,28 +75,32 @@ def candidates(
         yield widths
 
 
-def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) -> IntArray:
-    """Cover the whole job by the domains of one level, dealt to the levels above in the best order."""
+def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) -> tuple[IntArray, float]:
+    """Cover the whole job by the domains of one level, dealt to the levels above in the best order.
+
+    Returns their width vectors, shape (domains, P), and a lower bound on the level's sum of f.
+    """
     level = tree.levels[index]
     kinds, first, counts = np.unique(level.kind, return_index=True, return_counts=True)
     classes = [CapacityClass(int(level.room[f]), int(n)) for f, n in zip(first, counts, strict=True)]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
-    pieces = cover(costs, classes, coverage, control)
-    rows = [
-        np.concatenate([np.repeat(p.widths[None], p.count, axis=0) for p in pieces if p.kind == kind])
+    alone = len(tree.levels) == 2
+    found = cover(costs, classes, coverage, control, ALONE_EFFORT if alone else 1.0)
+    decks = [
+        _Deck(np.concatenate([np.repeat(p.widths[None], p.count, 0) for p in found.pieces if p.kind == kind]))
         for kind in range(len(kinds))
     ]
     outermost = index == len(tree.levels) - 2
     best, least = None, np.inf
     for group in range(1, 2 if outermost else costs.stages + 1):
         widths = np.zeros((len(level.room), costs.stages), np.int32)
-        for kind, mine in zip(kinds, rows, strict=True):
-            widths[level.kind == kind] = _dealt(mine, group)
+        for kind, deck in zip(kinds, decks, strict=True):
+            widths[level.kind == kind] = deck.dealt(group)
         cost = _cost_from(tree, index, costs, widths)
         if best is None or cost < least:
             best, least = widths, cost
     assert best is not None
-    return best if outermost else swap_children(tree, index, costs, best, control)
+    return best if outermost else swap_children(tree, index, costs, best, control), found.bound
 
 
 def _cost_from(tree: Tree, index: int, costs: StageCosts, widths: IntArray) -> float:
@@ -99,21 +112,27 @@ def _cost_from(tree: Tree, index: int, costs: StageCosts, widths: IntArray) -> f
     return total
 
 
-def _dealt(rows: IntArray, group: int) -> IntArray:
-    """Order pieces by runs of `group` stages, and mix the pieces of one run in proportion.
+class _Deck:
+    """Pieces, one row each, to be dealt to domains in a good order; `rows` has shape (pieces, P)."""
 
-    The k-th of n equal pieces stands at (k + 1/2) / n of its run, so that domains which take
-    neighbours in this order hold all stages of the run equally.
-    """
-    centre = (rows @ np.arange(rows.shape[1])) / np.maximum(rows.sum(axis=1), 1)
-    _, kind, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    kind = kind.reshape(-1)
-    order = np.argsort(kind, kind="stable")
-    place = np.empty(len(rows))
-    place[order] = np.arange(len(rows)) - np.searchsorted(kind[order], kind[order])
-    share = (place + 0.5) / count[kind]
-    run = np.where(rows.any(axis=1), centre // group, rows.shape[1])
-    return rows[np.lexsort((centre, share, run))]
+    def __init__(self, rows: IntArray) -> None:
+        self.rows = rows
+        self.centre = (rows @ np.arange(rows.shape[1])) / np.maximum(rows.sum(axis=1), 1)
+        _, kind, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+        kind = kind.reshape(-1)
+        order = np.argsort(kind, kind="stable")
+        place = np.empty(len(rows))
+        place[order] = np.arange(len(rows)) - np.searchsorted(kind[order], kind[order])
+        self.share = (place + 0.5) / count[kind]
+
+    def dealt(self, group: int) -> IntArray:
+        """Order pieces by runs of `group` stages, and mix the pieces of one run in proportion.
+
+        The k-th of n equal pieces stands at (k + 1/2) / n of its run, so that domains which take
+        neighbours in this order hold all stages of the run equally.
+        """
+        run = np.where(self.rows.any(axis=1), self.centre // group, self.rows.shape[1])
+        return self.rows[np.lexsort((self.centre, self.share, run))]
 
 
 def ruled_widths(tree: Tree, costs: StageCosts, rules: Mapping[str, int]) -> tuple[int, IntArray] | None:
@@ -164,7 +183,7 @@ def _cut_level(outer: Level, inner: Level, widths: IntArray, costs: StageCosts, 
         key = (int(outer.kind[domain]), widths[domain].tobytes())
         if key not in known:
             classes = [CapacityClass(room[kind], kinds[kind]) for kind in order]
-            known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT)
+            known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT).pieces
         for position, kind in enumerate(order):
             rows = [np.repeat(p.widths[None], p.count, axis=0) for p in known[key] if p.kind == position]
             if rows:

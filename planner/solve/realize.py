@@ -80,6 +80,11 @@ def _matched(asks: IntArray, offers: IntArray) -> tuple[NDArray[np.bool_], NDArr
     return _place_in_run(asks) < pairs[asks], _place_in_run(offers) < pairs[offers]
 
 
+def widths_of(home: IntArray, domains: int) -> IntArray:
+    """Width vectors of the innermost domains, shape (domains, P), from the domain of every cell."""
+    return np.stack([_counted(stage, domains) for stage in home], axis=1)
+
+
 def _counted(domains: IntArray, count: int) -> IntArray:
     """How often each domain occurs, shape (count,)."""
     return np.bincount(domains, minlength=count).astype(np.int32)

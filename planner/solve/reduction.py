@@ -13,7 +13,7 @@ of a stage by a collective that only counts the domains it touches; elsewhere f 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,6 +104,19 @@ class StageCosts:
                 shape = rest * (cells - rest)
             table += coefficient[:, None] * shape
         return table
+
+    def of_run(self, first: int, count: int) -> StageCosts:
+        """The terms of `count` consecutive stages alone, from `first` on (round the ring, if it is one)."""
+        stages = np.arange(first, first + count) % self.stages
+        return replace(
+            self,
+            stages=count,
+            terms=tuple((form, cells, coefficient[stages]) for form, cells, coefficient in self.terms),
+            v=np.append(self.v, self.v_wrap)[stages[:-1]],
+            v_wrap=0.0,
+            rungs=np.zeros(count // 2),
+            constant=0.0,
+        )
 
     def evaluate(self, widths: IntArray) -> float:
         """Crossing bytes of a tier whose domains hold `widths`, shape (domains, P)."""

@@ -33,6 +33,12 @@ class Piece:
     count: int
 
 
+def pieces_bytes(costs: StageCosts, pieces: Sequence[Piece]) -> float:
+    """Sum of f over all pieces."""
+    each = costs.domain_bytes(np.stack([piece.widths for piece in pieces]))
+    return float(each @ np.asarray([piece.count for piece in pieces]))
+
+
 def place_rest(
     costs: StageCosts,
     classes: Sequence[CapacityClass],
@@ -68,11 +74,11 @@ def fill_in_line(costs: StageCosts, classes: Sequence[CapacityClass], left: IntA
     stage = np.repeat(np.arange(costs.stages), left)
     share = np.concatenate([(np.arange(cells) + 0.5) / cells for cells in left if cells])
     best, least = np.zeros((len(kinds), costs.stages), np.int32), np.inf
+    domain = np.repeat(np.arange(len(kinds)), np.diff(ends, prepend=0))
     for group in range(1, costs.stages + 1):
         line = stage[np.lexsort((stage, share, stage // group))]
-        counts = np.zeros((len(line) + 1, costs.stages), np.int32)
-        counts[np.arange(1, len(line) + 1), line] = 1
-        widths = np.diff(np.cumsum(counts, axis=0)[ends], axis=0, prepend=0).astype(np.int32)
+        counts = np.bincount(domain * costs.stages + line, minlength=best.size)
+        widths = counts.reshape(best.shape).astype(np.int32)
         if (cost := float(costs.domain_bytes(widths).sum())) < least:
             best, least = widths, cost
     return [Piece(int(kind), row, 1) for kind, row in zip(kinds, best, strict=True) if row.any()]
@@ -90,29 +96,41 @@ def fill(
     rooms = np.asarray([classes[int(kind)].capacity for kind in kinds])
     widths = np.zeros((len(kinds), costs.stages), np.int32)
     after = np.concatenate((np.cumsum(rooms[::-1])[::-1][1:], [0]))
-    left = left.copy()
-    for domain, room in enumerate(rooms):
-        if not left.any():
-            break
+    left, domain = left.copy(), 0
+    boxes = _boxes_of(costs.stages)
+    while domain < len(rooms) and left.any():
+        room = int(rooms[domain])
         need = max(0, int(left.sum() - after[domain]))
         if need > room:
             raise RuntimeError(f"{need - room} cells do not fit domains that should hold them")
-        widths[domain] = _best_box(costs, left, int(room), need, duals)
-        left -= widths[domain]
+        box = _best_box(costs, boxes, left, room, need, duals)
+        # The same box pays best again, until a stage runs out or the other domains get too full.
+        copies = min(int((left[box > 0] // box[box > 0]).min()), int((rooms[domain:] == room).sum()))
+        if unused := room - int(box.sum()):
+            copies = min(copies, (int(box.sum()) - need) // unused + 1)
+        widths[domain : domain + copies] = box
+        left -= copies * box
+        domain += copies
     return kinds, widths
 
 
-def _best_box(costs: StageCosts, left: IntArray, room: int, need: int, duals: FloatArray) -> IntArray:
+def _boxes_of(stages: int) -> NDArray[np.bool_]:
+    """Every run of consecutive stages, the shortest first, shape (runs, P)."""
+    stage = np.arange(stages)
+    runs = [(first, end) for length in stage + 1 for first, end in enumerate(range(length, stages + 1))]
+    first, end = np.asarray(runs).T[:, :, None]
+    inside: NDArray[np.bool_] = (first <= stage) & (stage < end)
+    return inside
+
+
+def _best_box(
+    costs: StageCosts, boxes: NDArray[np.bool_], left: IntArray, room: int, need: int, duals: FloatArray
+) -> IntArray:
     """The box of consecutive stages that pays best by the duals, topped up to `need` cells."""
-    boxes = []
-    for length in range(1, costs.stages + 1):
-        width = max(1, room // length)
-        for first in range(costs.stages - length + 1):
-            box = np.zeros(costs.stages, np.int32)
-            box[first : first + length] = np.minimum(width, left[first : first + length])
-            if 0 < box.sum() <= room:
-                boxes.append(box)
-    table = np.stack(boxes)
+    width = np.maximum(1, room // boxes.sum(axis=1))
+    table = np.where(boxes, np.minimum(width[:, None], left), 0).astype(np.int32)
+    held = table.sum(axis=1)
+    table = table[(held > 0) & (held <= room)]
     worth = costs.domain_bytes(table) - table @ duals
     best: IntArray = table[int(np.argmin(worth))]
     return _top_up(best, left, max(need, min(room, int(left.sum()), int(best.sum()))))

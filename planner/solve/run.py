@@ -14,18 +14,19 @@ from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
-from planner.solve.bound import tier_bound
+from planner.solve.bound import rounded_up, tier_bound
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import WidthModel, fits_width_model, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
 from planner.solve.hierarchy import candidates, tree_cost
 from planner.solve.problem import Problem, lay_out, whole_by_rule
-from planner.solve.realize import join_replicas, seat_ranks
+from planner.solve.realize import join_replicas, seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.stripes import striped_home
 from planner.solve.tree import Tree
+from planner.solve.whole_replicas import bound_by_rule
 from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
@@ -203,21 +204,39 @@ class _Run:
                 return
 
     def placements(self, layout: Layout) -> Iterator[IntArray]:
-        """Placements of one layout: the cheapest by prediction, or all where f only bounds."""
+        """Placements of one layout: by stripes; then the cheapest predicted, or all where f only bounds."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         tree = Tree.of(self.problem, layout)
-        if not costs.exact:
-            yield seat_ranks(self.problem, layout, striped_home(tree, costs))
-            if self.met:
-                return
+        home = striped_home(tree, costs)
+        if costs.exact:
+            home = join_replicas(tree, widths_of(home, len(layout.room)), bool(costs.rungs.any()))
+        yield seat_ranks(self.problem, layout, home)
+        if self.met:
+            return
         floors = [
             level.weight * (float(self.tier_bounds[level.tier]) - costs.constant) for level in tree.levels
         ]
-        found = list(candidates(tree, costs, self._rules_on_cells(), floors, self.control))
+        rules = self._rules_on_cells()
+
+        def learn(index: int, bound: float) -> None:
+            self.learn(layout, tree, index, rounded_up(costs, bound))
+
+        found = list(candidates(tree, costs, rules, floors, self.control, learn))
         if costs.exact and found:
             found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
         for widths in found:
             yield seat_ranks(self.problem, layout, join_replicas(tree, widths, bool(costs.rungs.any())))
+
+    def learn(self, layout: Layout, tree: Tree, index: int, bound: float) -> None:
+        """Take a bound on a level's crossing bytes, where every placement keeps the layout's cells whole."""
+        level = tree.levels[index]
+        whole = whole_by_rule(self.problem, layout.blocks, level.tier)
+        if layout.blocks.cell_ranks == 1:
+            whole = self.problem.ranks_that_fit[level.tier]
+        if whole is not None and np.array_equal(whole, level.room):
+            self.tier_bounds[level.tier] = max(self.tier_bounds[level.tier], bound)
+            self.bound = max(self.bound, self._bound_of_tiers())
+            self.report("construct")
 
     def _rules_on_cells(self) -> dict[str, int]:
         """Tiers that whole replicas and whole stages must keep to."""
@@ -236,6 +255,7 @@ class _Run:
                 costs = reduce_costs(families, blocks)
                 whole = whole_by_rule(self.problem, blocks, tier)
                 found = tier_bound(costs, self.problem.ranks_that_fit[tier], whole, self.control)
+                found = max(found, bound_by_rule(self.problem, blocks, costs, tier))
                 self.tier_bounds[tier] = max(self.tier_bounds[tier], found)
                 if self.control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
                     break
@@ -268,7 +288,7 @@ class _Run:
             if order.gpu_of_rank is None:
                 continue
             # Many frameworks agree, and to measure a placement takes far longer than to digest it.
-            digest = sha256(order.gpu_of_rank).digest()
+            digest = sha256(order.gpu_of_rank.tobytes()).digest()
             if digest not in tried:
                 tried.add(digest)
                 self.offer(order.gpu_of_rank, order.name)

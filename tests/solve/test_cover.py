@@ -7,8 +7,8 @@ import pytest
 
 from planner.solve.columns import CapacityClass, relax
 from planner.solve.control import Control
-from planner.solve.cover import cover, pieces_bytes
-from planner.solve.residual import fill, fill_in_line
+from planner.solve.cover import cover
+from planner.solve.residual import fill, fill_in_line, pieces_bytes
 from tests.solve.vectors import random_costs
 
 
@@ -55,7 +55,7 @@ def test_covers_exactly_within_rooms(slack, first):
     """Full clusters and ones with slack: exact cover, rooms kept, at least the bound, at most greedy."""
     for seed in range(first, first + 4):
         costs, classes, coverage = drawn(seed, slack)
-        pieces = cover(costs, classes, coverage, quick())
+        pieces = cover(costs, classes, coverage, quick()).pieces
         holds(pieces, classes, coverage)
         reached = pieces_bytes(costs, pieces)
         assert reached <= greedy(costs, classes, coverage) + 1e-6
@@ -68,7 +68,7 @@ def test_uneven_coverage():
     costs = random_costs(np.random.default_rng(4), 4, 6)
     classes = [CapacityClass(4, 3), CapacityClass(3, 2)]
     coverage = np.asarray([6, 0, 5, 4], np.int32)
-    holds(cover(costs, classes, coverage, quick()), classes, coverage)
+    holds(cover(costs, classes, coverage, quick()).pieces, classes, coverage)
 
 
 def test_boxes_that_divide_are_optimal():
@@ -77,7 +77,7 @@ def test_boxes_that_divide_are_optimal():
     costs.v[:] = 1.0
     object.__setattr__(costs, "terms", (("touched", 64, np.full(16, 2.0)),))
     coverage = np.full(16, 64, np.int32)
-    pieces = cover(costs, [CapacityClass(8, 128)], coverage, quick())
+    pieces = cover(costs, [CapacityClass(8, 128)], coverage, quick()).pieces
     assert pieces_bytes(costs, pieces) - 2 * 16 + 15 * 64 == 928
 
 
@@ -86,14 +86,14 @@ def test_one_child_takes_all():
     costs = random_costs(np.random.default_rng(0), 3, 2)
     classes = [CapacityClass(0, 4), CapacityClass(6, 1), CapacityClass(5, 0)]
     coverage = np.full(3, 2, np.int32)
-    holds(cover(costs, classes, coverage, quick()), classes, coverage)
+    holds(cover(costs, classes, coverage, quick()).pieces, classes, coverage)
 
 
 def test_no_cells_leave_every_child_empty():
     """A domain that holds no cell gives its children empty vectors of all stages, or none at all."""
     costs = random_costs(np.random.default_rng(0), 3, 2)
     classes = [CapacityClass(2, 2)]
-    assert not any(p.widths.any() for p in cover(costs, classes, np.zeros(3, np.int32), quick()))
+    assert not any(p.widths.any() for p in cover(costs, classes, np.zeros(3, np.int32), quick()).pieces)
 
 
 def test_a_stopped_run_still_covers():
@@ -102,7 +102,7 @@ def test_a_stopped_run_still_covers():
         costs, classes, coverage = drawn(seed, 2)
         control = quick()
         control.stop.set()
-        holds(cover(costs, classes, coverage, control), classes, coverage)
+        holds(cover(costs, classes, coverage, control).pieces, classes, coverage)
 
 
 def test_large_domains_are_covered():
@@ -111,6 +111,6 @@ def test_large_domains_are_covered():
     costs = random_costs(rng, 5, 300, forms=("touched",))
     classes = [CapacityClass(301, 3), CapacityClass(250, 3)]
     coverage = np.full(5, 300, np.int32)
-    pieces = cover(costs, classes, coverage, quick())
+    pieces = cover(costs, classes, coverage, quick()).pieces
     holds(pieces, classes, coverage)
     assert pieces_bytes(costs, pieces) <= greedy(costs, classes, coverage) + 1e-6

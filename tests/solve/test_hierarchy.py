@@ -30,6 +30,10 @@ def grid(seed, tiers=3):
     return rng, Tree.of(problem, whole_cells(problem, blocks)), reduce_costs(job.families, blocks)
 
 
+def ignore(index, bound):
+    """Learn nothing."""
+
+
 def no_floors(tree):
     """Nothing known of any level."""
     return [-np.inf] * len(tree.levels)
@@ -47,7 +51,7 @@ def holds(tree, costs, widths):
 def test_constructions_are_placements(seed):
     """One construction for each level that leads, each covering exactly within every room."""
     rng, tree, costs = grid(seed)
-    found = list(candidates(tree, costs, {}, no_floors(tree), Control(20.0, workers=1)))
+    found = list(candidates(tree, costs, {}, no_floors(tree), Control(20.0, workers=1), ignore))
     assert len(found) == len(tree.levels) - 1
     best = min(tree_cost(tree, costs, widths) for widths in found)
     for widths in found:
@@ -73,10 +77,12 @@ def test_floors_only_drop_what_cannot_win():
     for seed in range(4):
         _, tree, costs = grid(seed)
         control = Control(20.0, workers=1)
-        free = [tree_cost(tree, costs, w) for w in candidates(tree, costs, {}, no_floors(tree), control)]
+        free = [
+            tree_cost(tree, costs, w) for w in candidates(tree, costs, {}, no_floors(tree), control, ignore)
+        ]
         # A stage's N cells can keep no more than N edges home.
         floors = [level.weight * -float(costs.v.sum()) * costs.replicas for level in tree.levels]
-        bound = [tree_cost(tree, costs, w) for w in candidates(tree, costs, {}, floors, control)]
+        bound = [tree_cost(tree, costs, w) for w in candidates(tree, costs, {}, floors, control, ignore)]
         assert min(bound) == pytest.approx(min(free))
         assert len(bound) <= len(free)
 
@@ -94,7 +100,7 @@ def test_replicas_kept_in_racks():
         if found is not None:
             assert found[0] == 1
             assert found[1].tolist() == [[2, 2, 2], [3, 3, 3]]
-            (widths,) = candidates(tree, costs, {"pp": 1}, no_floors(tree), Control(20.0, workers=1))
+            (widths,) = candidates(tree, costs, {"pp": 1}, no_floors(tree), Control(20.0, workers=1), ignore)
             holds(tree, costs, widths)
             assert widths_upwards(tree, widths)[1].tolist() == found[1].tolist()
 
