@@ -172,3 +172,17 @@ def test_odd_domains_stay_in_one_band():
     arcs = sum((row != np.roll(row, 1)).sum() for row in made.home)
     assert arcs <= 64 + 3
     assert made.traffic.tier_bytes[0] <= arcs * 152 + 15 * 34 * 16
+
+
+@pytest.mark.parametrize("kind", ["ring", "all_reduce"])
+def test_every_run_tries_stripes(kind, monkeypatch):
+    """With every other way to place switched off, a run still has the striped placement."""
+    monkeypatch.setattr("planner.solve.run.candidates", lambda *_: iter(()))
+    monkeypatch.setattr("planner.solve.run.default_orders", lambda *_: iter(()))
+    monkeypatch.setattr("planner.solve.run.axis_orders", lambda *_: iter(()))
+    monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
+    monkeypatch.setattr("planner.solve.run.fits_exact_model", lambda *_: False)
+    cluster = ragged_cluster([[8, 7, 8], [8, 8, 6], [8, 5, 8]], uplinks=(3.0, 1.0))
+    job = grid_workload(dp=13, pp=5, families=[("dp", kind, 2.0), ("pp", "path", 5.0)])
+    made = Striped(cluster, job)
+    assert solve(cluster, job, time_limit_s=1.0).objective <= made.traffic.weighted_s * (1 + 1e-12)
