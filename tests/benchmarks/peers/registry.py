@@ -80,13 +80,10 @@ def presets(job: Job) -> tuple[str, ...]:
 
 
 def mappings(job: Job) -> tuple[str, ...]:
-    """Presets for a mapping, the fastest first; the deterministic ones are slower and no better.
-
-    As a graph a job is given with paths only: mapping cliques takes minutes and is no better either.
-    """
+    """Presets for a mapping, the fastest first, without the deterministic ones, which take longest."""
     found = ("highest_quality",) if job.task.cells <= HIGHEST_QUALITY_CELLS else ()
-    model = HYPERGRAPH if job.nodes <= STEINER_NODES else PATH
-    return tuple(f"{preset} {model}" for preset in (*found, "quality", "default"))
+    models = (HYPERGRAPH,) if job.nodes <= STEINER_NODES else graph_models(job)
+    return tuple(f"{preset} {model}" for model in models for preset in (*found, "quality", "default"))
 
 
 def graph_models(job: Job) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def family_table(records: Sequence[Record]) -> Table:
     last over the time until the planner was as good as that run, from 1,000 cells on, median and worst.
     """
     table = _table("family", FAMILY_COLUMNS)
-    table.add_column("most often best")
+    table.add_column("most often best", no_wrap=True)
     for family in [*dict.fromkeys(record.family for record in records), ALL]:
         chosen = [record for record in records if family in (record.family, ALL)]
         best = Counter(record.best.peer for record in chosen).most_common(1)[0]
