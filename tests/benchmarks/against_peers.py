@@ -143,7 +143,7 @@ def main() -> None:
     arguments = parser().parse_args()
     if (arguments.resume or arguments.keep_peers) and not arguments.json:
         parser().error("--resume and --keep-peers need --json FILE")
-    console = Console(width=170)
+    console = Console(width=180)
     for peer in PEERS:
         if peer.missing:
             console.print(f"{peer.name} is missing: {peer.missing}")
