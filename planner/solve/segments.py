@@ -143,12 +143,14 @@ class _Sweep:
     def _completions(self) -> list[FloatArray]:
         """Least that is still to pay after a place, by last width and cells held."""
         room = len(self.excess.paid) - 1
+        # A size that no segment has is no place to end at, however often the ring is gone round.
+        least = np.where(np.isfinite(self.excess.paid), -self.excess.paid, np.inf)
         rest: list[FloatArray] = []
         after = np.full((len(self.width), room + 1), np.inf)
         for place in range(self.places - 1, -1, -1):
             kept = self.kept[place % self.stages]
             going = (after[None] - kept * self.shared[:, :, None]).min(axis=1)
-            best = np.minimum(going, -self.excess.paid)
+            best = np.minimum(going, least)
             rest.append(best)
             after = np.full_like(best, np.inf)
             pay = self.pay[place % self.stages]
@@ -189,7 +191,7 @@ class _Sweep:
         paid = spent[:, None] + self.pay[stage] - self.kept[stage - 1] * self.shared[last]
         total = used[:, None] + self.width
         rest = np.where(total <= room, self.rest[place][self.width, np.minimum(total, room)], np.inf)
-        around = self.wrap * rows[:, :1] if self.ring and place < self.stages else 0.0
+        around = self.wrap * (rows[:, :1] if place else self.width) if self.ring and first else 0.0
         fits = paid + rest - around <= self.budget
         fits[:, 0] = False
         fits &= (rows[:, stage] == 0)[:, None]
