@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound import rounded_up
 from planner.solve.columns import relax
 from planner.solve.pricing import price
-from planner.solve.residual import Piece, pieces_bytes, whole_numbers
-from planner.solve.segments import Excess, segments_within
+from planner.solve.residual import Piece, pieces_bytes
+from planner.solve.segments import Excess, Segments, segments_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from planner.solve.columns import CapacityClass
     from planner.solve.control import Control, Search
     from planner.solve.reduction import StageCosts
-    from planner.solve.segments import Segments, Steps
+    from planner.solve.segments import Steps
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -35,6 +34,8 @@ MOST_ROOM = 80
 MOST_SEGMENTS = 6000
 # How many segments each search may use, and its share of the time that is left then.
 SEARCHES = ((400, 0.2), (1200, 0.3), (MOST_SEGMENTS, 0.5), (MOST_SEGMENTS, 1.0))
+HALVINGS = 12
+SCALE_LIMIT = 2**56
 ROUNDED = 1e-9
 SMALLER = 1e-6
 
@@ -50,6 +51,15 @@ class Cover:
 def packable(costs: StageCosts, classes: Sequence[CapacityClass]) -> bool:
     """Whether the model applies: segments are independent, and domains small enough."""
     return not costs.rungs.any() and max(k.capacity for k in classes) <= MOST_ROOM
+
+
+def met(costs: StageCosts, value: float, bound: float) -> bool:
+    """Whether no sum of f is below `value`, given that none is below `bound`.
+
+    Unlike crossing bytes, sums of f over a part of a tier may be negative.
+    """
+    margin = ROUNDED * abs(value)
+    return value - bound <= max(margin, costs.granule_bytes * (1 - SMALLER) - margin)
 
 
 def pack(
@@ -98,7 +108,7 @@ class _Packing:
     @property
     def met(self) -> bool:
         """Whether no pieces can be better."""
-        return self.value + self.costs.constant <= rounded_up(self.costs, self.bound)
+        return met(self.costs, self.value, self.bound)
 
     def search(self, most: int, limit_s: float) -> None:
         """Search among at most `most` segments, those nearest to the relaxation.
@@ -119,11 +129,13 @@ class _Packing:
 
     def _nearest(self, budget: float) -> tuple[float, Segments]:
         """Segments within the budget, or within as large a part of it as there is room for."""
-        while True:
+        for _ in range(HALVINGS):
             found = segments_within(self.costs, self.worth, self.excess, budget, MOST_SEGMENTS)
             if found is not None:
                 return budget, found
             budget /= 2
+        # Even those that cost nothing more than the best are too many.
+        return -np.inf, Segments.of(self.costs, np.zeros((0, self.costs.stages), np.int32))
 
     def _in_use(self) -> IntArray:
         """The segments of the best pieces, shape (segments, P)."""
@@ -150,7 +162,8 @@ class PackingModel:
         self.domains = sum(k.count for k in classes)
         self.cp = cp_model.CpModel()
         most = np.where(segments.widths > 0, coverage // np.maximum(segments.widths, 1), self.domains)
-        self.used = [self.cp.new_int_var(0, int(n), "") for n in most.min(axis=1)]
+        self.most = most.min(axis=1)
+        self.used = [self.cp.new_int_var(0, int(n), "") for n in self.most]
         self.taken = [self.cp.new_int_var(0, self.domains, "") for _ in steps.held]
         self.filled = [self.cp.new_int_var(0, self.domains if n else 0, "") for n in range(self.room + 1)]
         self.cover(coverage)
@@ -182,11 +195,19 @@ class PackingModel:
             self.cp.add(sum(self.filled[int(room) + 1 :]) <= larger)
 
     def minimise(self) -> float:
-        """Minimise the sum of f; returns the bytes that one unit of the model's objective stands for."""
-        weights = whole_numbers(self.segments.bytes_each, self.domains)
+        """Minimise the sum of f; returns the bytes that one unit of the model's objective stands for.
+
+        Sets `rounded` to the most that rounding to such units can move the objective.
+        """
+        unit = float(self.costs.granule_bytes or 1)
+        units = self.segments.bytes_each / unit
+        peak = float(np.abs(units) @ self.most)
+        exact = peak < SCALE_LIMIT and bool((units == np.rint(units)).all())
+        scale = 1.0 if exact or not peak else peak / SCALE_LIMIT
+        weights = np.rint(units / scale).astype(np.int64)
+        self.rounded = 0.0 if exact else 0.5 * sum(k.count * k.capacity for k in self.classes)
         self.cp.minimize(sum(int(w) * x for w, x in zip(weights, self.used, strict=True)))
-        largest = np.abs(weights).argmax() if len(weights) else 0
-        return float(self.segments.bytes_each[largest] / weights[largest]) if weights.any() else 1.0
+        return unit * scale
 
     def hint(self, known: Sequence[Piece]) -> None:
         """Suggest a known choice of pieces, where all of its segments are in the model."""
@@ -217,11 +238,13 @@ class PackingModel:
         return control.search(self.cp, limit_s)
 
     def bound(self, search: Search) -> float:
-        """Lower bound on the sum of f of any choice of the model's segments."""
-        if search.infeasible:
-            return np.inf
-        rounded = 0.0 if self.unit == 1.0 else 0.5 * sum(k.count * k.capacity for k in self.classes)
-        return (search.solver.best_objective_bound - rounded) * self.unit
+        """Lower bound on the sum of f of any choice of the model's segments.
+
+        CP-SAT states a bound of 0 where it ends before it has a solution, whatever the objective.
+        """
+        if not search.found:
+            return -np.inf
+        return float((search.solver.best_objective_bound - self.rounded) * self.unit)
 
     def pieces(self, search: Search) -> list[Piece]:
         """Read the chosen segments, packed into domains: fullest into the largest."""

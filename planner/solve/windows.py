@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound import rounded_up
 from planner.solve.columns import CapacityClass
-from planner.solve.packing import pack
+from planner.solve.packing import met, pack
 from planner.solve.residual import Piece, pieces_bytes
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def improve(
     started = control.elapsed_s
     for window in _windows(costs, np.random.default_rng(control.seed)):
         spent = 0.0 if control.deterministic else control.elapsed_s - started
-        if state.bytes + costs.constant <= rounded_up(costs, bound) or spent >= limit_s or control.over:
+        if met(costs, state.bytes, bound) or spent >= limit_s or control.over:
             break
         state.pack_again(window, control, min(WINDOW_SECONDS, limit_s - spent))
     return state.pieces()
