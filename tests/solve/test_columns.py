@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import LARGE_CELLS, CapacityClass, relax
+from planner.solve.columns import LARGE_CELLS, CapacityClass, Rounding, relax
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload
-from tests.solve.vectors import every_vector, random_costs
+from tests.solve.vectors import every_vector, least_cover, ragged_classes, random_costs
 
 
 def grid_costs(stages, replicas):
@@ -115,3 +115,75 @@ def test_terms_that_single_stages_do_not_pay():
     found = relax(costs, [CapacityClass(3, 2)], covered(6, 1))
     assert found.bound <= 0.0
     assert np.isfinite(found.bound)
+
+
+def test_rounded_rows_bound_whole_covers():
+    """The rounded bound lies between the plain one and the least of all whole covers, often above."""
+    raised = 0
+    for seed in range(140):
+        rng = np.random.default_rng(seed)
+        stages, replicas = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+        costs = random_costs(rng, stages, replicas, ring=stages > 2 and bool(seed % 2))
+        coverage = covered(stages, replicas)
+        if seed % 3 == 0:
+            coverage[1:] = rng.integers(0, replicas + 1, stages - 1)
+        classes = ragged_classes(rng, int(coverage.sum()), 5)
+        plain, rounded = (relax(costs, classes, coverage, rounding=each).bound for each in (False, True))
+        assert plain <= rounded + 1e-6
+        assert rounded <= least_cover(costs, classes, coverage) + 1e-6
+        raised += rounded > plain + 1e-3
+    assert raised > 20
+
+
+def test_rounded_rows_close_a_known_gap():
+    """Three cells of a stage in domains of two: one and a half domains do, two when they are counted."""
+    costs = random_costs(np.random.default_rng(0), 1, 2, forms=())
+    object.__setattr__(costs, "terms", (("touched", 2, np.full(1, 6.0)),))
+    classes, coverage = [CapacityClass(2, 2)], np.full(1, 3, np.int32)
+    assert relax(costs, classes, coverage).bound == pytest.approx(9.0)
+    assert relax(costs, classes, coverage, rounding=True).bound == pytest.approx(12.0)
+
+
+def test_nothing_is_rounded_where_amounts_are_whole():
+    """Where boxes divide both sides no row is broken: the same bound and the same worth of every width."""
+    costs = grid_costs(16, 64)
+    classes, coverage = [CapacityClass(8, 128)], covered(16, 64)
+    plain, rounded = (relax(costs, classes, coverage, rounding=each) for each in (False, True))
+    assert rounded.bound == pytest.approx(plain.bound, abs=1e-6)
+    assert plain.worth == pytest.approx(plain.duals[:, None] * np.arange(plain.worth.shape[1]))
+
+
+@pytest.mark.parametrize("rounding", [False, True], ids=["plain", "rounded"])
+def test_worth_implies_the_bound(rounding):
+    """Bound = worth of what is covered plus each class's cheapest width vector by the worth of its widths."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        stages, replicas = int(rng.integers(2, 4)), int(rng.integers(2, 5))
+        costs = random_costs(rng, stages, replicas)
+        classes = ragged_classes(rng, stages * replicas, 5)
+        found = relax(costs, classes, covered(stages, replicas), rounding=rounding)
+        least = 0.0
+        for k in classes:
+            vectors = every_vector(stages, min(found.worth.shape[1] - 1, k.capacity), k.capacity)
+            earned = found.worth[np.arange(stages), vectors].sum(axis=1)
+            least += k.count * min(0.0, float((costs.domain_bytes(vectors) - earned).min()))
+        assert found.covered + least == pytest.approx(found.bound, abs=1e-6)
+
+
+def test_a_rounded_row_never_gives_more_than_its_widths():
+    """Widths that sum to the coverage: their roundings sum to at least the coverage's."""
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        denominator = int(rng.integers(2, 13))
+        row = Rounding(0, int(rng.integers(1, denominator)), denominator)
+        widths = rng.integers(0, 20, int(rng.integers(1, 9)))
+        assert row.of(widths).sum() >= row.of(int(widths.sum()))
+        assert row.of(widths) == pytest.approx(np.ceil(widths * row.numerator / denominator))
+
+
+def test_large_domains_are_not_rounded():
+    """Widths of large domains are real numbers, for which rounded rows would not be valid."""
+    costs = grid_costs(4, 2 * LARGE_CELLS)
+    classes, coverage = [CapacityClass(2 * LARGE_CELLS - 3, 5)], covered(4, 2 * LARGE_CELLS)
+    plain, rounded = (relax(costs, classes, coverage, rounding=each).bound for each in (False, True))
+    assert plain == rounded
