@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from planner.solve.exact_widths import WidthModel, fits_width_model, uncut_layou
 from planner.solve.feasible import prove_infeasible, rules_hold
 from planner.solve.hierarchy import candidates, tree_cost
 from planner.solve.problem import Problem, lay_out, whole_by_rule
+from planner.solve.rail_seats import keep_rails
 from planner.solve.realize import join_replicas, seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
@@ -145,6 +146,7 @@ class _Run:
             self.bound_tiers()
         self.construct()
         self.prove()
+        self.seat_on_rails()
 
     @property
     def settled(self) -> bool:
@@ -365,6 +367,13 @@ class _Run:
             self.offer(exact.gpu_of_rank, "exact")
         self._trust(exact.bound, proven=exact.proven)
         self.report("exact")
+
+    def seat_on_rails(self) -> None:
+        """Change seats inside nodes so that fewer bytes change rail; no tier and no rule notices."""
+        cluster, few = self.problem.cluster, self.problem.workload.mesh.world_size <= PERMUTED_RANKS
+        if self.best is not None and few and (cluster.gpu_rail >= 0).any():
+            seats = keep_rails(self.problem, self.best.gpu_of_rank, self.control)
+            self.best = replace(self.best, gpu_of_rank=seats)
 
     def result(self) -> Result:
         """The placement with its claims."""
