@@ -15,7 +15,7 @@ import numpy as np
 from planner.solve.columns import relax
 from planner.solve.pricing import price
 from planner.solve.residual import Piece, pieces_bytes
-from planner.solve.segments import Excess, Segments, segments_within
+from planner.solve.segments import Excess, nearest_segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from planner.solve.columns import CapacityClass
     from planner.solve.control import Control, Search
     from planner.solve.reduction import StageCosts
-    from planner.solve.segments import Steps
+    from planner.solve.segments import Segments, Steps
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -34,7 +34,6 @@ MOST_ROOM = 80
 MOST_SEGMENTS = 6000
 # How many segments each search may use, and its share of the time that is left then.
 SEARCHES = ((400, 0.2), (1200, 0.3), (MOST_SEGMENTS, 0.5), (MOST_SEGMENTS, 1.0))
-HALVINGS = 12
 SCALE_LIMIT = 2**56
 ROUNDED = 1e-9
 SMALLER = 1e-6
@@ -118,24 +117,14 @@ class _Packing:
         """
         gap = self.value - self.excess.bound + ROUNDED * abs(self.value)
         wanted = gap - self.costs.granule_bytes * (1 - SMALLER)
-        budget, nearest = self._nearest(wanted)
+        nearest, complete = nearest_segments(self.costs, self.worth, self.excess, wanted, MOST_SEGMENTS)
         segments = nearest.first(most, self.costs, self._in_use())
         model = PackingModel(self.costs, self.classes, self.coverage, segments, self.excess.steps(gap))
         search = model.search(self.pieces, self.control, limit_s)
-        if budget >= wanted and most >= len(nearest.widths):
+        if complete and most >= len(nearest.widths):
             self.bound = max(self.bound, min(self.value, model.bound(search)))
         if search.found and pieces_bytes(self.costs, found := model.pieces(search)) < self.value:
             self.keep(found)
-
-    def _nearest(self, budget: float) -> tuple[float, Segments]:
-        """Segments within the budget, or within as large a part of it as there is room for."""
-        for _ in range(HALVINGS):
-            found = segments_within(self.costs, self.worth, self.excess, budget, MOST_SEGMENTS)
-            if found is not None:
-                return budget, found
-            budget /= 2
-        # Even those that cost nothing more than the best are too many.
-        return -np.inf, Segments.of(self.costs, np.zeros((0, self.costs.stages), np.int32))
 
     def _in_use(self) -> IntArray:
         """The segments of the best pieces, shape (segments, P)."""

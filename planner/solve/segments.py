@@ -106,20 +106,21 @@ class Excess:
         return Steps(held[near].astype(np.int32), cells[near].astype(np.int32))
 
 
-def segments_within(
+def nearest_segments(
     costs: StageCosts, worth: FloatArray, excess: Excess, budget: float, most: int
-) -> Segments | None:
-    """All segments whose reduced cost is within `budget` of the least for their size.
+) -> tuple[Segments, bool]:
+    """Segments whose reduced cost is within `budget` of the least for their size, and whether all are there.
 
     Parameters
     ----------
     worth
         Of every width of every stage, shape (P, widest + 1).
     most
-        None is returned where there are more.
+        Where there are more, the nearest are returned; on a ring, nearly those.
     """
-    widths = _Sweep(costs, worth, excess, budget).run(most)
-    return None if widths is None else Segments.of(costs, widths)
+    sweep = _Sweep(costs, worth, excess, budget, most)
+    found = Segments.of(costs, sweep.run())
+    return found, sweep.complete
 
 
 class _Sweep:
@@ -128,14 +129,17 @@ class _Sweep:
     A ring of stages is swept twice round; a segment that goes all the way round begins at stage 0.
     """
 
-    def __init__(self, costs: StageCosts, worth: FloatArray, excess: Excess, budget: float) -> None:
+    def __init__(
+        self, costs: StageCosts, worth: FloatArray, excess: Excess, budget: float, most: int
+    ) -> None:
         self.stages, self.ring = costs.stages, costs.v_wrap > 0
         self.places = 2 * self.stages - 1 if self.ring else self.stages
         self.wrap = costs.v_wrap
         self.kept = np.append(costs.v, costs.v_wrap)
         widest = worth.shape[1] - 1
         self.pay = costs.holding(widest) - worth
-        self.excess, self.budget = excess, budget
+        self.excess, self.budget, self.most = excess, budget, most
+        self.complete = True
         self.width = np.arange(widest + 1)
         self.shared = np.minimum.outer(self.width, self.width)
         self.rest = self._completions()
@@ -158,25 +162,30 @@ class _Sweep:
                 after[width, : room + 1 - width] = best[width, width:] + pay[width]
         return rest[::-1]
 
-    def run(self, most: int) -> IntArray | None:
-        """Widths of the segments found, shape (segments, P), or None where there are more than `most`."""
-        found: list[IntArray] = []
-        above: list[FloatArray] = []
-        rows = np.zeros((0, self.stages), np.int32)
-        spent = np.zeros(0)
+    def run(self) -> IntArray:
+        """Widths of the nearest segments, shape (segments, P).
+
+        What is still to pay is known, so that of the segments that go on those are kept which will be
+        nearest. On a ring it is known but for what closing the ring saves.
+        """
+        rows = found = np.zeros((0, self.stages), np.int32)
+        spent = above = np.zeros(0)
         for place in range(self.places):
             rows, spent = self._grow(rows, spent, place)
-            if len(rows) > most:
-                return None
             excess = spent - self._closing(rows, place) - self.excess.paid[rows.sum(axis=1)]
             done = excess <= self.budget
             if place >= self.stages:
                 done &= ~rows.all(axis=1)
-            found.append(rows[done])
-            above.append(excess[done])
-            if sum(map(len, found)) > most:
-                return None
-        return np.concatenate(found)[np.argsort(np.concatenate(above), kind="stable")]
+            found, above = np.concatenate((found, rows[done])), np.concatenate((above, excess[done]))
+            nearest = self._nearest(above)
+            found, above = found[nearest], above[nearest]
+        return found
+
+    def _nearest(self, least: FloatArray) -> NDArray[np.int64]:
+        """Places of the least entries, in order; as many as may be kept."""
+        self.complete &= len(least) <= self.most
+        nearest: NDArray[np.int64] = np.argsort(least, kind="stable")[: self.most]
+        return nearest
 
     def _grow(self, rows: IntArray, spent: FloatArray, place: int) -> tuple[IntArray, FloatArray]:
         """Segments that end at `place`: those that ended just before it, and new ones."""
@@ -192,10 +201,13 @@ class _Sweep:
         total = used[:, None] + self.width
         rest = np.where(total <= room, self.rest[place][self.width, np.minimum(total, room)], np.inf)
         around = self.wrap * (rows[:, :1] if place else self.width) if self.ring and first else 0.0
-        fits = paid + rest - around <= self.budget
+        least = paid + rest - around
+        fits = least <= self.budget
         fits[:, 0] = False
         fits &= (rows[:, stage] == 0)[:, None]
         parent, width = np.nonzero(fits)
+        nearest = self._nearest(least[fits])
+        parent, width = parent[nearest], width[nearest]
         grown = rows[parent].copy()
         grown[:, stage] = width
         return grown, paid[parent, width]

@@ -15,7 +15,7 @@ from planner.solve.packing import PackingModel, met, pack, packable, split
 from planner.solve.pricing import price
 from planner.solve.reduction import reduce_costs
 from planner.solve.residual import fill_in_line, pieces_bytes
-from planner.solve.segments import Excess, Segments, segments_within
+from planner.solve.segments import Excess, Segments, nearest_segments
 from tests.benchmarks.instances import FAMILIES, instance
 from tests.solve.test_cover import holds
 from tests.solve.vectors import (
@@ -91,7 +91,7 @@ def test_a_search_without_solution_gives_no_bound():
     costs, classes, coverage = drawn(0)
     worth = relax(costs, classes, coverage).worth
     excess = excess_of(costs, classes, coverage)
-    segments = segments_within(costs, worth, excess, 1e9, 10**6)
+    segments, _ = nearest_segments(costs, worth, excess, 1e9, 10**6)
     model = PackingModel(costs, classes, coverage, segments, excess.steps(1e9))
     search = model.search([], work(), 60.0)
     assert model.bound(search) == pytest.approx(least_cover(costs, classes, coverage), abs=NEAR)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from planner.solve.columns import CapacityClass, relax
 from planner.solve.packing import split
 from planner.solve.pricing import price
-from planner.solve.segments import Excess, Segments, segments_within
+from planner.solve.segments import Excess, Segments, nearest_segments
 from tests.solve.vectors import every_vector, is_segment, ragged_classes, random_costs
 
 EDGE = 1e-7
@@ -56,7 +56,8 @@ def test_all_segments_within_a_budget_are_found(first, ring):
         costs, _, relaxation, excess = drawn(seed, ring=ring, rounding=bool(seed % 2))
         vectors, above = enumerated(costs, relaxation.worth, excess, ring=ring)
         for budget in np.quantile(above, [0.0, 0.1, 0.4, 1.0]) + EDGE:
-            found = segments_within(costs, relaxation.worth, excess, float(budget), 10**6)
+            found, complete = nearest_segments(costs, relaxation.worth, excess, float(budget), 10**6)
+            assert complete
             assert rows_of(found.widths) == rows_of(vectors[above <= budget])
 
 
@@ -73,7 +74,7 @@ def test_nothing_depends_on_where_worth_comes_from(ring):
         excess = Excess.of(paid, [CapacityClass(room, 3)], 0.0)
         vectors, above = enumerated(costs, worth, excess, ring=ring)
         budget = float(np.quantile(above, 0.3)) + EDGE
-        found = segments_within(costs, worth, excess, budget, 10**6)
+        found, _ = nearest_segments(costs, worth, excess, budget, 10**6)
         assert rows_of(found.widths) == rows_of(vectors[above <= budget])
 
 
@@ -82,7 +83,7 @@ def test_segments_over_the_seam_and_round_the_ring():
     rng = np.random.default_rng(0)
     costs = random_costs(rng, 4, 2, ring=True, forms=("touched",))
     excess = Excess.of(np.zeros(9), [CapacityClass(8, 1)], 0.0)
-    found = rows_of(segments_within(costs, np.zeros((4, 3)), excess, 1e9, 10**6).widths)
+    found = rows_of(nearest_segments(costs, np.zeros((4, 3)), excess, 1e9, 10**6)[0].widths)
     assert (2, 0, 0, 1) in found
     assert (2, 1, 2, 2) in found
     assert (1, 0, 1, 0) not in found
@@ -90,14 +91,31 @@ def test_segments_over_the_seam_and_round_the_ring():
 
 
 @pytest.mark.parametrize("ring", [False, True], ids=["path", "ring"])
-def test_too_many_segments_are_none(ring):
-    """With one segment more than asked for there is no answer; with as many as asked for there is."""
+def test_with_too_many_segments_some_are_left_out(ring):
+    """With one segment more than asked for not all are there; with as many as asked for all are."""
     for seed in range(10):
         costs, _, relaxation, excess = drawn(seed, ring=ring)
         _, above = enumerated(costs, relaxation.worth, excess, ring=ring)
-        budget = float(above.max()) + EDGE
-        assert segments_within(costs, relaxation.worth, excess, budget, len(above) - 1) is None
-        assert segments_within(costs, relaxation.worth, excess, budget, len(above)) is not None
+        for most, whole in ((len(above) - 1, False), (len(above), True)):
+            found, complete = nearest_segments(costs, relaxation.worth, excess, 1e9, most)
+            assert (len(found.widths), complete) == (most, whole)
+
+
+@pytest.mark.parametrize("ring", [False, True], ids=["path", "ring"])
+def test_those_left_out_are_the_farthest(ring):
+    """Of a path the nearest are kept; of a ring, segments that are not much farther."""
+    for seed in range(20):
+        costs, _, relaxation, excess = drawn(seed, ring=ring)
+        vectors, above = enumerated(costs, relaxation.worth, excess, ring=ring)
+        by_row = dict(zip(map(tuple, vectors.tolist()), above, strict=True))
+        for most in (1, len(above) // 4 + 1, len(above) // 2 + 1):
+            found, _ = nearest_segments(costs, relaxation.worth, excess, 1e9, most)
+            kept = np.asarray([by_row[tuple(row)] for row in found.widths.tolist()])
+            margin = costs.v_wrap * relaxation.worth.shape[1]
+            assert len(kept) <= most
+            assert (kept <= np.sort(above)[: len(kept)] + margin + EDGE).all()
+            if not ring:
+                assert kept == pytest.approx(np.sort(above)[:most], abs=EDGE)
 
 
 @pytest.mark.parametrize("ring", [False, True], ids=["path", "ring"])
@@ -107,7 +125,7 @@ def test_nearest_come_first(ring):
         costs, _, relaxation, excess = drawn(seed, ring=ring)
         vectors, above = enumerated(costs, relaxation.worth, excess, ring=ring)
         by_row = dict(zip(map(tuple, vectors.tolist()), above, strict=True))
-        found = segments_within(costs, relaxation.worth, excess, 1e9, 10**6)
+        found, _ = nearest_segments(costs, relaxation.worth, excess, 1e9, 10**6)
         order = np.asarray([by_row[tuple(row)] for row in found.widths.tolist()])
         assert (np.diff(order) >= -EDGE).all()
         assert (found.cells == found.widths.sum(axis=1)).all()
