@@ -68,8 +68,10 @@ class Control:
         """Whether to end now."""
         return self.stop.is_set() or self.left_s <= 0
 
-    def search(self, model: cp_model.CpModel, limit_s: float, relative_gap: float = 0.0) -> Search:
-        """Run CP-SAT on `model` for at most `limit_s`.
+    def search(
+        self, model: cp_model.CpModel, limit_s: float, relative_gap: float = 0.0, *, plain: bool = False
+    ) -> Search:
+        """Run CP-SAT on `model` for at most `limit_s`; a plain search has one worker and no presolve.
 
         The search runs in a thread of its own so that signals reach the main thread while it works.
         """
@@ -88,13 +90,15 @@ class Control:
         parameters.keep_all_feasible_solutions_in_presolve = True
         parameters.cp_model_probing_level = 0
         parameters.relative_gap_limit = relative_gap
+        parameters.cp_model_presolve = not plain
+        workers = 1 if plain else self.workers
         if self.deterministic:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.
-            parameters.num_workers = self.workers or 1
+            parameters.num_workers = workers or 1
             parameters.interleave_search = parameters.num_workers > 1
             parameters.max_deterministic_time = limit_s * WORK_PER_SECOND
         else:
-            parameters.num_workers = self.workers or os.cpu_count() or 1
+            parameters.num_workers = workers or os.cpu_count() or 1
             parameters.max_time_in_seconds = max(0.01, min(limit_s, self.left_s))
         return Search(solver, self._run(solver, model))
 

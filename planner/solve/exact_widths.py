@@ -7,12 +7,14 @@ by rank. Where the reduction only bounds the bytes, so does its optimum.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.placement.placement import Objective
 from planner.solve.goal import Goal, minimise
+from planner.solve.nested import Nest
 from planner.solve.problem import Layout, whole_by_rule
 from planner.solve.residual import domain_terms
 from planner.solve.tree import Tree, summed
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from planner.solve.problem import Problem
     from planner.solve.reduction import StageCosts
 
+    FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
 MOST_WIDTHS = 800
@@ -62,6 +65,64 @@ def fits_width_model(problem: Problem, layout: Layout, costs: StageCosts) -> boo
     simple = costs.exact and all(form == "touched" for form, _, _ in costs.terms) and not costs.rungs.any()
     loads = domains * domains * costs.stages * len(problem.cluster.tiers)
     return problem.objective is not Objective.BOTTLENECK or (simple and loads <= MOST_LOADS)
+
+
+@dataclass(frozen=True, eq=False)
+class LeastWidths:
+    """What an exact search over width vectors ended with.
+
+    Parameters
+    ----------
+    widths
+        The best vectors found, shape (domains of the cell tier, P); None where none are better than
+        those it started from.
+    bound
+        Lower bound on the objective's value.
+    proven
+        Whether no vectors predict less than the best.
+    complete
+        Whether the tie-break is proven as well.
+    """
+
+    widths: IntArray | None
+    bound: float
+    proven: bool
+    complete: bool
+
+
+def least_widths(
+    problem: Problem,
+    layout: Layout,
+    costs: StageCosts,
+    start: IntArray | None,
+    tier_bounds: FloatArray,
+    control: Control,
+    limit_s: float,
+) -> LeastWidths | None:
+    """Minimise over width vectors; None where no model of them fits the job.
+
+    Parameters
+    ----------
+    start
+        Width vectors of a known placement, shape (domains of the cell tier, P), or None.
+    tier_bounds
+        Lower bounds on the tiers' crossing bytes, shape (tiers,).
+    """
+    ends_s, found = control.elapsed_s + limit_s, None
+    if start is not None and problem.objective is Objective.WEIGHTED:
+        nest = Nest(problem, layout, costs)
+        if nest.fits:
+            nested = nest.solve(start, tier_bounds, control, limit_s)
+            found = LeastWidths(nested.widths, nested.bound, nested.proven, nested.proven)
+    if (found and found.proven) or not fits_width_model(problem, layout, costs):
+        return found
+    model = WidthModel(
+        problem, layout, costs, start if found is None or found.widths is None else found.widths
+    )
+    outcome = model.solve(control, limit_s if control.deterministic else ends_s - control.elapsed_s)
+    bound = max(outcome.bound, found.bound if found else 0.0)
+    answer = model.answer if model.answer is not None or found is None else found.widths
+    return LeastWidths(answer, bound, outcome.proven, outcome.complete)
 
 
 class WidthModel:

@@ -208,7 +208,8 @@ class _Look:
             if not self._list(index):
                 return None, self.target + 1
         model = CoverModel(self.nest, self.lists[-1], self.target)
-        search = control.search(model.cp, limit_s)
+        # Covering models are all columns and few rows: presolve and other workers only cost time.
+        search = control.search(model.cp, limit_s, plain=True)
         if search.infeasible:
             return None, self.target + 1
         if not search.found:

@@ -17,7 +17,7 @@ from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import rounded_up, tier_bound
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
-from planner.solve.exact_widths import WidthModel, fits_width_model, uncut_layout
+from planner.solve.exact_widths import least_widths, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
 from planner.solve.hierarchy import candidates, tree_cost
 from planner.solve.problem import Problem, lay_out, whole_by_rule
@@ -307,12 +307,13 @@ class _Run:
     def prove_widths(self, layout: Layout) -> None:
         """Minimise over width vectors; a proof where they predict the bytes, a bound elsewhere."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
-        if not fits_width_model(self.problem, layout, costs):
+        start, limit_s = self._widths_of_best(layout), self._exact_seconds
+        outcome = least_widths(self.problem, layout, costs, start, self.tier_bounds, self.control, limit_s)
+        if outcome is None:
             return
-        model = WidthModel(self.problem, layout, costs, self._widths_of_best(layout))
-        outcome = model.solve(self.control, self._exact_seconds)
-        if model.answer is not None:
-            home = join_replicas(model.tree, model.answer, bool(costs.rungs.any()))
+        if outcome.widths is not None:
+            tree = Tree.of(self.problem, layout)
+            home = join_replicas(tree, outcome.widths, bool(costs.rungs.any()))
             self.offer(seat_ranks(self.problem, layout, home), "exact widths", preferred=True)
         proven = self._trust(outcome.bound, proven=outcome.proven and costs.exact)
         self.complete |= proven and outcome.complete

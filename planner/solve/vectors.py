@@ -110,10 +110,14 @@ class Vectors:
     @classmethod
     def cheapest(cls, words: WordArray, cost: FloatArray, excess: FloatArray) -> Vectors:
         """Each vector once, at its least cost."""
-        order = np.lexsort((cost, words))
-        first = np.ones(len(order), np.bool_)
-        first[1:] = np.diff(words[order]) != 0
-        kept = order[first]
+        if not len(words):
+            return cls(words, cost, excess)
+        order = np.argsort(words)
+        words, cost, excess = words[order], cost[order], excess[order]
+        fresh = np.append(True, np.diff(words) != 0)
+        group = np.cumsum(fresh) - 1
+        least = np.flatnonzero(cost == np.minimum.reduceat(cost, np.flatnonzero(fresh))[group])
+        kept = least[np.append(True, np.diff(group[least]) != 0)]
         return cls(words[kept], cost[kept], excess[kept])
 
     def within(self, budget: float) -> Vectors:

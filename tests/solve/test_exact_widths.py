@@ -11,7 +11,7 @@ from planner.solve import solve
 from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.exact import solve_exactly
-from planner.solve.exact_widths import WidthModel, fits_width_model, uncut_layout
+from planner.solve.exact_widths import WidthModel, fits_width_model, least_widths, uncut_layout
 from planner.solve.problem import Problem
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload, ragged_cluster
@@ -75,3 +75,43 @@ def test_single_ranks_with_tensor_groups_only_bound():
     job = grid_workload(tp=4, pp=3, dp=5, families=FAMILIES)
     costs = reduce_costs(job.families, candidate_blocks(job.mesh)[-1])
     assert not costs.exact
+
+
+def in_line(layout, costs):
+    """Width vectors that fill the domains one after the other, stage by stage."""
+    stage = np.repeat(np.arange(costs.stages), costs.replicas)
+    domain = np.repeat(np.arange(len(layout.room)), layout.room)[: len(stage)]
+    rows = [np.bincount(domain[stage == p], minlength=len(layout.room)) for p in range(costs.stages)]
+    return np.stack(rows, axis=1).astype(np.int32)
+
+
+def searched(payload, start=None, objective=Objective.WEIGHTED, limit_s=60.0):
+    """The problem, the least widths found, and the start that was used."""
+    cluster = ragged_cluster([[3, 2], [2, 3]], uplinks=(3.0, 1.0))
+    job = grid_workload(dp=3, pp=3, families=[("dp", "all_reduce", 1.0), ("pp", "path", payload)])
+    problem = Problem(cluster, job, objective, cluster.gpu_in_service)
+    blocks = candidate_blocks(job.mesh)[-1]
+    layout, costs = uncut_layout(problem, blocks), reduce_costs(job.families, blocks)
+    start = None if start is None else start(layout, costs)
+    control = Control(limit_s, workers=1)
+    found = least_widths(problem, layout, costs, start, np.zeros(len(cluster.tiers)), control, limit_s)
+    return problem, found
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+@pytest.mark.parametrize("payload", [9.0, 9.25])
+@pytest.mark.parametrize("start", [None, in_line])
+def test_least_widths_by_either_model(payload, start, objective):
+    """Whole payloads or not, with a start or without: what is proven is what the model of ranks proves."""
+    problem, found = searched(payload, start, objective)
+    ranks = solve_exactly(problem, Control(60.0, workers=1), 60.0)
+    assert found.proven
+    assert found.complete
+    assert ranks.proven
+    assert found.bound == pytest.approx(ranks.bound, rel=1e-6)
+
+
+def test_least_widths_are_none_where_no_model_fits(monkeypatch):
+    """A job too large for both models is left alone."""
+    monkeypatch.setattr("planner.solve.exact_widths.MOST_WIDTHS", 1)
+    assert searched(9.25, in_line)[1] is None
