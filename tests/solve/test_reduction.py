@@ -18,6 +18,7 @@ from planner.workload.mesh import Mesh
 from tests.builders import grid_family, grid_workload, ragged_cluster
 from tests.solve.brute_force import crossing, every_assignment
 from tests.solve.grids import nested_lists, whole_cells, widths_of, widths_upwards
+from tests.solve.vectors import random_costs
 
 SUPPORT = ["all_reduce", "all_gather", "reduce_scatter", "broadcast"]
 ORDERED = ["ring", "path", "all_to_all"]
@@ -265,3 +266,17 @@ def test_layouts_of_the_random_grids_hold_their_cells():
     gpus = seat_ranks(problem, layout, join_replicas(Tree.of(problem, layout), widths))
     counted = crossing_bytes(job.mesh, job.families, cluster.gpu_node[gpus])
     assert counted == measure(cluster, job, gpus).tier_bytes[0]
+
+
+@pytest.mark.parametrize("ring", [False, True], ids=["path", "ring"])
+def test_terms_of_a_run_of_stages(ring):
+    """A run's f is that of the whole where other stages hold nothing: over the ring's seam as well."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        costs = random_costs(rng, 7, 6, ring=ring)
+        count = int(rng.integers(1, 6))
+        first = int(rng.integers(0, 7 if ring else 8 - count))
+        narrow = rng.integers(0, 7, (10, count)).astype(np.int32)
+        wide = np.zeros((10, 7), np.int32)
+        wide[:, (first + np.arange(count)) % 7] = narrow
+        assert costs.of_run(first, count).domain_bytes(narrow) == pytest.approx(costs.domain_bytes(wide))
