@@ -25,6 +25,7 @@ from planner.solve.rail_seats import keep_rails
 from planner.solve.realize import join_replicas, seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
+from planner.solve.rings import join_cells
 from planner.solve.stripes import striped_home
 from planner.solve.tree import Tree
 from planner.solve.whole_replicas import bound_by_rule
@@ -311,9 +312,10 @@ class _Run:
         outcome = least_widths(self.problem, layout, costs, start, self.tier_bounds, self.control, limit_s)
         if outcome is None:
             return
-        if outcome.widths is not None:
-            tree = Tree.of(self.problem, layout)
-            home = join_replicas(tree, outcome.widths, bool(costs.rungs.any()))
+        # The vectors of a ring that is not closed well may be closed better.
+        widths = start if outcome.widths is None and costs.v_wrap else outcome.widths
+        if widths is not None:
+            home = join_cells(Tree.of(self.problem, layout), widths, costs, self.control)
             self.offer(seat_ranks(self.problem, layout, home), "exact widths", preferred=True)
         proven = self._trust(outcome.bound, proven=outcome.proven and costs.exact)
         self.complete |= proven and outcome.complete
