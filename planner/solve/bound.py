@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import LARGE_CELLS, CapacityClass, relax
+from planner.solve.columns import CapacityClass, large, relax
 from planner.solve.levels import linear_credit
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
 from planner.solve.pricing import price
@@ -61,7 +61,7 @@ def tier_bound(
         return 0.0
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut:
-        relaxation = relax(costs, classes, coverage, control=control)
+        relaxation = relax(costs, classes, coverage, control=control, rounding=True)
         return rounded_up(costs, relaxation.bound)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
     # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
@@ -69,7 +69,7 @@ def tier_bound(
         larger = [-(-ranks // costs.cell_ranks) for ranks in room]
         classes = [CapacityClass(c, k.count) for c, k in zip(larger, classes, strict=True)]
     relaxation = relax(costs, classes, coverage, control=control)
-    if max(k.capacity for k in classes) > LARGE_CELLS:
+    if large(costs, classes, coverage):
         steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
         whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)
         return rounded_up(costs, relaxation.bound) if whole_cells_are_best else 0.0

@@ -31,10 +31,10 @@ RELATIVE_TOLERANCE = 1e-9
 MAX_ROUNDS = 300
 FIRST_PENALTY = 2.0
 LAST_PENALTY = 1e5
-LARGE_CELLS = 200
+LARGE_TABLE = 1_500_000
 ROUNDING_ROUNDS = 12
 ROUNDING_GAIN = 1e-3
-MOST_ROUNDINGS = 150
+MOST_ROUNDINGS = 60
 LARGEST_DENOMINATOR = 12
 BROKEN = 1e-5
 
@@ -200,13 +200,14 @@ class _SmallPrices:
         self.widest = min(self.largest, int(coverage.max()))
         self.table = costs.holding(self.widest)
 
-    def cheapest(self, worth: FloatArray) -> list[tuple[float, Column]]:
-        """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
+    def cheapest(self, worth: FloatArray) -> list[tuple[float, list[Column]]]:
+        """For every class the least reduced cost, at most 0 (the empty domain), and good columns."""
         priced = price(self.costs, np.zeros(self.costs.stages), self.largest, self.table - worth)
-        return [
-            (min(0.0, priced.within(k.capacity)), self.column(kind, priced.vector(k.capacity)))
-            for kind, k in enumerate(self.classes)
-        ]
+        found = []
+        for kind, k in enumerate(self.classes):
+            vectors = [priced.vector(k.capacity), *priced.good_vectors(k.capacity)]
+            found.append((min(0.0, priced.within(k.capacity)), [self.column(kind, each) for each in vectors]))
+        return found
 
     def column(self, kind: int, widths: IntArray) -> Column:
         """The column of a width vector."""
@@ -222,14 +223,20 @@ class _LargePrices:
         self.levels = Levels.of(costs, int(coverage.max()))
         self.classes = classes
 
-    def cheapest(self, worth: FloatArray) -> list[tuple[float, Column]]:
+    def cheapest(self, worth: FloatArray) -> list[tuple[float, list[Column]]]:
         """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
         found = [self.levels.cheapest(worth[:, 1], k.capacity) for k in self.classes]
-        return [(min(0.0, value), self.column(kind, widths)) for kind, (value, widths) in enumerate(found)]
+        return [(min(0.0, value), [self.column(kind, widths)]) for kind, (value, widths) in enumerate(found)]
 
     def column(self, kind: int, widths: FloatArray) -> Column:
         """The column of a vector of real widths."""
         return Column(kind, widths, self.levels.cost(widths))
+
+
+def large(costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray) -> bool:
+    """Whether the exact pricing programme, by stages, widths and cells, would be too large."""
+    room = max(k.capacity for k in classes)
+    return costs.stages * min(room, int(coverage.max())) * room > LARGE_TABLE
 
 
 def relax(
@@ -246,8 +253,8 @@ def relax(
     Any duals give a valid bound, so the best so far stands where the time is over or the linear
     solver gives up.
 
-    Where a domain holds more than `LARGE_CELLS` cells, widths are real numbers: the bound is as
-    valid, and less than one cell a stage and domain weaker.
+    Where domains are `large`, widths are real numbers: the bound is as valid, and less than one cell a
+    stage and domain weaker.
 
     With `rounding`, coverage rows are rounded up as far as that raises the bound: it is valid for
     whole amounts only then, and stands nearer to them where replicas are few.
@@ -276,7 +283,7 @@ class _Generation:
         control: Control | None,
     ) -> None:
         self.classes, self.coverage, self.tolerance, self.control = classes, coverage, tolerance, control
-        self.large = max(k.capacity for k in classes) > LARGE_CELLS
+        self.large = large(costs, classes, coverage)
         self.prices = (_LargePrices if self.large else _SmallPrices)(costs, classes, coverage)
         single = np.minimum(np.asarray([k.capacity for k in classes])[:, None], coverage)
         starts = [
@@ -326,7 +333,7 @@ class _Generation:
         if value > self.bound:
             self.bound, self.duals, self.worth, self.covered = value, duals, worth, covered
         # Every column is added, whether or not the first is new.
-        fresh = [self.master.add(column) for _, column in cheapest]
+        fresh = [self.master.add(column) for _, columns in cheapest for column in columns]
         return any(fresh)
 
     def round_up(self) -> bool:
@@ -341,7 +348,7 @@ class _Generation:
         widths = np.stack([each for each, _ in used])
         amounts = np.asarray([amount for _, amount in used])
         broken = []
-        for numerator, denominator in _fractions(min(self.prices.widest, LARGEST_DENOMINATOR)):
+        for numerator, denominator in _fractions(self.prices.widest):
             least = -(-self.coverage * numerator // denominator)
             short = least - amounts @ -(-widths * numerator // denominator)
             broken += [
@@ -361,6 +368,8 @@ class _Generation:
         return Relaxation(self.bound, self.duals, self.worth, self.covered, columns, amounts)
 
 
-def _fractions(largest: int) -> list[tuple[int, int]]:
-    """All fractions below 1 in lowest terms with denominators up to `largest`."""
-    return [(n, d) for d in range(2, largest + 1) for n in range(1, d) if gcd(n, d) == 1]
+def _fractions(widest: int) -> list[tuple[int, int]]:
+    """Fractions below 1 in lowest terms: all with small denominators, and all parts of one."""
+    small = range(2, min(widest, LARGEST_DENOMINATOR) + 1)
+    fractions = [(n, d) for d in small for n in range(1, d) if gcd(n, d) == 1]
+    return fractions + [(1, d) for d in range(len(small) + 2, widest + 1)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import CapacityClass, Column, relax
-from planner.solve.packing import Cover, pack, packable
+from planner.solve.packing import Cover, met, pack, packable
 from planner.solve.polish import polish
 from planner.solve.residual import Piece, fill_in_line, pieces_bytes, place_rest, whole_numbers
 from planner.solve.windows import improve
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 WHOLE = 1e-6
 COLUMN_SECONDS = 0.4
-PACK_SECONDS = 3.0
+FIRST_SECONDS, IMPROVE_SECONDS, LAST_SECONDS = 1.0, 1.5, 1.5
 MOST_COLUMNS = 400
 LAST_DOMAINS = 5
 DIVE_TOLERANCE = 1e-4
@@ -80,15 +80,33 @@ def _covered(
     whole = _whole(relaxation, coverage)
     if whole is not None:
         return Cover(whole, relaxation.bound)
+    if packable(costs, classes):
+        return _packed(costs, relaxation, classes, coverage, line, control, effort)
     choices = [_dive(costs, relaxation, classes, coverage, control, effort), line]
     known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
-    if packable(costs, classes):
-        packed = pack(costs, classes, coverage, known, control, PACK_SECONDS * effort)
-        better = improve(costs, classes, packed.pieces, packed.bound, control, PACK_SECONDS * effort)
-        return Cover(better, packed.bound)
     choices += _choose_columns(costs, relaxation, classes, known, control, effort)
     known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
     return Cover(_polished(costs, relaxation, classes, known, control, effort), relaxation.bound)
+
+
+def _packed(
+    costs: StageCosts,
+    relaxation: Relaxation,
+    classes: Sequence[CapacityClass],
+    coverage: IntArray,
+    known: list[Piece],
+    control: Control,
+    effort: float,
+) -> Cover:
+    """Pack from the known pieces; where that is not proven best, dive, improve and pack once more."""
+    packed = pack(costs, classes, coverage, known, control, FIRST_SECONDS * effort)
+    if met(costs, pieces_bytes(costs, packed.pieces), packed.bound):
+        return packed
+    dived = _dive(costs, relaxation, classes, coverage, control, effort)
+    known = min(packed.pieces, dived, key=lambda pieces: pieces_bytes(costs, pieces))
+    better = improve(costs, classes, known, packed.bound, control, IMPROVE_SECONDS * effort)
+    last = pack(costs, classes, coverage, better, control, LAST_SECONDS * effort)
+    return Cover(last.pieces, max(packed.bound, last.bound))
 
 
 def _polished(

@@ -10,7 +10,7 @@ import numpy as np
 from planner.solve.columns import CapacityClass
 from planner.solve.cover import cover
 from planner.solve.exchange import swap_children
-from planner.solve.tree import summed
+from planner.solve.tree import cost_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,13 +24,9 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int32]
 
-INNER_EFFORT = 0.2
-ALONE_EFFORT = 3.0
-
-
-def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
-    """Weighted bytes of all levels below the root, constants left out; `widths` are the innermost."""
-    return _cost_from(tree, 0, costs, widths)
+INNER_EFFORT = 0.1
+ALONE_EFFORT = 2.0
+LEAD_EFFORT = 0.5
 
 
 def candidates(
@@ -65,13 +61,14 @@ def candidates(
     for index in range(len(tree.levels) - 1):
         if index and control.over:
             return
-        start, bound = _cover_level(tree, index, costs, control)
-        learn(index, bound)
-        certain = _cost_from(tree, index, costs, start) + sum(floors[:index])
-        if certain >= best:
-            continue
-        widths = _cut_below(tree, index, start, costs, control)
-        best = min(best, tree_cost(tree, costs, widths))
+        with control.step(1 / (len(tree.levels) - 1 - index)):
+            start, bound = _cover_level(tree, index, costs, control)
+            learn(index, bound)
+            certain = cost_from(tree, index, costs, start) + sum(floors[:index])
+            if certain >= best:
+                continue
+            widths = _cut_below(tree, index, start, costs, control)
+        best = min(best, cost_from(tree, 0, costs, widths))
         yield widths
 
 
@@ -85,7 +82,7 @@ def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) ->
     classes = [CapacityClass(int(level.room[f]), int(n)) for f, n in zip(first, counts, strict=True)]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     alone = len(tree.levels) == 2
-    found = cover(costs, classes, coverage, control, ALONE_EFFORT if alone else 1.0)
+    found = cover(costs, classes, coverage, control, ALONE_EFFORT if alone else LEAD_EFFORT)
     decks = [
         _Deck(np.concatenate([np.repeat(p.widths[None], p.count, 0) for p in found.pieces if p.kind == kind]))
         for kind in range(len(kinds))
@@ -96,20 +93,11 @@ def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) ->
         widths = np.zeros((len(level.room), costs.stages), np.int32)
         for kind, deck in zip(kinds, decks, strict=True):
             widths[level.kind == kind] = deck.dealt(group)
-        cost = _cost_from(tree, index, costs, widths)
+        cost = cost_from(tree, index, costs, widths)
         if best is None or cost < least:
             best, least = widths, cost
     assert best is not None
     return best if outermost else swap_children(tree, index, costs, best, control), found.bound
-
-
-def _cost_from(tree: Tree, index: int, costs: StageCosts, widths: IntArray) -> float:
-    """Weighted bytes of the levels from `index` outwards, constants left out."""
-    total = 0.0
-    for level, outer in zip(tree.levels[index:-1], tree.levels[index + 1 :], strict=True):
-        total += level.weight * float(costs.domain_bytes(widths).sum())
-        widths = summed(widths, level.parent, len(outer.room))
-    return total
 
 
 class _Deck:

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
     WordArray = NDArray[np.uint64]
 
-MOST_VECTORS = 250_000
+MOST_VECTORS = 400_000
 MOST_CHOICES = 20_000
 LARGEST_DENOMINATOR = 10_000
 LARGEST_COST = 2**45
 RELATIVE = 1e-12
 ROUNDED = 1e-6
 FIRST_TARGETS = 4
+OUTER_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -80,23 +81,26 @@ class Nest:
     """The tiers of a job whose placements are its width vectors.
 
     Costs are counted in whole numbers: in units that divide the bytes of every tier times its weight.
+    The tiers within the level `innermost` are left out.
     """
 
-    def __init__(self, problem: Problem, layout: Layout, costs: StageCosts) -> None:
-        self.costs = costs
+    def __init__(self, problem: Problem, layout: Layout, costs: StageCosts, innermost: int = 0) -> None:
+        self.job, self.costs, self.innermost = (problem, layout), costs, innermost
         self.tree = Tree.of(problem, layout)
-        self.levels = [level for level in self.tree.levels if len(level.room) > 1]
+        levels = [level for level in self.tree.levels if len(level.room) > 1]
+        self.levels = levels[innermost:]
         self.words = Words(costs.stages, costs.replicas)
         uplinks = problem.cluster.tier_uplink_bytes_per_s
-        weights = [1.0 / up if (up := uplinks[level.tier]) else 0.0 for level in self.levels]
-        self.weights, seconds_per_byte = whole_weights(weights)
+        weights = [1.0 / up if (up := uplinks[level.tier]) else 0.0 for level in levels]
+        whole, seconds_per_byte = whole_weights(weights)
+        self.weights = whole[innermost:]
         self.unit_s = seconds_per_byte * costs.granule_bytes
         self._leaves: dict[int, Vectors] = {}
 
     @property
     def fits(self) -> bool:
         """Whether the search applies: whole costs, vectors in words, and few enough of them inside."""
-        if not self.weights or not self.costs.granule_bytes or not self.words.fit:
+        if not any(self.weights) or not self.costs.granule_bytes or not self.words.fit:
             return False
         largest = sum(self.weights) * abs(self.costs.constant) / self.costs.granule_bytes
         most = comb(self.costs.stages + max(k.room for k in self.kinds[0]), self.costs.stages)
@@ -169,13 +173,25 @@ class Nest:
         tier_bounds
             Lower bounds on the crossing bytes of the cluster's tiers, shape (tiers,).
         """
-        ends_s = control.elapsed_s + limit_s
-        floors, best, answer = self.floors(tier_bounds), self.cost_of(start), None
-        bound = min(best, sum(floors))
+        floors, ends_s = self.floors(tier_bounds), control.elapsed_s + limit_s
+        answer, bounds = self.search(start, floors, control, ends_s)
+        best = self.cost_of(start if answer is None else answer)
+        return Found(answer, bounds[0] * self.unit_s, bounds[0] == best)
+
+    def search(
+        self, start: IntArray, floors: Sequence[int], control: Control, ends_s: float
+    ) -> tuple[IntArray | None, list[int]]:
+        """Better width vectors than `start`, and for each level the least cost from it on outwards.
+
+        The cost of the outer levels is bounded first: the tighter it is, the shorter the lists are.
+        """
+        outer = self._bounds_outside(start, floors, control, ends_s)
+        best, answer = self.cost_of(start), None
+        bound = min(best, floors[0] + outer[0])
         step = max(1, -(-(best - bound) // FIRST_TARGETS))
         while bound < best and not control.over and control.elapsed_s < ends_s:
             try:
-                look = _Look(self, min(best, bound + step) - 1, floors)
+                look = _Look(self, min(best, bound + step) - 1, [bound, *outer])
                 found, low = look.search(control, ends_s - control.elapsed_s)
             except TooManyError:
                 if step == 1:
@@ -188,14 +204,28 @@ class Nest:
                 answer, best = found, self.cost_of(found)
             bound = max(bound, min(best, low))
             step *= 2
-        return Found(answer, bound * self.unit_s, bound == best)
+        return answer, [bound, *outer]
+
+    def _bounds_outside(
+        self, start: IntArray, floors: Sequence[int], control: Control, ends_s: float
+    ) -> list[int]:
+        """For each level but the first the least cost from it on outwards, and 0 at the end."""
+        known = [sum(floors[index:]) for index in range(1, len(floors) + 1)]
+        if len(self.levels) == 1:
+            return known
+        nest = Nest(*self.job, self.costs, self.innermost + 1)
+        if not nest.fits:
+            return known
+        widths = summed(start, self.levels[0].parent, len(self.levels[1].room))
+        ends_s = control.elapsed_s + OUTER_SHARE * max(0.0, ends_s - control.elapsed_s)
+        return nest.search(widths, floors[1:], control, ends_s)[1]
 
 
 class _Look:
     """The look for width vectors that cost at most `target`: lists of vectors, from the inside out."""
 
-    def __init__(self, nest: Nest, target: int, floors: Sequence[int]) -> None:
-        self.nest, self.target, self.floors = nest, target, floors
+    def __init__(self, nest: Nest, target: int, bounds: Sequence[int]) -> None:
+        self.nest, self.target, self.bounds = nest, target, bounds
         self.lists: list[dict[int, Vectors]] = []
         self.sums: list[dict[int, list[Vectors]]] = []
         self.bound = 0.0
@@ -224,7 +254,7 @@ class _Look:
     def _list(self, index: int) -> bool:
         """List the vectors of a level that can be part of what is looked for; whether any class has one."""
         nest = self.nest
-        before = self._slack(self.bound + sum(self.floors[index:]))
+        before = self._slack(self.bound + self.bounds[index])
         sums = {k.kind: self._sums(index, k, before) for k in nest.kinds[index]}
         listed = []
         for kind in nest.kinds[index]:
@@ -236,7 +266,7 @@ class _Look:
             return False
         relaxed = relax_listed(listed, nest.costs.replicas)
         self.bound = relaxed.bound + sum(nest.constant(level) for level in range(index + 1))
-        budget = self._slack(self.bound + sum(self.floors[index + 1 :]))
+        budget = self._slack(self.bound + self.bounds[index + 1])
         self.lists.append(
             {
                 kind.kind: Vectors(sums[kind.kind][-1].words, each.cost, excess).within(budget)

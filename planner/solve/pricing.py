@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RING_CELLS = 40
 LADDER_CELLS = 24
+GOOD = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,26 @@ class Sweep:
 
     def vector(self, used: int) -> IntArray:
         """A width vector that reaches ``best[used]``, shape (P,)."""
-        widths = np.zeros(len(self.tables), np.int32)
         ends = self.tables[-1][..., used]
         path, last = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
-        for stage in range(len(self.tables) - 1, 0, -1):
-            widths[stage] = last
+        return self._walk_back(len(self.tables) - 1, path, last, used)
+
+    def ending(self, stage: int, room: int, most: float) -> IntArray | None:
+        """The cheapest vector within `room` with nothing after `stage`; None where it costs over `most`."""
+        ends = self.tables[stage][:, 1:, : room + 1]
+        path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
+        return None if ends[path, last, used] > most else self._walk_back(stage, path, last + 1, used)
+
+    def _walk_back(self, stage: int, path: int, last: int, used: int) -> IntArray:
+        """The vector that ends with width `last` at `stage`, `used` cells in all."""
+        widths = np.zeros(len(self.tables), np.int32)
+        for place in range(stage, 0, -1):
+            if not used:
+                return widths
+            widths[place] = last
             used -= last
-            before = self.tables[stage - 1][path, :, used]
-            shared = self.kept[stage - 1] * np.minimum(np.arange(len(before)), last)
+            before = self.tables[place - 1][path, :, used]
+            shared = self.kept[place - 1] * np.minimum(np.arange(len(before)), last)
             last = int(np.argmin(before - shared))
         widths[0] = last
         return widths
@@ -85,6 +98,15 @@ class Priced:
     def vector(self, room: int) -> IntArray:
         """A width vector that reaches `within`, shape (P,)."""
         return self.programme.vector(int(self.used[room]))
+
+    def good_vectors(self, room: int) -> list[IntArray]:
+        """Vectors that are worth having beside the best: for each last stage the best, where it is near."""
+        if not isinstance(self.programme, Sweep):
+            return []
+        most = GOOD * self.within(room)
+        stages = range(len(self.programme.tables) - 1)
+        found = [self.programme.ending(stage, room, most) for stage in stages]
+        return [widths for widths in found if widths is not None]
 
 
 def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) -> Priced:

@@ -14,26 +14,25 @@ from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
-from planner.solve.bound import rounded_up, tier_bound
+from planner.solve.bound import tier_bound
+from planner.solve.construct import placements
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import least_widths, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
-from planner.solve.hierarchy import candidates, tree_cost
 from planner.solve.problem import Problem, lay_out, whole_by_rule
 from planner.solve.rail_seats import keep_rails
-from planner.solve.realize import join_replicas, seat_ranks, widths_of
+from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.rings import join_cells
-from planner.solve.stripes import striped_home
 from planner.solve.tree import Tree
 from planner.solve.whole_replicas import bound_by_rule
 from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -48,6 +47,10 @@ if TYPE_CHECKING:
 DEFAULT_TIME_LIMIT_S = 10.0
 EXACT_WORK_S = 25.0
 SMALL_CELLS = 2000
+PROVABLE_CELLS = 100
+ANNEAL_SHARE = 0.3
+LARGE_RANKS = 50_000
+LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
 MET = 1e-9
 BOUND_SHARE = 0.4
@@ -78,7 +81,8 @@ def solve(
         ``weighted`` (seconds of uplink time), ``cross_node`` (bytes over NICs first) or
         ``bottleneck`` (the busiest uplink first).
     time_limit_s
-        Wall-clock limit; 10 s where not given. The run ends sooner when nothing is left to gain.
+        Wall-clock limit; 10 s where not given, and jobs of more than 50,000 ranks then end at a gap of
+        0.5 %. The run ends sooner when nothing is left to gain.
     seed
         Of the searches.
     workers
@@ -101,26 +105,34 @@ def solve(
         None was found within the limits, and none is proven not to exist.
     """
     control = Control(time_limit_s or DEFAULT_TIME_LIMIT_S, seed, workers, deterministic)
+    limited = time_limit_s is not None
     if stop is not None:
         control.stop = stop
     check_fit(workload, cluster)
     if cluster.gpu_spare.any():
         kept_free = cluster.gpu_in_service & ~cluster.gpu_spare
         try:
-            return _placed(Problem(cluster, workload, Objective(objective), kept_free), control, progress)
+            return _placed(
+                Problem(cluster, workload, Objective(objective), kept_free),
+                control,
+                progress,
+                limited=limited,
+            )
         except (InfeasibleError, NoPlacementError):
             # Spares are for this: the job does not fit without them. If it does not fit with them
             # either, the error that counts is the one about all GPUs.
             pass
-    return _placed(
-        Problem(cluster, workload, Objective(objective), cluster.gpu_in_service), control, progress
-    )
+    problem = Problem(cluster, workload, Objective(objective), cluster.gpu_in_service)
+    return _placed(problem, control, progress, limited=limited)
 
 
-def _placed(problem: Problem, control: Control, progress: Callable[[Progress], None] | None) -> Result:
-    """Run one problem to its end."""
+def _placed(
+    problem: Problem, control: Control, progress: Callable[[Progress], None] | None, *, limited: bool
+) -> Result:
+    """Run one problem to its end; a large one that nobody set a limit ends when it is near the bound."""
     prove_infeasible(problem)
-    run = _Run(problem, control, progress)
+    large = problem.workload.mesh.world_size > LARGE_RANKS and not limited
+    run = _Run(problem, control, progress, gap=LARGE_GAP if large else 0.0)
     run.work()
     return run.result()
 
@@ -138,6 +150,7 @@ class _Run:
     proven: bool = False
     complete: bool = False
     trace: list[Progress] = field(default_factory=list)
+    gap: float = 0.0
 
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
@@ -201,54 +214,28 @@ class _Run:
             layout = lay_out(self.problem, blocks)
             if layout is None:
                 continue
-            for gpu_of_rank in self.placements(layout):
+            share = ANNEAL_SHARE if layout.cells <= PROVABLE_CELLS else 1.0
+            floors, learn = self.tier_bounds, self.learn
+            for gpu_of_rank in placements(self.problem, layout, self.control, floors, learn, share):
                 self.offer(gpu_of_rank, "construct", preferred=True)
+                if self.near or (self.best is not None and self.control.over):
+                    break
             if self.best is not None and layout.cells > SMALL_CELLS:
                 return
 
-    def placements(self, layout: Layout) -> Iterator[IntArray]:
-        """Placements of one layout: by stripes; then the cheapest predicted, or all where f only bounds."""
-        costs = reduce_costs(self.problem.workload.families, layout.blocks)
-        tree = Tree.of(self.problem, layout)
-        home = striped_home(tree, costs)
-        if costs.exact:
-            home = join_replicas(tree, widths_of(home, len(layout.room)), bool(costs.rungs.any()))
-        yield seat_ranks(self.problem, layout, home)
-        if self.met:
-            return
-        floors = [
-            level.weight * (float(self.tier_bounds[level.tier]) - costs.constant) for level in tree.levels
-        ]
-        rules = self._rules_on_cells()
+    @property
+    def near(self) -> bool:
+        """Whether the incumbent is as good as the run was asked to make it."""
+        if self.best is None:
+            return False
+        return self.settled or self.value(self.best) <= self.bound * (1 + self.gap)
 
-        def learn(index: int, bound: float) -> None:
-            self.learn(layout, tree, index, rounded_up(costs, bound))
-
-        found = list(candidates(tree, costs, rules, floors, self.control, learn))
-        if costs.exact and found:
-            found = [min(found, key=lambda widths: tree_cost(tree, costs, widths))]
-        for widths in found:
-            yield seat_ranks(self.problem, layout, join_replicas(tree, widths, bool(costs.rungs.any())))
-
-    def learn(self, layout: Layout, tree: Tree, index: int, bound: float) -> None:
-        """Take a bound on a level's crossing bytes, where every placement keeps the layout's cells whole."""
-        level = tree.levels[index]
-        whole = whole_by_rule(self.problem, layout.blocks, level.tier)
-        if layout.blocks.cell_ranks == 1:
-            whole = self.problem.ranks_that_fit[level.tier]
-        if whole is not None and np.array_equal(whole, level.room):
-            self.tier_bounds[level.tier] = max(self.tier_bounds[level.tier], bound)
+    def learn(self, tier: int, bound_bytes: float) -> None:
+        """Take a lower bound on a tier's crossing bytes."""
+        if bound_bytes > self.tier_bounds[tier]:
+            self.tier_bounds[tier] = bound_bytes
             self.bound = max(self.bound, self._bound_of_tiers())
             self.report("construct")
-
-    def _rules_on_cells(self) -> dict[str, int]:
-        """Tiers that whole replicas and whole stages must keep to."""
-        mesh, cluster = self.problem.workload.mesh, self.problem.cluster
-        return {
-            axis: cluster.tier_index(tier)
-            for axis, tier in self.problem.workload.keep.items()
-            if axis in ("pp", "dp", "edp") and mesh.degree(axis) > 1
-        }
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""

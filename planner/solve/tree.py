@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.problem import Layout, Problem
+    from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -79,3 +80,17 @@ def _classes(kind: IntArray, parent: IntArray, domains: int) -> IntArray:
     known: dict[tuple[tuple[int, int], ...], int] = {}
     keys = [tuple(sorted(counter.items())) for counter in members]
     return np.asarray([known.setdefault(key, len(known)) for key in keys], np.int32)
+
+
+def tree_cost(tree: Tree, costs: StageCosts, widths: IntArray) -> float:
+    """Weighted bytes of all levels below the root, constants left out; `widths` are the innermost."""
+    return cost_from(tree, 0, costs, widths)
+
+
+def cost_from(tree: Tree, index: int, costs: StageCosts, widths: IntArray) -> float:
+    """Weighted bytes of the levels from `index` outwards, constants left out."""
+    total = 0.0
+    for level, outer in zip(tree.levels[index:-1], tree.levels[index + 1 :], strict=True):
+        total += level.weight * float(costs.domain_bytes(widths).sum())
+        widths = summed(widths, level.parent, len(outer.room))
+    return total

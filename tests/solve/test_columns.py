@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import LARGE_CELLS, CapacityClass, Rounding, relax
+from planner.solve.columns import CapacityClass, Rounding, relax
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload
 from tests.solve.vectors import every_vector, least_cover, ragged_classes, random_costs
+
+MANY = 800
 
 
 def grid_costs(stages, replicas):
@@ -100,10 +102,10 @@ def test_duals_are_worth_what_they_bound():
 
 def test_large_domains_are_bounded_by_levels():
     """Domains of more cells than are enumerated: a valid bound, met where boxes divide."""
-    costs = grid_costs(4, 2 * LARGE_CELLS)
-    found = relax(costs, [CapacityClass(2 * LARGE_CELLS, 4)], covered(4, 2 * LARGE_CELLS))
-    ways = [np.full((4, 4), LARGE_CELLS // 2), np.kron(np.eye(4), np.full((1, 1), 2 * LARGE_CELLS))]
-    ways.append(np.kron(np.eye(2), np.full((2, 2), LARGE_CELLS)))
+    costs = grid_costs(4, MANY)
+    found = relax(costs, [CapacityClass(MANY, 4)], covered(4, MANY))
+    ways = [np.full((4, 4), MANY // 4), np.kron(np.eye(4), np.full((1, 1), MANY))]
+    ways.append(np.kron(np.eye(2), np.full((2, 2), MANY // 2)))
     least = min(costs.domain_bytes(each.astype(np.int32)).sum() for each in ways)
     assert found.bound <= least + 1e-6
     assert found.bound == pytest.approx(least, rel=1e-9)
@@ -183,7 +185,7 @@ def test_a_rounded_row_never_gives_more_than_its_widths():
 
 def test_large_domains_are_not_rounded():
     """Widths of large domains are real numbers, for which rounded rows would not be valid."""
-    costs = grid_costs(4, 2 * LARGE_CELLS)
-    classes, coverage = [CapacityClass(2 * LARGE_CELLS - 3, 5)], covered(4, 2 * LARGE_CELLS)
+    costs = grid_costs(4, MANY)
+    classes, coverage = [CapacityClass(MANY - 3, 5)], covered(4, MANY)
     plain, rounded = (relax(costs, classes, coverage, rounding=each).bound for each in (False, True))
     assert plain == rounded

@@ -9,10 +9,10 @@ from planner.placement.placement import Objective
 from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.exchange import swap_children
-from planner.solve.hierarchy import candidates, ruled_widths, tree_cost
+from planner.solve.hierarchy import candidates, ruled_widths
 from planner.solve.problem import Problem
 from planner.solve.reduction import reduce_costs
-from planner.solve.tree import Tree
+from planner.solve.tree import Tree, tree_cost
 from tests.builders import grid_workload, ragged_cluster
 from tests.solve.grids import nested_lists, whole_cells, widths_of, widths_upwards
 
