@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.solve.columns import CapacityClass, relax
 from planner.solve.listed import Listed, relax_listed
 from planner.solve.tree import Tree, summed
 from planner.solve.vectors import TooManyError, Vectors, Words, all_vectors
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.solve.columns import Relaxation
     from planner.solve.control import Control
     from planner.solve.problem import Layout, Problem
     from planner.solve.reduction import StageCosts
@@ -95,7 +97,6 @@ class Nest:
         whole, seconds_per_byte = whole_weights(weights)
         self.weights = whole[innermost:]
         self.unit_s = seconds_per_byte * costs.granule_bytes
-        self._leaves: dict[int, Vectors] = {}
 
     @property
     def fits(self) -> bool:
@@ -148,12 +149,31 @@ class Nest:
         """Cost added once to those of a level's domains."""
         return self.weights[index] * round(self.costs.constant / self.costs.granule_bytes)
 
-    def leaf(self, room: int) -> Vectors:
-        """Every vector that an innermost domain can hold; costs of no tier are in it yet."""
-        if room not in self._leaves:
-            words = self.words.of(all_vectors(self.costs.stages, self.costs.replicas, room))
-            self._leaves[room] = Vectors.cheapest(words, np.zeros(len(words)), np.zeros(len(words)))
-        return self._leaves[room]
+    @cached_property
+    def relaxation(self) -> Relaxation:
+        """The linear relaxation of the first level alone."""
+        classes = [CapacityClass(kind.room, kind.count) for kind in self.kinds[0]]
+        coverage = np.full(self.costs.stages, self.costs.replicas, np.int32)
+        return relax(self.costs, classes, coverage, rounding=True)
+
+    @cached_property
+    def leaves(self) -> tuple[list[Vectors], float]:
+        """For each class of the first level every vector that fits it, and a bound on their cost.
+
+        What the vectors cost is not in them yet; their excess is that above the bound.
+        """
+        scale = self.weights[0] / self.costs.granule_bytes
+        bound, found = scale * self.relaxation.covered + self.constant(0), []
+        for kind in self.kinds[0]:
+            widths = all_vectors(self.costs.stages, self.costs.replicas, kind.room)
+            excess = self.costs.domain_bytes(widths)
+            for stage, worth in enumerate(self.relaxation.worth):
+                excess -= worth[widths[:, stage]]
+            least = float(excess.min())
+            bound += scale * kind.count * least
+            words = self.words.of(widths)
+            found.append(Vectors.cheapest(words, np.zeros(len(words)), scale * (excess - least)))
+        return found, bound
 
     def floors(self, tier_bounds: FloatArray) -> list[int]:
         """Least cost of every level alone, from bounds on the tiers' crossing bytes."""
@@ -254,8 +274,7 @@ class _Look:
     def _list(self, index: int) -> bool:
         """List the vectors of a level that can be part of what is looked for; whether any class has one."""
         nest = self.nest
-        before = self._slack(self.bound + self.bounds[index])
-        sums = {k.kind: self._sums(index, k, before) for k in nest.kinds[index]}
+        sums = self._sums(index)
         listed = []
         for kind in nest.kinds[index]:
             total = sums[kind.kind][-1]
@@ -275,14 +294,23 @@ class _Look:
         )
         return all(len(vectors.words) for vectors in self.lists[-1].values())
 
-    def _sums(self, index: int, kind: Kind, budget: float) -> list[Vectors]:
-        """Sums over the domains inside one of a class: of none of them, of the first, and so on."""
+    def _sums(self, index: int) -> dict[int, list[Vectors]]:
+        """For each class the sums over the domains inside: of none of them, of the first, and so on."""
+        nest = self.nest
         if not index:
-            return [self.nest.leaf(kind.room)]
-        sums = [Vectors.nothing()]
-        for inside in kind.inside:
-            sums.append(sums[-1].plus(self.lists[index - 1][inside], self.nest.words, budget))
-        return sums
+            leaves, bound = nest.leaves
+            budget = self._slack(bound + self.bounds[1])
+            return {
+                kind.kind: [each.within(budget)] for kind, each in zip(nest.kinds[0], leaves, strict=True)
+            }
+        budget = self._slack(self.bound + self.bounds[index])
+        found = {}
+        for kind in nest.kinds[index]:
+            sums = [Vectors.nothing()]
+            for inside in kind.inside:
+                sums.append(sums[-1].plus(self.lists[index - 1][inside], nest.words, budget))
+            found[kind.kind] = sums
+        return found
 
     def _innermost(self, chosen: dict[int, list[int]]) -> IntArray:
         """Width vectors of the innermost domains, from the vectors chosen for every outermost class."""
