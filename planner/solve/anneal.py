@@ -31,6 +31,7 @@ FIRST_MOVES = 400_000
 GROWTH = 3
 CHUNK = 200_000
 MOST_MOVES_IN_ALL = 15_000_000
+MOST_MOVES_A_CELL = 20_000
 MOST_CELLS = 100_000
 WHOLE = 0.3
 # The longer a walk, the hotter it may begin: at 1e6 moves at this share of the costliest cell's bytes.
@@ -119,8 +120,11 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
     """
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
     cell = float(costs.holding(1).max() + costs.v.max(initial=0.0)) or 1.0
-    moves, in_all, seed, least = FIRST_MOVES, 0, control.seed, tree_cost(tree, costs, widths)
-    while not control.over and (in_all < MOST_MOVES_IN_ALL or not control.deterministic):
+    enough = MOST_MOVES_A_CELL * costs.stages * costs.replicas
+    if control.deterministic:
+        enough = min(enough, MOST_MOVES_IN_ALL)
+    moves, in_all, seed, least = min(FIRST_MOVES, enough), 0, control.seed, tree_cost(tree, costs, widths)
+    while not control.over and in_all < enough:
         hot = min(HOTTEST, HOT * (moves / 1e6) ** 0.5) * cell
         state = state_of(tree, costs, widths)
         ends = hot * weights.max(), COOLED * hot * weights[weights > 0].min()
