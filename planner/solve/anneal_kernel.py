@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numba import njit
 
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
+
+
+def compiled(function: Any) -> Any:
+    """Compile a function; keep the result for later runs where some folder for it can be written."""
+    try:
+        return njit(cache=True)(function)
+    except RuntimeError as failure:
+        if "no locator" not in str(failure):
+            raise
+        # Neither the package's folder nor the user's can be written: every run compiles anew.
+        return njit(function)
 
 
 class State(NamedTuple):
@@ -52,7 +63,7 @@ class State(NamedTuple):
     kept: FloatArray
 
 
-@njit(cache=True)
+@compiled
 def shift(state: State, row: int, stage: int, sign: int) -> float:
     """Put a cell into a domain (`sign` 1) or take it out (-1); the change of its f."""
     before = state.widths[row, stage]
@@ -67,7 +78,7 @@ def shift(state: State, row: int, stage: int, sign: int) -> float:
     return float(change)
 
 
-@njit(cache=True)
+@compiled
 def move(state: State, stage: int, source: int, target: int) -> float:
     """Move a cell between two leaves; the weighted change over all levels."""
     change = 0.0
@@ -80,7 +91,7 @@ def move(state: State, stage: int, source: int, target: int) -> float:
     return change
 
 
-@njit(cache=True)
+@compiled
 def move_all(state: State, held_by: int, source: int, target: int) -> float:
     """Move the cells that leaf `held_by` has from `source` to `target`; the weighted change."""
     change = 0.0
@@ -89,7 +100,7 @@ def move_all(state: State, held_by: int, source: int, target: int) -> float:
     return change
 
 
-@njit(cache=True)
+@compiled
 def exchange_leaves(state: State, one: int, other: int, temperature: float, chance: float) -> None:
     """Let two leaves of different domains exchange all they hold, where that is accepted."""
     if state.above[1, one] == state.above[1, other]:
@@ -111,7 +122,7 @@ def exchange_leaves(state: State, one: int, other: int, temperature: float, chan
     state.used[one], state.used[other] = state.used[other], state.used[one]
 
 
-@njit(cache=True)
+@compiled
 def exchange_cells(
     state: State, cell: int, target: int, place: int, temperature: float, chance: float
 ) -> None:
@@ -142,7 +153,7 @@ def exchange_cells(
     state.cell_at[target, place], state.slot_of[cell], state.leaf_of[cell] = cell, place, target
 
 
-@njit(cache=True)
+@compiled
 def anneal(
     state: State, hot: float, cold: float, moves: int, whole: float, random: np.random.Generator
 ) -> None:

@@ -10,8 +10,9 @@ from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
 from planner.solve.problem import whole_by_rule
-from planner.solve.realize import join_replicas, seat_ranks, widths_of
+from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
+from planner.solve.rings import join_cells
 from planner.solve.stripes import striped_home
 from planner.solve.tree import Tree, tree_cost
 
@@ -52,10 +53,9 @@ def placements(
     """
     costs = reduce_costs(problem.workload.families, layout.blocks)
     tree = Tree.of(problem, layout)
-    folded = bool(costs.rungs.any())
 
     def seated(widths: IntArray) -> IntArray:
-        return seat_ranks(problem, layout, join_replicas(tree, widths, folded))
+        return seat_ranks(problem, layout, join_cells(tree, widths, costs, control))
 
     def teach(index: int, summed: float) -> None:
         if _every_placement_is_of(problem, layout, tree, index):

@@ -220,7 +220,7 @@ class _Run:
                 self.offer(gpu_of_rank, "construct", preferred=True)
                 if self.near or (self.best is not None and self.control.over):
                     break
-            if self.best is not None and layout.cells > SMALL_CELLS:
+            if self.best is not None and (layout.cells > SMALL_CELLS or self.near):
                 return
 
     @property
@@ -287,9 +287,9 @@ class _Run:
         """Prove a small job optimal: by its width vectors, else rank by rank."""
         for blocks in candidate_blocks(self.problem.workload.mesh):
             layout = uncut_layout(self.problem, blocks)
-            if layout is not None and not self.settled and not self.control.over:
+            if layout is not None and not self.near and not self.control.over:
                 self.prove_widths(layout)
-        if not self.settled and not self.control.over and fits_exact_model(self.problem):
+        if not self.near and not self.control.over and fits_exact_model(self.problem):
             self.prove_ranks()
 
     def prove_widths(self, layout: Layout) -> None:
