@@ -40,7 +40,7 @@ def placements(
 ) -> Iterator[IntArray]:
     """GPU of every rank, shape (world_size,), for one placement after the other.
 
-    Where f predicts the bytes only the best by prediction are realised; where it bounds them, all.
+    Where f predicts the bytes only what it predicts to be better is realised; where it bounds them, all.
 
     Parameters
     ----------
@@ -66,13 +66,14 @@ def placements(
     yield seated(best) if costs.exact else seat_ranks(problem, layout, home)
     known = [level.weight * (float(floors[level.tier]) - costs.constant) for level in tree.levels]
     rules = _rules_on_cells(problem)
+    least = np.inf if rules else tree_cost(tree, costs, best)
     with control.step(LEADS_SHARE if len(tree.levels) > 2 else 1.0):
-        found = list(candidates(tree, costs, rules, known, control, teach))
-    if found:
-        cheapest = min(found, key=lambda widths: tree_cost(tree, costs, widths))
-        yield from map(seated, [cheapest] if costs.exact else found)
-        if rules or tree_cost(tree, costs, cheapest) < tree_cost(tree, costs, best):
-            best = cheapest
+        for widths in candidates(tree, costs, rules, known, control, teach):
+            cost = tree_cost(tree, costs, widths)
+            if cost < least or not costs.exact:
+                yield seated(widths)
+            if cost < least:
+                best, least = widths, cost
     if rules or not worth_annealing(tree, costs):
         return
     with control.step(share):

@@ -39,8 +39,8 @@ def candidates(
 ) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), by several constructions.
 
-    Each tier in turn is covered for the whole cluster at once; its pieces are then dealt out to the
-    domains around them, and cut for the domains inside.
+    Each tier in turn, the outermost first, is covered for the whole cluster at once; its pieces are
+    then dealt out to the domains around them, and cut for the domains inside.
 
     Parameters
     ----------
@@ -58,10 +58,11 @@ def candidates(
             yield _cut_below(tree, *ruled, costs, control)
         return
     best = np.inf
-    for index in range(len(tree.levels) - 1):
-        if index and control.over:
+    # The outermost tiers first: they are quick to cover, and what they give is the better start.
+    for index in reversed(range(len(tree.levels) - 1)):
+        if best < np.inf and control.over:
             return
-        with control.step(1 / (len(tree.levels) - 1 - index)):
+        with control.step(1 / (index + 1)):
             start, bound = _cover_level(tree, index, costs, control)
             learn(index, bound)
             certain = cost_from(tree, index, costs, start) + sum(floors[:index])

@@ -228,7 +228,7 @@ class _Run:
         """Whether the incumbent is as good as the run was asked to make it."""
         if self.best is None:
             return False
-        return self.settled or self.value(self.best) <= self.bound * (1 + self.gap)
+        return self.settled or (self.gap > 0 and self.value(self.best) <= self.bound * (1 + self.gap))
 
     def learn(self, tier: int, bound_bytes: float) -> None:
         """Take a lower bound on a tier's crossing bytes."""

@@ -52,7 +52,8 @@ def test_constructions_are_placements(seed):
     """One construction for each level that leads, each covering exactly within every room."""
     rng, tree, costs = grid(seed)
     found = list(candidates(tree, costs, {}, no_floors(tree), Control(20.0, workers=1), ignore))
-    assert len(found) == len(tree.levels) - 1
+    # The innermost tier's start is complete as it is; it comes last, and only where it is better.
+    assert len(tree.levels) - 2 <= len(found) <= len(tree.levels) - 1
     best = min(tree_cost(tree, costs, widths) for widths in found)
     for widths in found:
         holds(tree, costs, widths)
