@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 INNER_EFFORT = 0.1
 ALONE_EFFORT = 2.0
 LEAD_EFFORT = 0.5
+LEAD_SHARE = 0.6
 
 
 def candidates(
@@ -62,7 +63,7 @@ def candidates(
     for index in reversed(range(len(tree.levels) - 1)):
         if best < np.inf and control.over:
             return
-        with control.step(1 / (index + 1)):
+        with control.step(1.0 if index == 0 else LEAD_SHARE):
             start, bound = _cover_level(tree, index, costs, control)
             learn(index, bound)
             certain = cost_from(tree, index, costs, start) + sum(floors[:index])
