@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.02
 WORK_PER_SECOND = 0.2
+LEAST_LIMIT_S = 0.01
 
 
 @dataclass
@@ -42,11 +43,20 @@ class Control:
 
     def __post_init__(self) -> None:
         self.step_ends_s = self.time_limit_s
+        self._searched_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self.started
+
+    @property
+    def clock_s(self) -> float:
+        """What limits of single searches are counted by: seconds since the run began.
+
+        Of a deterministic run the work of CP-SAT, in the seconds that it stands for.
+        """
+        return self._searched_s if self.deterministic else self.elapsed_s
 
     @property
     def left_s(self) -> float:
@@ -96,11 +106,13 @@ class Control:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.
             parameters.num_workers = workers or 1
             parameters.interleave_search = parameters.num_workers > 1
-            parameters.max_deterministic_time = limit_s * WORK_PER_SECOND
+            parameters.max_deterministic_time = max(LEAST_LIMIT_S, limit_s) * WORK_PER_SECOND
         else:
             parameters.num_workers = workers or os.cpu_count() or 1
-            parameters.max_time_in_seconds = max(0.01, min(limit_s, self.left_s))
-        return Search(solver, self._run(solver, model))
+            parameters.max_time_in_seconds = max(LEAST_LIMIT_S, min(limit_s, self.left_s))
+        search = Search(solver, self._run(solver, model))
+        self._searched_s += solver.response_proto.deterministic_time / WORK_PER_SECOND
+        return search
 
     def _run(self, solver: cp_model.CpSolver, model: cp_model.CpModel) -> int:
         outcome: list[int] = []

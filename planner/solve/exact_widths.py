@@ -108,7 +108,7 @@ def least_widths(
     tier_bounds
         Lower bounds on the tiers' crossing bytes, shape (tiers,).
     """
-    ends_s, found = control.elapsed_s + limit_s, None
+    ends_s, found = control.clock_s + limit_s, None
     if start is not None and problem.objective is Objective.WEIGHTED:
         nest = Nest(problem, layout, costs)
         if nest.fits:
@@ -119,7 +119,7 @@ def least_widths(
     model = WidthModel(
         problem, layout, costs, start if found is None or found.widths is None else found.widths
     )
-    outcome = model.solve(control, limit_s if control.deterministic else ends_s - control.elapsed_s)
+    outcome = model.solve(control, ends_s - control.clock_s)
     bound = max(outcome.bound, found.bound if found else 0.0)
     answer = model.answer if model.answer is not None or found is None else found.widths
     return LeastWidths(answer, bound, outcome.proven, outcome.complete)

@@ -193,7 +193,7 @@ class Nest:
         tier_bounds
             Lower bounds on the crossing bytes of the cluster's tiers, shape (tiers,).
         """
-        floors, ends_s = self.floors(tier_bounds), control.elapsed_s + limit_s
+        floors, ends_s = self.floors(tier_bounds), control.clock_s + limit_s
         answer, bounds = self.search(start, floors, control, ends_s)
         best = self.cost_of(start if answer is None else answer)
         return Found(answer, bounds[0] * self.unit_s, bounds[0] == best)
@@ -209,10 +209,10 @@ class Nest:
         best, answer = self.cost_of(start), None
         bound = min(best, floors[0] + outer[0])
         step = max(1, -(-(best - bound) // FIRST_TARGETS))
-        while bound < best and not control.over and control.elapsed_s < ends_s:
+        while bound < best and not control.over and control.clock_s < ends_s:
             try:
                 look = _Look(self, min(best, bound + step) - 1, [bound, *outer])
-                found, low = look.search(control, ends_s - control.elapsed_s)
+                found, low = look.search(control, ends_s - control.clock_s)
             except TooManyError:
                 if step == 1:
                     break
@@ -237,7 +237,7 @@ class Nest:
         if not nest.fits:
             return known
         widths = summed(start, self.levels[0].parent, len(self.levels[1].room))
-        ends_s = control.elapsed_s + OUTER_SHARE * max(0.0, ends_s - control.elapsed_s)
+        ends_s = control.clock_s + OUTER_SHARE * max(0.0, ends_s - control.clock_s)
         return nest.search(widths, floors[1:], control, ends_s)[1]
 
 

@@ -71,9 +71,9 @@ def pack(
 ) -> Cover:
     """Look for pieces better than the known ones, until they are proven best or `limit_s` is spent."""
     packing = _Packing(costs, classes, coverage, known, control)
-    started = control.elapsed_s
+    started = control.clock_s
     for most, share in SEARCHES:
-        left = limit_s if control.deterministic else limit_s - (control.elapsed_s - started)
+        left = limit_s - (control.clock_s - started)
         if packing.met or left <= 0 or control.over:
             break
         packing.search(most, left * share)

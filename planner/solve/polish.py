@@ -47,12 +47,12 @@ def polish(
     """
     random = np.random.default_rng(control.seed)
     freed = max(2, min(6, FREED_WIDTHS // costs.stages))
-    started, failures = control.elapsed_s, 0
+    started, failures = control.clock_s, 0
     if len(widths) <= freed:
         return widths
     for _ in range(max(1, round(ROUNDS * effort))):
         each = costs.domain_bytes(widths)
-        spent = not control.deterministic and control.elapsed_s - started > POLISH_SECONDS * effort
+        spent = control.clock_s - started > POLISH_SECONDS * effort
         if each.sum() - bound <= CLOSE * abs(bound) or failures >= FAILURES or spent or control.over:
             break
         chosen = _draw(each - widths @ duals, widths, freed, random)

@@ -42,9 +42,9 @@ def improve(
 ) -> list[Piece]:
     """Pack windows again until the bound is met, no window gains any more, or `limit_s` is spent."""
     state = _Domains(costs, classes, pieces)
-    started = control.elapsed_s
+    started = control.clock_s
     for window in _windows(costs, np.random.default_rng(control.seed)):
-        spent = 0.0 if control.deterministic else control.elapsed_s - started
+        spent = control.clock_s - started
         if met(costs, state.bytes, bound) or spent >= limit_s or control.over:
             break
         state.pack_again(window, control, min(WINDOW_SECONDS, limit_s - spent))

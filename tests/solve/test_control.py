@@ -87,6 +87,21 @@ def test_deterministic_searches_are_limited_by_work():
     assert found[0] == found[1]
 
 
+def test_the_clock_of_a_deterministic_run_counts_work_alone():
+    """The clock that limits searches stands still between them, and runs on by what each has worked."""
+    clocks = []
+    for _ in range(2):
+        control = Control(60.0, deterministic=True)
+        time.sleep(0.01)
+        assert control.clock_s == 0.0
+        control.search(endless_model(), 0.2)
+        clocks.append(control.clock_s)
+    assert clocks[0] == clocks[1] >= 0.2
+    free = Control(60.0)
+    time.sleep(0.01)
+    assert free.clock_s >= 0.01
+
+
 def test_over():
     """A run is over when its time is spent or it is stopped."""
     assert not Control(60.0).over
