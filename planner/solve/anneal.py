@@ -7,7 +7,8 @@ then, ever more seldom, finds: simulated annealing (Kirkpatrick, Gelatt and Vecc
 
 from __future__ import annotations
 
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,29 +16,34 @@ import numpy as np
 from planner.solve.tree import summed, tree_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from planner.solve.anneal_kernel import State
     from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
-    from planner.solve.tree import Tree
+    from planner.solve.tree import Level, Tree
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-FIRST_MOVES = 400_000
+FIRST_MOVES_A_CELL = 400
 GROWTH = 3
+FITTING = 0.95
 CHUNK = 200_000
 MOST_MOVES_IN_ALL = 15_000_000
 MOST_MOVES_A_CELL = 20_000
 MOST_CELLS = 100_000
-WHOLE = 0.3
-# The longer a walk, the hotter it may begin: at 1e6 moves at this share of the costliest cell's bytes.
-HOT = 0.035
-HOTTEST = 0.25
-COOLED = 0.25
+WHOLE = 0.1
+NEAR = 0.3
+# The hottest walk of a round begins at this share of the costliest cell's bytes, times the root of its
+# moves a cell; those beside it are colder.
+HOT = 0.005
+HOTTEST = 0.4
+COOLED = 0.06
+COLDER = 3.0
+SHADES = 2
 
 
 def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
@@ -45,10 +51,10 @@ def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
     from planner.solve.anneal_kernel import State
 
     levels = tree.levels[:-1]
-    rows, above, inside = [widths], [np.arange(len(widths))], np.arange(len(widths))
+    rows, above, leaves = [widths], [np.arange(len(widths))], np.arange(len(widths))
     for level, outer in pairwise(levels):
-        inside = np.asarray(level.parent[inside], np.int64)
-        above.append(inside + sum(map(len, rows)))
+        leaves = np.asarray(level.parent[leaves], np.int64)
+        above.append(leaves + sum(map(len, rows)))
         rows.append(summed(rows[-1], level.parent, len(outer.room)))
     used = widths.sum(axis=1).astype(np.int32)
     room = np.minimum(levels[0].room, costs.stages * costs.replicas).astype(np.int32)
@@ -69,22 +75,44 @@ def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
         slot_of=slot_of,
         cell_at=cell_at,
         holding=costs.holding(costs.replicas + 1),
+        **_insides(levels, np.stack(above)),
         **_edges(costs),
     )
 
 
+def _insides(levels: Sequence[Level], above: IntArray) -> dict[str, NDArray[Any]]:
+    """The arrays `kind`, `inside`, `begin` and `size` of a state."""
+    kind = np.concatenate([level.kind for level in levels]).astype(np.int32)
+    # From the outermost domain inwards: by class, and those of one domain together.
+    keys = [key for row in above for key in (row, kind[row])]
+    inside = np.lexsort(keys)
+    begin, size = np.zeros((2, len(kind)), np.int32)
+    for row in above:
+        held, first, times = np.unique(row[inside], return_index=True, return_counts=True)
+        begin[held], size[held] = first, times
+    return {"kind": kind, "inside": inside.astype(np.int32), "begin": begin, "size": size}
+
+
 def walk(
-    state: State, hot: float, cold: float, moves: int, whole: float, seed: int, control: Control
+    state: State,
+    hot: float,
+    cold: float,
+    moves: int,
+    seed: int,
+    control: Control,
+    *,
+    whole: float = WHOLE,
+    near: float = NEAR,
 ) -> None:
     """Cool down from `hot` to `cold` in `moves` moves, or as far as the time goes."""
     from planner.solve.anneal_kernel import anneal
 
-    random = np.random.default_rng(seed)
     chunks = max(1, moves // CHUNK)
-    for begin, end in pairwise(np.geomspace(hot, cold, chunks + 1)):
+    seeds = np.random.default_rng(seed).integers(2**31, size=chunks).tolist()
+    for (begin, end), each in zip(pairwise(np.geomspace(hot, cold, chunks + 1)), seeds, strict=True):
         if control.over:
             return
-        anneal(state, begin, end, moves // chunks, whole, random)
+        anneal(state, begin, end, moves // chunks, whole, near, each)
 
 
 def _edges(costs: StageCosts) -> dict[str, NDArray[Any]]:
@@ -107,6 +135,11 @@ def _edges(costs: StageCosts) -> dict[str, NDArray[Any]]:
     return {"beside": beside, "kept": kept}
 
 
+def costliest_cell(costs: StageCosts) -> float:
+    """Bytes of the stage whose cells cost most where they lie alone; never 0."""
+    return float(costs.holding(1).max() + costs.v.max(initial=0.0)) or 1.0
+
+
 def worth_annealing(tree: Tree, costs: StageCosts) -> bool:
     """Whether there are several tiers to weigh against each other, and not too many cells."""
     weighty = sum(level.weight > 0 for level in tree.levels[:-1])
@@ -116,22 +149,45 @@ def worth_annealing(tree: Tree, costs: StageCosts) -> bool:
 def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) -> Iterator[IntArray]:
     """Width vectors of the innermost domains from ever longer walks, each from the best there is.
 
-    Yields only what is better than all before.
+    Walks of one round go on side by side, one a worker, some hotter and some colder. Yields only what is
+    better than all before.
     """
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
-    cell = float(costs.holding(1).max() + costs.v.max(initial=0.0)) or 1.0
-    enough = MOST_MOVES_A_CELL * costs.stages * costs.replicas
+    cell = costliest_cell(costs)
+    lightest = weights[weights > 0].min()
+    cells = costs.stages * costs.replicas
+    enough = MOST_MOVES_A_CELL * cells
     if control.deterministic:
         enough = min(enough, MOST_MOVES_IN_ALL)
-    moves, in_all, seed, least = min(FIRST_MOVES, enough), 0, control.seed, tree_cost(tree, costs, widths)
-    while not control.over and in_all < enough:
-        hot = min(HOTTEST, HOT * (moves / 1e6) ** 0.5) * cell
-        state = state_of(tree, costs, widths)
-        ends = hot * weights.max(), COOLED * hot * weights[weights > 0].min()
-        walk(state, *ends, moves, WHOLE, seed, control)
-        found = state.widths[: len(widths)].copy()
-        cost = tree_cost(tree, costs, found)
-        if cost < least:
-            widths, least = found, cost
-            yield found
-        in_all, moves, seed = in_all + moves, moves * GROWTH, seed + 1
+    moves, in_all, least = min(FIRST_MOVES_A_CELL * cells, enough), 0, tree_cost(tree, costs, widths)
+    seeds = count(control.seed)
+    with ThreadPoolExecutor(control.threads) as pool:
+        for turn in count():
+            if control.over or in_all >= enough:
+                return
+            started = control.elapsed_s
+            hottest = min(HOTTEST, HOT * (moves / cells) ** 0.5) * cell
+            hot = [hottest / COLDER ** ((turn + k) % SHADES) for k in range(control.threads)]
+            states = [state_of(tree, costs, widths) for _ in hot]
+            walks = [
+                pool.submit(walk, state, heat * weights.max(), COOLED * heat * lightest, moves, seed, control)
+                for state, heat, seed in zip(states, hot, seeds, strict=False)
+            ]
+            for each in walks:
+                each.result()
+            rows = [state.widths[: len(widths)].copy() for state in states]
+            prices = [tree_cost(tree, costs, each) for each in rows]
+            best = int(np.argmin(prices))
+            if prices[best] < least:
+                widths, least = rows[best], prices[best]
+                yield widths
+            in_all += moves
+            moves = _next(moves, control, control.elapsed_s - started)
+
+
+def _next(moves: int, control: Control, seconds: float) -> int:
+    """Moves of the next walk: more than in the last one, as far as there is time to cool down."""
+    if control.deterministic:
+        return moves * GROWTH
+    fitting = int(FITTING * moves * control.left_s / max(seconds, 1e-3))
+    return fitting if 0 < fitting < 2 * GROWTH * moves else moves * GROWTH

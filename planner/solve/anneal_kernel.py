@@ -1,29 +1,34 @@
-"""The inner loop of `planner.solve.anneal`, compiled: millions of moves a second."""
+"""The inner loop of `planner.solve.anneal`, compiled: millions of moves a second, without Python's lock.
+
+A move is priced before anything is changed, so that one that is not accepted leaves nothing to undo.
+Everything is compiled into one function: a call with a state for an argument takes longer than a move.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
+    WordArray = NDArray[np.uint64]
 
 
 def compiled(function: Any) -> Any:
     """Compile a function; keep the result for later runs where some folder for it can be written."""
     try:
-        return njit(cache=True)(function)
+        return njit(cache=True, nogil=True, inline="always")(function)
     except RuntimeError as failure:
         if "no locator" not in str(failure):
             raise
         # Neither the package's folder nor the user's can be written: every run compiles anew.
-        return njit(function)
+        return njit(nogil=True, inline="always")(function)
 
 
 class State(NamedTuple):
@@ -35,6 +40,13 @@ class State(NamedTuple):
         Width vectors of the domains of all levels, innermost first, shape (rows, P).
     above
         Row of the domain around a leaf, shape (levels, leaves).
+    kind
+        Class of the domain of each row, shape (rows,): equal ones of a level have equal subtrees.
+    inside, begin
+        All leaves in an order in which those inside any domain stand together, those of equal domains in
+        the same order of classes, shape (leaves,); and where those of each row begin, shape (rows,).
+    size
+        Leaves inside the domain of each row, shape (rows,).
     weights
         Cost of a crossing byte at each level, shape (levels,).
     room, used
@@ -51,6 +63,10 @@ class State(NamedTuple):
 
     widths: IntArray
     above: IntArray
+    kind: IntArray
+    inside: IntArray
+    begin: IntArray
+    size: IntArray
     weights: FloatArray
     room: IntArray
     used: IntArray
@@ -64,8 +80,19 @@ class State(NamedTuple):
 
 
 @compiled
-def shift(state: State, row: int, stage: int, sign: int) -> float:
-    """Put a cell into a domain (`sign` 1) or take it out (-1); the change of its f."""
+def unit(random: WordArray) -> float:
+    """A random number in 0 .. 1, by Marsaglia's shifts of 13, 7 and 17 bits."""
+    word = random[0]
+    word ^= word << np.uint64(13)
+    word ^= word >> np.uint64(7)
+    word ^= word << np.uint64(17)
+    random[0] = word
+    return np.float64(word >> np.uint64(11)) * 2.0**-53
+
+
+@compiled
+def shifted(state: State, row: int, stage: int, sign: int) -> float:
+    """What a domain pays more with a cell more (`sign` 1) or less (-1) of a stage."""
     before = state.widths[row, stage]
     after = before + sign
     change = state.holding[stage, after] - state.holding[stage, before]
@@ -74,44 +101,112 @@ def shift(state: State, row: int, stage: int, sign: int) -> float:
         if other >= 0:
             held = state.widths[row, other]
             change -= state.kept[stage, edge] * (min(held, after) - min(held, before))
-    state.widths[row, stage] = after
     return float(change)
 
 
 @compiled
-def move(state: State, stage: int, source: int, target: int) -> float:
-    """Move a cell between two leaves; the weighted change over all levels."""
-    change = 0.0
+def change_of_move(state: State, stage: int, back: int, source: int, target: int) -> float:
+    """Weighted change if a cell of `stage` goes to another leaf, and one of stage `back` (-1: none) comes."""
+    total = 0.0
     for level in range(state.above.shape[0]):
         one, other = state.above[level, source], state.above[level, target]
         # Further out both leaves are in the same domain.
         if one == other:
             break
-        change += state.weights[level] * (shift(state, one, stage, -1) + shift(state, other, stage, 1))
-    return change
+        change = shifted(state, one, stage, -1) + shifted(state, other, stage, 1)
+        if back >= 0:
+            state.widths[one, stage] -= 1
+            state.widths[other, stage] += 1
+            change += shifted(state, other, back, -1) + shifted(state, one, back, 1)
+            state.widths[one, stage] += 1
+            state.widths[other, stage] -= 1
+        total += state.weights[level] * change
+    return total
 
 
 @compiled
-def move_all(state: State, held_by: int, source: int, target: int) -> float:
-    """Move the cells that leaf `held_by` has from `source` to `target`; the weighted change."""
-    change = 0.0
-    for place in range(state.used[held_by]):
-        change += move(state, state.stage_of[state.cell_at[held_by, place]], source, target)
-    return change
+def move(state: State, stage: int, source: int, target: int) -> None:
+    """Count a cell of a stage at another leaf, and in the domains around both."""
+    for level in range(state.above.shape[0]):
+        one, other = state.above[level, source], state.above[level, target]
+        if one == other:
+            break
+        state.widths[one, stage] -= 1
+        state.widths[other, stage] += 1
 
 
 @compiled
-def exchange_leaves(state: State, one: int, other: int, temperature: float, chance: float) -> None:
-    """Let two leaves of different domains exchange all they hold, where that is accepted."""
-    if state.above[1, one] == state.above[1, other]:
+def exchange_cells(
+    state: State, cell: int, target: int, place: int, temperature: float, chance: float
+) -> None:
+    """Move a cell to a place of another leaf, in exchange for the cell there, where that is accepted."""
+    source, stage = state.leaf_of[cell], state.stage_of[cell]
+    back = state.cell_at[target, place]
+    back_stage = state.stage_of[back] if back >= 0 else -1
+    if back_stage == stage:
         return
-    if state.used[one] > state.room[other] or state.used[other] > state.room[one]:
-        return
-    change = move_all(state, one, one, other) + move_all(state, other, other, one)
+    change = change_of_move(state, stage, back_stage, source, target)
     if change > 0 and chance >= math.exp(-change / temperature):
-        move_all(state, one, other, one)
-        move_all(state, other, one, other)
         return
+    move(state, stage, source, target)
+    old = state.slot_of[cell]
+    if back >= 0:
+        move(state, back_stage, target, source)
+        state.cell_at[source, old], state.slot_of[back], state.leaf_of[back] = back, old, source
+    else:
+        # The places in use stay the first ones: the last cell moves up, the new one comes last.
+        state.used[source] -= 1
+        last, place = state.cell_at[source, state.used[source]], state.used[target]
+        state.cell_at[source, state.used[source]] = -1
+        state.used[target] += 1
+        if last != cell:
+            state.cell_at[source, old], state.slot_of[last] = last, old
+    state.cell_at[target, place], state.slot_of[cell], state.leaf_of[cell] = cell, place, target
+
+
+@compiled
+def paid(state: State, row: int) -> float:
+    """f of a domain."""
+    total = 0.0
+    for stage in range(state.widths.shape[1]):
+        held = state.widths[row, stage]
+        total += state.holding[stage, held]
+        for edge in range(state.beside.shape[1]):
+            other = state.beside[stage, edge]
+            if other > stage:
+                total -= state.kept[stage, edge] * min(held, state.widths[row, other])
+    return float(total)
+
+
+@compiled
+def hand_over(state: State, level: int, one: int, other: int, sign: int) -> None:
+    """Exchange what two domains of a level hold in the sums around them (`sign` 1), or back (-1)."""
+    leaf, its = state.inside[state.begin[one]], state.inside[state.begin[other]]
+    for outer in range(level + 1, state.above.shape[0]):
+        around, about = state.above[outer, leaf], state.above[outer, its]
+        if around == about:
+            break
+        for stage in range(state.widths.shape[1]):
+            more = sign * (state.widths[other, stage] - state.widths[one, stage])
+            state.widths[around, stage] += more
+            state.widths[about, stage] -= more
+
+
+@compiled
+def paid_around(state: State, level: int, leaf: int, its: int) -> float:
+    """Weighted f of the domains around two leaves outside a level, as far as they are not the same."""
+    total = 0.0
+    for outer in range(level + 1, state.above.shape[0]):
+        around, about = state.above[outer, leaf], state.above[outer, its]
+        if around == about:
+            break
+        total += state.weights[outer] * (paid(state, around) + paid(state, about))
+    return total
+
+
+@compiled
+def exchange_leaves(state: State, one: int, other: int) -> None:
+    """Exchange the cells of two leaves; their width vectors and those around them are not touched."""
     for place in range(max(state.used[one], state.used[other])):
         here, there = state.cell_at[one, place], state.cell_at[other, place]
         state.cell_at[one, place], state.cell_at[other, place] = there, here
@@ -123,63 +218,80 @@ def exchange_leaves(state: State, one: int, other: int, temperature: float, chan
 
 
 @compiled
-def exchange_cells(
-    state: State, cell: int, target: int, place: int, temperature: float, chance: float
+def exchange_domains(
+    state: State, level: int, leaf: int, its: int, temperature: float, chance: float
 ) -> None:
-    """Move a cell to a place of another leaf, in exchange for the cell there, where that is accepted."""
-    source, stage = state.leaf_of[cell], state.stage_of[cell]
-    back = state.cell_at[target, place]
-    if back >= 0 and state.stage_of[back] == stage:
+    """Let the domains of a level around two leaves exchange all they hold, where that is accepted.
+
+    They must lie in different domains of the next level, and be equal, or leaves with room enough.
+    """
+    one, other = state.above[level, leaf], state.above[level, its]
+    if state.above[level + 1, leaf] == state.above[level + 1, its]:
         return
-    change = move(state, stage, source, target)
-    if back >= 0:
-        change += move(state, state.stage_of[back], target, source)
+    if level == 0:
+        if state.used[leaf] > state.room[its] or state.used[its] > state.room[leaf]:
+            return
+    elif state.kind[one] != state.kind[other]:
+        return
+    before = paid_around(state, level, leaf, its)
+    hand_over(state, level, one, other, 1)
+    change = paid_around(state, level, leaf, its) - before
     if change > 0 and chance >= math.exp(-change / temperature):
-        if back >= 0:
-            move(state, state.stage_of[back], source, target)
-        move(state, stage, target, source)
+        hand_over(state, level, one, other, -1)
         return
-    old = state.slot_of[cell]
-    if back < 0:
-        # The places in use stay the first ones: the last cell moves up, the new one comes last.
-        state.used[source] -= 1
-        back, place = state.cell_at[source, state.used[source]], state.used[target]
-        state.cell_at[source, state.used[source]] = -1
-        state.used[target] += 1
-        if back != cell:
-            state.cell_at[source, old], state.slot_of[back] = back, old
-    else:
-        state.cell_at[source, old], state.slot_of[back], state.leaf_of[back] = back, old, source
-    state.cell_at[target, place], state.slot_of[cell], state.leaf_of[cell] = cell, place, target
+    for place in range(state.size[one]):
+        mine, yours = state.inside[state.begin[one] + place], state.inside[state.begin[other] + place]
+        exchange_leaves(state, mine, yours)
+        for inner in range(level + 1):
+            row, opposite = state.above[inner, mine], state.above[inner, yours]
+            # Each domain is exchanged once, with its first leaf.
+            if state.inside[state.begin[row]] == mine:
+                for stage in range(state.widths.shape[1]):
+                    held = state.widths[row, stage]
+                    state.widths[row, stage] = state.widths[opposite, stage]
+                    state.widths[opposite, stage] = held
 
 
 @compiled
-def anneal(
-    state: State, hot: float, cold: float, moves: int, whole: float, random: np.random.Generator
-) -> None:
-    """Try `moves` moves while the temperature falls from `hot` to `cold`.
-
-    A move takes a cell to a leaf that holds a cell of the same or a neighbouring stage; with chance
-    `whole` these two leaves exchange all they hold instead.
-    """
+def drawn_leaf(state: State, stage: int, source: int, near: float, random: WordArray) -> int:
+    """Another leaf: beside this one with chance `near`, else with a cell of this or a neighbouring stage."""
+    if len(state.above) > 1 and unit(random) < near:
+        around = state.above[1, source]
+        place = int(unit(random) * state.size[around])
+        return int(state.inside[state.begin[around] + place])
     edges = state.beside.shape[1]
     replicas = len(state.stage_of) // state.widths.shape[1]
+    edge = int(unit(random) * (edges + 1))
+    wanted = stage
+    if edge < edges and state.beside[stage, edge] >= 0:
+        wanted = state.beside[stage, edge]
+    return int(state.leaf_of[wanted * replicas + int(unit(random) * replicas)])
+
+
+@compiled
+def anneal(state: State, hot: float, cold: float, moves: int, whole: float, near: float, seed: int) -> None:
+    """Try `moves` moves while the temperature falls from `hot` to `cold`.
+
+    A move takes a cell to another leaf; with chance `whole` the domains of some level around the two
+    leaves exchange all they hold instead.
+    """
+    random = np.array([seed * 2 + 1], np.uint64)
+    for _ in range(20):
+        unit(random)
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
+    levels = state.above.shape[0]
     for _ in range(moves):
         temperature *= cooling
-        cell = int(random.random() * len(state.stage_of))
-        stage, source = state.stage_of[cell], state.leaf_of[cell]
-        edge = int(random.random() * (edges + 1))
-        wanted = stage
-        if edge < edges and state.beside[stage, edge] >= 0:
-            wanted = state.beside[stage, edge]
-        target = state.leaf_of[wanted * replicas + int(random.random() * replicas)]
-        if target == source:
+        cell = int(unit(random) * len(state.stage_of))
+        source = state.leaf_of[cell]
+        target = drawn_leaf(state, state.stage_of[cell], source, near, random)
+        if target == source or state.room[target] == 0:
             continue
-        chance = random.random()
-        if len(state.above) > 1 and random.random() < whole:
-            exchange_leaves(state, source, target, temperature, chance)
+        chance = unit(random)
+        if levels > 1 and unit(random) < whole:
+            level = int(unit(random) * (levels - 1))
+            exchange_domains(state, level, source, target, temperature, chance)
         else:
-            place = int(random.random() * state.room[target])
+            place = int(unit(random) * state.room[target])
             exchange_cells(state, cell, target, place, temperature, chance)

@@ -233,10 +233,14 @@ class _LargePrices:
         return Column(kind, widths, self.levels.cost(widths))
 
 
+def fits_pricing(costs: StageCosts, room: int, most: int) -> bool:
+    """Whether the exact pricing programme is small enough: by stages, widths up to `most`, and cells."""
+    return costs.stages * min(room, most) * room <= LARGE_TABLE
+
+
 def large(costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray) -> bool:
-    """Whether the exact pricing programme, by stages, widths and cells, would be too large."""
-    room = max(k.capacity for k in classes)
-    return costs.stages * min(room, int(coverage.max())) * room > LARGE_TABLE
+    """Whether the exact pricing programme would be too large."""
+    return not fits_pricing(costs, max(k.capacity for k in classes), int(coverage.max()))
 
 
 def relax(
@@ -348,7 +352,7 @@ class _Generation:
         widths = np.stack([each for each, _ in used])
         amounts = np.asarray([amount for _, amount in used])
         broken = []
-        for numerator, denominator in _fractions(self.prices.widest):
+        for numerator, denominator in fractions(self.prices.widest):
             least = -(-self.coverage * numerator // denominator)
             short = least - amounts @ -(-widths * numerator // denominator)
             broken += [
@@ -368,8 +372,8 @@ class _Generation:
         return Relaxation(self.bound, self.duals, self.worth, self.covered, columns, amounts)
 
 
-def _fractions(widest: int) -> list[tuple[int, int]]:
+def fractions(widest: int) -> list[tuple[int, int]]:
     """Fractions below 1 in lowest terms: all with small denominators, and all parts of one."""
     small = range(2, min(widest, LARGEST_DENOMINATOR) + 1)
-    fractions = [(n, d) for d in small for n in range(1, d) if gcd(n, d) == 1]
-    return fractions + [(1, d) for d in range(len(small) + 2, widest + 1)]
+    found = [(n, d) for d in small for n in range(1, d) if gcd(n, d) == 1]
+    return found + [(1, d) for d in range(len(small) + 2, widest + 1)]

@@ -9,6 +9,8 @@ import numpy as np
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
+from planner.solve.joint import joint_bound
+from planner.solve.outside_in import outside_in
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-LEADS_SHARE = 0.5
+# Parts of the time that is left at each.
+OUTSIDE_SHARE, WALK_SHARE, LEADS_SHARE, BOUND_SHARE = 0.3, 0.5, 0.5, 0.5
 
 
 def placements(
@@ -36,6 +39,7 @@ def placements(
     control: Control,
     floors: FloatArray,
     learn: Callable[[int, float], None],
+    learn_all: Callable[[float], None],
     share: float,
 ) -> Iterator[IntArray]:
     """GPU of every rank, shape (world_size,), for one placement after the other.
@@ -48,45 +52,91 @@ def placements(
         Lower bounds on the crossing bytes of every tier, shape (tiers,).
     learn
         Told a tier and a lower bound on its crossing bytes, where a construction proves one.
+    learn_all
+        Told a lower bound on the weighted bytes of all tiers.
     share
-        Part of the time that is left which the walk may take.
+        Part of the time that is left which the last walk may take.
     """
-    costs = reduce_costs(problem.workload.families, layout.blocks)
-    tree = Tree.of(problem, layout)
-
-    def seated(widths: IntArray) -> IntArray:
-        return seat_ranks(problem, layout, join_cells(tree, widths, costs, control))
+    work = _Constructions(problem, layout, control)
+    yield work.striped()
+    rules = _rules_on_cells(problem)
+    if rules:
+        work.least = np.inf
+    elif work.several:
+        yield from work.better(control.limited(OUTSIDE_SHARE, work.outside_in()))
+        yield from work.better(control.limited(WALK_SHARE, work.walks()))
 
     def teach(index: int, summed: float) -> None:
-        if _every_placement_is_of(problem, layout, tree, index):
-            learn(tree.levels[index].tier, rounded_up(costs, summed))
+        if work.every_placement_is_of(index):
+            learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
-    home = striped_home(tree, costs)
-    best = widths_of(home, len(layout.room))
-    yield seated(best) if costs.exact else seat_ranks(problem, layout, home)
-    known = [level.weight * (float(floors[level.tier]) - costs.constant) for level in tree.levels]
-    rules = _rules_on_cells(problem)
-    least = np.inf if rules else tree_cost(tree, costs, best)
-    with control.step(LEADS_SHARE if len(tree.levels) > 2 else 1.0):
-        for widths in candidates(tree, costs, rules, known, control, teach):
-            cost = tree_cost(tree, costs, widths)
-            if cost < least or not costs.exact:
-                yield seated(widths)
-            if cost < least:
-                best, least = widths, cost
-    if rules or not worth_annealing(tree, costs):
-        return
-    with control.step(share):
-        yield from map(seated, annealed(tree, costs, best, control))
+    leads = candidates(work.tree, work.costs, rules, work.known(floors), control, teach)
+    yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
+    if work.several and not rules:
+        if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
+            with control.step(BOUND_SHARE):
+                learn_all(work.bound(floors))
+        yield from work.better(control.limited(share, work.walks()))
 
 
-def _every_placement_is_of(problem: Problem, layout: Layout, tree: Tree, index: int) -> bool:
-    """Whether every placement keeps the cells whole and in the rooms that this level has for them."""
-    level = tree.levels[index]
-    if layout.blocks.cell_ranks == 1:
-        return bool(np.array_equal(problem.ranks_that_fit[level.tier], level.room))
-    whole = whole_by_rule(problem, layout.blocks, level.tier)
-    return whole is not None and bool(np.array_equal(whole, level.room))
+class _Constructions:
+    """The best width vectors so far, and ways to better ones."""
+
+    def __init__(self, problem: Problem, layout: Layout, control: Control) -> None:
+        self.problem, self.layout, self.control = problem, layout, control
+        self.costs = reduce_costs(problem.workload.families, layout.blocks)
+        self.tree = Tree.of(problem, layout)
+        self.several = len(self.tree.levels) > 2
+
+    def striped(self) -> IntArray:
+        """The placement in stripes, the first of all."""
+        home = striped_home(self.tree, self.costs)
+        self.best = widths_of(home, len(self.layout.room))
+        self.least = tree_cost(self.tree, self.costs, self.best)
+        return self.seated(self.best) if self.costs.exact else seat_ranks(self.problem, self.layout, home)
+
+    def seated(self, widths: IntArray) -> IntArray:
+        """GPU of every rank for width vectors of the innermost domains."""
+        return seat_ranks(self.problem, self.layout, join_cells(self.tree, widths, self.costs, self.control))
+
+    def better(self, found: Iterator[IntArray]) -> Iterator[IntArray]:
+        """Placements of the width vectors that are better than the best, which they become."""
+        for widths in found:
+            cost = tree_cost(self.tree, self.costs, widths)
+            if cost < self.least or not self.costs.exact:
+                yield self.seated(widths)
+            if cost < self.least:
+                self.best, self.least = widths, cost
+
+    def outside_in(self) -> Iterator[IntArray]:
+        """From the outermost tier inwards."""
+        if not self.control.over:
+            yield outside_in(self.tree, self.costs, self.control)
+
+    def walks(self) -> Iterator[IntArray]:
+        """Walks from the best."""
+        if worth_annealing(self.tree, self.costs):
+            yield from annealed(self.tree, self.costs, self.best, self.control)
+
+    def known(self, floors: FloatArray) -> list[float]:
+        """Lower bound on the weighted bytes of every level but the root, constants left out."""
+        return [
+            level.weight * (float(floors[level.tier]) - self.costs.constant)
+            for level in self.tree.levels[:-1]
+        ]
+
+    def bound(self, floors: FloatArray) -> float:
+        """Lower bound on the weighted bytes of all levels together."""
+        constants = sum(level.weight for level in self.tree.levels[:-1]) * self.costs.constant
+        return joint_bound(self.tree, self.costs, self.known(floors), self.control) + constants
+
+    def every_placement_is_of(self, index: int) -> bool:
+        """Whether every placement keeps the cells whole and in the rooms that a level has for them."""
+        level = self.tree.levels[index]
+        if self.layout.blocks.cell_ranks == 1:
+            return bool(np.array_equal(self.problem.ranks_that_fit[level.tier], level.room))
+        whole = whole_by_rule(self.problem, self.layout.blocks, level.tier)
+        return whole is not None and bool(np.array_equal(whole, level.room))
 
 
 def _rules_on_cells(problem: Problem) -> dict[str, int]:

@@ -7,12 +7,14 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ortools.sat.python import cp_model
+
+T = TypeVar("T")
 
 POLL_S = 0.02
 WORK_PER_SECOND = 0.2
@@ -63,6 +65,11 @@ class Control:
         """Seconds left of the step that is going on; endless where the run is limited by work."""
         return float("inf") if self.deterministic else max(0.0, self.step_ends_s - self.elapsed_s)
 
+    @property
+    def threads(self) -> int:
+        """Threads that may work at a time; those of a deterministic run do not depend on the machine."""
+        return self.workers or (1 if self.deterministic else os.cpu_count() or 1)
+
     @contextmanager
     def step(self, share: float) -> Iterator[None]:
         """Limit what follows to a share of the time that is left."""
@@ -72,6 +79,20 @@ class Control:
             yield
         finally:
             self.step_ends_s = before
+
+    def limited(self, share: float, items: Iterator[T]) -> Iterator[T]:
+        """Limit what makes the items to a share of the time that is left, and not what is done with them."""
+        ends_s = self.elapsed_s + share * max(0.0, self.step_ends_s - self.elapsed_s)
+        while True:
+            before = self.step_ends_s
+            self.step_ends_s = min(before, ends_s)
+            try:
+                item = next(items, None)
+            finally:
+                self.step_ends_s = before
+            if item is None:
+                return
+            yield item
 
     @property
     def over(self) -> bool:
@@ -101,14 +122,12 @@ class Control:
         parameters.cp_model_probing_level = 0
         parameters.relative_gap_limit = relative_gap
         parameters.cp_model_presolve = not plain
-        workers = 1 if plain else self.workers
+        parameters.num_workers = 1 if plain else self.threads
         if self.deterministic:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.
-            parameters.num_workers = workers or 1
             parameters.interleave_search = parameters.num_workers > 1
             parameters.max_deterministic_time = max(LEAST_LIMIT_S, limit_s) * WORK_PER_SECOND
         else:
-            parameters.num_workers = workers or os.cpu_count() or 1
             parameters.max_time_in_seconds = max(LEAST_LIMIT_S, min(limit_s, self.left_s))
         search = Search(solver, self._run(solver, model))
         self._searched_s += solver.response_proto.deterministic_time / WORK_PER_SECOND

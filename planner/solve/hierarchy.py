@@ -10,6 +10,7 @@ import numpy as np
 from planner.solve.columns import CapacityClass
 from planner.solve.cover import cover
 from planner.solve.exchange import swap_children
+from planner.solve.residual import fill_in_line
 from planner.solve.tree import cost_from
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
     from planner.solve.residual import Piece
-    from planner.solve.tree import Level, Tree
+    from planner.solve.tree import Tree
 
     IntArray = NDArray[np.int32]
 
@@ -58,13 +59,13 @@ def candidates(
         if ruled is not None:
             yield _cut_below(tree, *ruled, costs, control)
         return
-    best = np.inf
+    best, effort = np.inf, ALONE_EFFORT if len(tree.levels) == 2 else LEAD_EFFORT
     # The outermost tiers first: they are quick to cover, and what they give is the better start.
     for index in reversed(range(len(tree.levels) - 1)):
         if best < np.inf and control.over:
             return
         with control.step(1.0 if index == 0 else LEAD_SHARE):
-            start, bound = _cover_level(tree, index, costs, control)
+            start, bound = cover_level(tree, index, costs, control, effort)
             learn(index, bound)
             certain = cost_from(tree, index, costs, start) + sum(floors[:index])
             if certain >= best:
@@ -74,7 +75,9 @@ def candidates(
         yield widths
 
 
-def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) -> tuple[IntArray, float]:
+def cover_level(
+    tree: Tree, index: int, costs: StageCosts, control: Control, effort: float
+) -> tuple[IntArray, float]:
     """Cover the whole job by the domains of one level, dealt to the levels above in the best order.
 
     Returns their width vectors, shape (domains, P), and a lower bound on the level's sum of f.
@@ -83,8 +86,7 @@ def _cover_level(tree: Tree, index: int, costs: StageCosts, control: Control) ->
     kinds, first, counts = np.unique(level.kind, return_index=True, return_counts=True)
     classes = [CapacityClass(int(level.room[f]), int(n)) for f, n in zip(first, counts, strict=True)]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
-    alone = len(tree.levels) == 2
-    found = cover(costs, classes, coverage, control, ALONE_EFFORT if alone else LEAD_EFFORT)
+    found = cover(costs, classes, coverage, control, effort)
     decks = [
         _Deck(np.concatenate([np.repeat(p.widths[None], p.count, 0) for p in found.pieces if p.kind == kind]))
         for kind in range(len(kinds))
@@ -150,17 +152,20 @@ def ruled_widths(tree: Tree, costs: StageCosts, rules: Mapping[str, int]) -> tup
 
 
 def _cut_below(tree: Tree, index: int, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
-    """Cut the job over the domains below level `index`, tier by tier inwards.
-
-    Domains of one class with the same width vector are cut once.
-    """
+    """Cut the job over the domains below level `index`, tier by tier inwards."""
     for place in range(index, 0, -1):
-        widths = _cut_level(tree.levels[place], tree.levels[place - 1], widths, costs, control)
+        widths = cut_level(tree, place, widths, costs, control)
     return widths
 
 
-def _cut_level(outer: Level, inner: Level, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
-    """Cut each outer domain's width vector over its children."""
+def cut_level(
+    tree: Tree, index: int, widths: IntArray, costs: StageCosts, control: Control, *, in_line: bool = False
+) -> IntArray:
+    """Cut the width vector of each domain of a level over the domains inside; `costs` are those inside.
+
+    Domains of one class with the same width vector are cut once; where asked so, in line, which is quick.
+    """
+    outer, inner = tree.levels[index], tree.levels[index - 1]
     children = np.argsort(inner.parent, kind="stable")
     starts = np.searchsorted(inner.parent[children], np.arange(len(outer.room) + 1))
     below = np.zeros((len(inner.room), costs.stages), np.int32)
@@ -173,11 +178,16 @@ def _cut_level(outer: Level, inner: Level, widths: IntArray, costs: StageCosts, 
         key = (int(outer.kind[domain]), widths[domain].tobytes())
         if key not in known:
             classes = [CapacityClass(room[kind], kinds[kind]) for kind in order]
-            known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT).pieces
+            if in_line:
+                known[key] = fill_in_line(costs, classes, widths[domain])
+            else:
+                known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT).pieces
         for position, kind in enumerate(order):
             rows = [np.repeat(p.widths[None], p.count, axis=0) for p in known[key] if p.kind == position]
             if rows:
-                below[mine[inner.kind[mine] == kind]] = _in_stage_order(np.concatenate(rows))
+                below[mine[inner.kind[mine] == kind][: sum(map(len, rows))]] = _in_stage_order(
+                    np.concatenate(rows)
+                )
     return below
 
 

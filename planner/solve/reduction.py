@@ -76,6 +76,9 @@ class StageCosts:
         What a domain pays at least for holding m of a cell's B ranks, shape (B + 1,); 0 at both ends.
     granule_bytes
         Crossing bytes are a multiple of this; 0 where payloads are not whole bytes.
+    ahead
+        What every width will cost in the tiers further in, shape (P, N + 1); None where f is to be
+        that of one tier alone.
     """
 
     stages: int
@@ -89,6 +92,14 @@ class StageCosts:
     exact: bool
     part_bytes: FloatArray
     granule_bytes: int
+    ahead: FloatArray | None = None
+
+    def looking_ahead(self, ahead: FloatArray | None) -> StageCosts:
+        """The same terms, and what widths will cost further in, in bytes of this tier.
+
+        `ahead` must be subadditive in the width, which keeps segments independent.
+        """
+        return self if ahead is None else replace(self, ahead=ahead, granule_bytes=0)
 
     def holding(self, widest: int) -> FloatArray:
         """Table of h, shape (P, widest + 1)."""
@@ -103,6 +114,8 @@ class StageCosts:
             else:
                 shape = rest * (cells - rest)
             table += coefficient[:, None] * shape
+        if self.ahead is not None:
+            table += self.ahead[:, np.minimum(w.astype(np.int64), self.ahead.shape[1] - 1)]
         return table
 
     def of_run(self, first: int, count: int) -> StageCosts:
@@ -116,6 +129,7 @@ class StageCosts:
             v_wrap=0.0,
             rungs=np.zeros(count // 2),
             constant=0.0,
+            ahead=None if self.ahead is None else self.ahead[stages],
         )
 
     def evaluate(self, widths: IntArray) -> float:

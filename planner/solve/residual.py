@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SECONDS = 0.3
 MOST_WIDTHS = 1500
 SCALE_LIMIT = 2**50
+AHEAD_STEPS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +195,8 @@ def domain_terms(
                 terms.append((float(coefficient[stage]), touched))
             else:
                 terms.append(_table_term(model, form, cells, float(coefficient[stage]), width, widest))
+        if costs.ahead is not None:
+            terms.append(_ahead_term(model, costs.ahead[stage, : widest + 1], width))
     pairs = [(stage, stage + 1, float(costs.v[stage])) for stage in range(len(row) - 1)]
     pairs += [(stage, len(row) - 1 - stage, float(kept)) for stage, kept in enumerate(costs.rungs) if kept]
     if costs.v_wrap:
@@ -218,6 +221,15 @@ def _table_term(
     value = model.new_int_var(0, int(table.max()), "")
     model.add_element(width, [int(entry) for entry in table], value)
     return coefficient, value
+
+
+def _ahead_term(model: Any, ahead: FloatArray, width: Any) -> tuple[float, Any]:
+    """What a width costs further in, in steps of a small share of the most that it can cost."""
+    step = float(np.abs(ahead).max()) / AHEAD_STEPS or 1.0
+    table = [round(entry / step) for entry in ahead.tolist()]
+    value = model.new_int_var(min(table), max(table), "")
+    model.add_element(width, table, value)
+    return step, value
 
 
 def whole_numbers(values: FloatArray, most: int) -> NDArray[np.int64]:

@@ -53,8 +53,9 @@ LARGE_RANKS = 50_000
 LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
 MET = 1e-9
-BOUND_SHARE = 0.4
+BOUND_SHARE = 0.15
 ROUNDED = 1e-6
+JOINT_ROUNDING = 1e-9
 
 
 def solve(
@@ -215,8 +216,8 @@ class _Run:
             if layout is None:
                 continue
             share = ANNEAL_SHARE if layout.cells <= PROVABLE_CELLS else 1.0
-            floors, learn = self.tier_bounds, self.learn
-            for gpu_of_rank in placements(self.problem, layout, self.control, floors, learn, share):
+            told = self.tier_bounds, self.learn, self.learn_all
+            for gpu_of_rank in placements(self.problem, layout, self.control, *told, share):
                 self.offer(gpu_of_rank, "construct", preferred=True)
                 if self.near or (self.best is not None and self.control.over):
                     break
@@ -235,6 +236,13 @@ class _Run:
         if bound_bytes > self.tier_bounds[tier]:
             self.tier_bounds[tier] = bound_bytes
             self.bound = max(self.bound, self._bound_of_tiers())
+            self.report("construct")
+
+    def learn_all(self, bound: float) -> None:
+        """Take a lower bound on all tiers' bytes by the problem's weights, where those are the objective."""
+        uplinks = self.problem.cluster.tier_uplink_bytes_per_s[:-1]
+        if self.problem.objective is Objective.WEIGHTED and all(uplinks) and bound > self.bound:
+            self.bound = bound * (1 - JOINT_ROUNDING)
             self.report("construct")
 
     def bound_tiers(self) -> None:

@@ -1,0 +1,393 @@
+"""One linear relaxation over all tiers: what an outer domain holds, the domains inside it must hold.
+
+Bounded one by one, tiers do not see each other. Here every tier has width vectors of its own, and for
+each stage the cells that the domains of one tier hold are those that the domains inside them hold. On
+real amounts that alone adds little. It does where such a row is rounded up: if an outer domain holds W
+cells of a stage, and those inside w each, then for every fraction n / d
+
+    sum of ceil(n w / d) over the domains inside  >=  ceil(n W / d)
+
+A row with its dual y charges an outer domain ``y ceil(n W / d)`` and credits one inside with
+``y ceil(n w / d)``: functions of one stage's width, so that pricing reads them from a table, tier by
+tier. The charges are what the tiers inside will cost, seen from outside, and so a guide for
+constructions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.solve.columns import Rounding, fits_pricing, fractions
+from planner.solve.pricing import price
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+    from planner.solve.tree import Level, Tree
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+    Row = tuple[int, Rounding]
+
+WHOLE_JOB = 0
+MAX_ROUNDS = 200
+ROUNDING_ROUNDS = 12
+MOST_ROUNDINGS = 120
+MOST_ROWS = 1_200
+MOST_CLASS_ROWS = 600
+LARGEST_DENOMINATOR = 12
+FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
+TOLERANCE = 1e-7
+BROKEN = 1e-5
+LEAST_SHARE = 1e-6
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Equal domains of one level.
+
+    Parameters
+    ----------
+    level
+        Index of the level among those of the programme, innermost first.
+    count, room
+        How many they are, and the most cells that each can hold.
+    outer
+        The group of rows in which they are what lies inside.
+    own
+        The group of rows in which they are what lies outside; None at the innermost level.
+    """
+
+    level: int
+    count: int
+    room: int
+    outer: int
+    own: int | None
+
+
+def weighty_levels(tree: Tree, costs: StageCosts) -> list[Level]:
+    """Levels that cost something, from the innermost outwards, as long as pricing is quick."""
+    found = []
+    for level in tree.levels[:-1]:
+        room = min(int(level.room.max()), costs.stages * costs.replicas)
+        if not fits_pricing(costs, room, costs.replicas):
+            break
+        if level.weight > 0 and len(level.room) > 1:
+            found.append(level)
+    return found
+
+
+def joined_classes(levels: Sequence[Level], cells: int) -> list[Domains]:
+    """Domains by their room alone: one group of rows between a level and the next."""
+    found = []
+    for index, level in enumerate(levels):
+        outer = WHOLE_JOB if index == len(levels) - 1 else index + 1
+        for room, count in zip(*np.unique(level.room, return_counts=True), strict=True):
+            if room:
+                found.append(Domains(index, int(count), min(int(room), cells), outer, index or None))
+    return found
+
+
+def separate_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
+    """Domains by what they and those around them consist of: a group of rows for each such class."""
+    found: list[Domains] = []
+    around = np.zeros(len(levels[-1].room), np.int64)
+    groups = 0
+    for index in range(len(levels) - 1, -1, -1):
+        level = levels[index]
+        pairs = np.column_stack((around, level.kind))
+        _, first, own, counts = np.unique(
+            pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
+        )
+        for kind, (where, count) in enumerate(zip(first.tolist(), counts.tolist(), strict=True)):
+            if room := min(int(level.room[where]), cells):
+                opened = groups + kind + 1 if index else None
+                found.append(Domains(index, count, room, int(around[where]), opened))
+        if index:
+            around = (groups + own.reshape(-1) + 1)[_ancestors(tree, levels[index - 1], level)]
+            groups += len(first)
+    return found
+
+
+def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int64]:
+    """Domain of an outer level around each domain of an inner one."""
+    places = [level.tier for level in tree.levels]
+    above = np.arange(len(inner.room))
+    for level in tree.levels[places.index(inner.tier) : places.index(outer.tier)]:
+        above = np.asarray(level.parent[above], np.int64)
+    return above
+
+
+class JointProgramme:
+    """The restricted master programme over all tiers, and its best bound so far.
+
+    Costs are weighted bytes without the constants, scaled to about one for the linear solver.
+
+    Parameters
+    ----------
+    levels
+        The tiers, innermost first.
+    classes
+        Their domains.
+    """
+
+    def __init__(self, costs: StageCosts, levels: Sequence[Level], classes: Sequence[Domains]) -> None:
+        from ortools.linear_solver import pywraplp
+
+        self.costs, self.levels, self.classes = costs, levels, classes
+        self.weights = [level.weight for level in levels]
+        self.floors: list[float] | None = None
+        self.bound, self.dead = -np.inf, False
+        self.holding = costs.holding(costs.replicas)
+        largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
+        self.unit = max(self.weights) * (largest or 1.0)
+        self.solver = pywraplp.Solver.CreateSolver("GLOP")
+        self.infinity = self.solver.infinity()
+        self.goal = self.solver.Objective()
+        self.goal.SetMinimization()
+        self.groups = sorted({each.outer for each in classes})
+        self.cover = {group: self._cover_rows(group) for group in self.groups}
+        self.count = [self.solver.Constraint(-self.infinity, float(each.count)) for each in classes]
+        self.totals, self.pays = self._total_rows()
+        self.rounded: dict[Row, Any] = {}
+        self.slack: list[Any] = []
+        self.penalty = FIRST_PENALTY
+        for row in self.cover[WHOLE_JOB]:
+            self._relent(row, (1.0, -1.0))
+        self.columns: list[tuple[int, IntArray]] = []
+        self.variables: list[Any] = []
+        self.known: set[tuple[int, bytes]] = set()
+        for index, each in enumerate(classes):
+            for stage in range(costs.stages):
+                self.add(index, _single(costs.stages, stage, min(each.room, costs.replicas)))
+
+    def _cover_rows(self, group: int) -> list[Any]:
+        """Rows, one a stage: those inside hold what those outside hold, or all cells of the job."""
+        cells = float(self.costs.replicas) if group == WHOLE_JOB else 0.0
+        return [self.solver.Constraint(cells, cells) for _ in range(self.costs.stages)]
+
+    def _total_rows(self) -> tuple[list[Any], list[Any]]:
+        """For every level a variable that is at least what its domains pay."""
+        totals, rows = [], []
+        for _ in self.levels:
+            total = self.solver.NumVar(-self.infinity, self.infinity, "")
+            self.goal.SetCoefficient(total, 1.0)
+            row = self.solver.Constraint(0.0, self.infinity)
+            row.SetCoefficient(total, 1.0)
+            totals.append(total)
+            rows.append(row)
+        return totals, rows
+
+    def _relent(self, row: Any, signs: tuple[float, ...]) -> None:
+        """Let a row be missed at a penalty, so that the programme always has a solution."""
+        for sign in signs:
+            variable = self.solver.NumVar(0.0, self.infinity, "")
+            row.SetCoefficient(variable, sign)
+            self.goal.SetCoefficient(variable, self.penalty)
+            self.slack.append(variable)
+
+    def add(self, index: int, widths: IntArray) -> bool:
+        """Add a width vector of a class; False where it is known already."""
+        key = index, widths.tobytes()
+        if key in self.known:
+            return False
+        self.known.add(key)
+        domains = self.classes[index]
+        variable = self.solver.NumVar(0.0, self.infinity, "")
+        paid = self.weights[domains.level] * float(self.costs.domain_bytes(widths[None])[0])
+        self.pays[domains.level].SetCoefficient(variable, -paid / self.unit)
+        self.count[index].SetCoefficient(variable, 1.0)
+        for stage in np.flatnonzero(widths).tolist():
+            self.cover[domains.outer][stage].SetCoefficient(variable, float(widths[stage]))
+            if domains.own is not None:
+                self.cover[domains.own][stage].SetCoefficient(variable, -float(widths[stage]))
+        for (group, rounding), row in self.rounded.items():
+            self._enter(row, group, rounding, domains, widths, variable)
+        self.columns.append((index, widths))
+        self.variables.append(variable)
+        return True
+
+    @staticmethod
+    def _enter(
+        row: Any, group: int, rounding: Rounding, domains: Domains, widths: IntArray, variable: Any
+    ) -> None:
+        """Write a column into a rounded row."""
+        if group == domains.outer:
+            row.SetCoefficient(variable, float(rounding.of(int(widths[rounding.stage]))))
+        elif group == domains.own:
+            row.SetCoefficient(variable, -float(rounding.of(int(widths[rounding.stage]))))
+
+    def set_floors(self, floors: Sequence[float]) -> None:
+        """Let no level pay less than this in weighted bytes: bounds of single tiers sharpen the joint one."""
+        self.floors = list(floors)
+        for total, floor in zip(self.totals, floors, strict=True):
+            total.SetLb(floor / self.unit)
+
+    def solve(self, control: Control) -> None:
+        """Generate columns, and round rows up, until neither helps or the time is over."""
+        self._generate(control)
+        for _ in range(ROUNDING_ROUNDS):
+            if control.over or not self._round_up():
+                return
+            self._generate(control)
+
+    def _solved(self) -> bool:
+        """Solve the programme; False where the linear solver gives up, once and for all."""
+        self.dead = self.dead or self.solver.Solve() != self.solver.OPTIMAL
+        return not self.dead
+
+    def _generate(self, control: Control) -> None:
+        """Add columns until none can improve the programme; any duals on the way give a valid bound."""
+        for _ in range(MAX_ROUNDS):
+            if control.over or not self._solved():
+                return
+            value = self.goal.Value() * self.unit
+            short = sum(variable.solution_value() for variable in self.slack) > TOLERANCE
+            if self._price() and value - self.bound > TOLERANCE * self.unit:
+                continue
+            if not short or self.penalty > LAST_PENALTY:
+                return
+            self.penalty *= 8
+            for variable in self.slack:
+                self.goal.SetCoefficient(variable, self.penalty)
+
+    def _price(self) -> bool:
+        """Take the bound that the duals imply, and the columns that they call for; whether any is new."""
+        worth, value = self._worth()
+        shares = [min(1.0, max(LEAST_SHARE, row.dual_value())) for row in self.pays]
+        if self.floors is None:
+            shares = [1.0] * len(shares)
+        else:
+            value += sum((1 - share) * floor for share, floor in zip(shares, self.floors, strict=True))
+        fresh = False
+        for index, each in enumerate(self.classes):
+            weight = shares[each.level] * self.weights[each.level]
+            widest = min(each.room, self.costs.replicas) + 1
+            table = weight * self.holding[:, :widest] - worth[each.outer][:, :widest]
+            if each.own is not None:
+                table += worth[each.own][:, :widest]
+            priced = price(self.costs, np.zeros(self.costs.stages), each.room, table / weight)
+            value += each.count * weight * min(0.0, priced.within(each.room))
+            for widths in (priced.vector(each.room), *priced.good_vectors(each.room)):
+                fresh |= self.add(index, widths.astype(np.int32))
+        self.bound = max(self.bound, value)
+        return fresh
+
+    def _worth(self) -> tuple[dict[int, FloatArray], float]:
+        """For every group what each width is worth, shape (P, N + 1), and what the whole job is."""
+        width = np.arange(self.costs.replicas + 1)
+        worth = {}
+        for group in self.groups:
+            duals = np.asarray([row.dual_value() for row in self.cover[group]]) * self.unit
+            worth[group] = duals[:, None] * width
+        for (group, rounding), row in self.rounded.items():
+            if dual := max(0.0, row.dual_value()) * self.unit:
+                worth[group][rounding.stage] += dual * rounding.of(width)
+        return worth, float(worth[WHOLE_JOB][:, -1].sum())
+
+    def _round_up(self) -> bool:
+        """Add the rounded rows that the last solution breaks most; whether there are any."""
+        if len(self.rounded) >= MOST_ROWS or not self._solved():
+            return False
+        broken: list[tuple[float, Row]] = []
+        for group, (widths, amounts) in self._in_use().items():
+            for numerator, denominator in fractions(min(self.costs.replicas, LARGEST_DENOMINATOR)):
+                short = -amounts @ -(-widths * numerator // denominator)
+                if group == WHOLE_JOB:
+                    short = short - (-self.costs.replicas * numerator // denominator)
+                for stage in np.flatnonzero(short > BROKEN).tolist():
+                    row = group, Rounding(stage, numerator, denominator)
+                    if row not in self.rounded:
+                        broken.append((float(short[stage]), row))
+        broken.sort(key=lambda each: -each[0])
+        for _, row in broken[:MOST_ROUNDINGS]:
+            self._add_rounded(*row)
+        return bool(broken)
+
+    def _in_use(self) -> dict[int, tuple[IntArray, FloatArray]]:
+        """For every group the vectors in use and how often, those outside counted negative."""
+        found = defaultdict(list)
+        for (index, widths), variable in zip(self.columns, self.variables, strict=True):
+            if (amount := variable.solution_value()) > BROKEN:
+                found[self.classes[index].outer].append((widths, amount))
+                own = self.classes[index].own
+                if own is not None:
+                    found[own].append((widths, -amount))
+        return {
+            group: (np.stack([widths for widths, _ in used]), np.asarray([amount for _, amount in used]))
+            for group, used in found.items()
+        }
+
+    def _add_rounded(self, group: int, rounding: Rounding) -> None:
+        """Add the row that a coverage row implies for whole amounts."""
+        least = float(rounding.of(self.costs.replicas)) if group == WHOLE_JOB else 0.0
+        row = self.solver.Constraint(least, self.infinity)
+        for (index, widths), variable in zip(self.columns, self.variables, strict=True):
+            self._enter(row, group, rounding, self.classes[index], widths, variable)
+        if group == WHOLE_JOB:
+            self._relent(row, (1.0,))
+        self.rounded[group, rounding] = row
+
+    def ahead(self, index: int) -> FloatArray | None:
+        """What every width of a domain of this level will cost inside it, in bytes of the level.
+
+        Shape (P, N + 1); None where nothing is known. Of domains that were joined to one class.
+        """
+        if not index or not self._solved():
+            return None
+        table: FloatArray = self._worth()[0][index] / self.weights[index]
+        return table
+
+
+def _single(stages: int, stage: int, width: int) -> IntArray:
+    """The vector that holds one stage alone."""
+    widths = np.zeros(stages, np.int32)
+    widths[stage] = width
+    return widths
+
+
+def look_ahead(
+    tree: Tree, costs: StageCosts, control: Control
+) -> tuple[list[Level], list[FloatArray | None]]:
+    """For levels that cost something what each width will cost further in; see `JointProgramme.ahead`."""
+    levels = weighty_levels(tree, costs)
+    if len(levels) < 2:
+        return levels, [None] * len(levels)
+    programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
+    programme.solve(control)
+    return levels, [programme.ahead(index) for index in range(len(levels))]
+
+
+def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control) -> float:
+    """Lower bound on the weighted bytes of all levels, constants left out.
+
+    Valid where every placement gives each domain whole cells, at most as many as its room.
+
+    Parameters
+    ----------
+    floors
+        Lower bound on the weighted bytes of each level of the tree but the root, constants left out.
+    """
+    apart, levels = float(sum(floors)), weighty_levels(tree, costs)
+    if len(levels) < 2:
+        return apart
+    places = {level.tier: index for index, level in enumerate(tree.levels)}
+    inside = [floors[places[level.tier]] for level in levels]
+    best, cells = sum(inside), costs.stages * costs.replicas
+    for classes in (joined_classes(levels, cells), separate_classes(tree, levels, cells)):
+        groups = {each.outer for each in classes}
+        if control.over or len(groups) * costs.stages > MOST_CLASS_ROWS:
+            continue
+        programme = JointProgramme(costs, levels, classes)
+        programme.set_floors(inside)
+        programme.solve(control)
+        best = max(best, programme.bound)
+    return apart - sum(inside) + best

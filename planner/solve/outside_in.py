@@ -1,0 +1,56 @@
+"""From the outermost tier inwards: each is cut with what its widths will cost further in in view.
+
+What a width costs further in is what `planner.solve.joint` charges for it. Domains inside are covered one
+by one where few of them differ; many are filled in line, and a walk that moves cells between neighbours
+alone puts them right.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.anneal import costliest_cell, state_of, walk
+from planner.solve.hierarchy import cover_level, cut_level
+from planner.solve.joint import look_ahead
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+    from planner.solve.tree import Tree
+
+    IntArray = NDArray[np.int32]
+
+AHEAD_SHARE = 0.3
+OUTERMOST_EFFORT = 0.2
+MOST_CUTS = 12
+MOVES_A_CELL = 600
+HOT, COLD = 0.3, 0.01
+
+
+def outside_in(tree: Tree, costs: StageCosts, control: Control) -> IntArray:
+    """Width vectors of the innermost domains, shape (domains, P)."""
+    with control.step(AHEAD_SHARE):
+        levels, ahead = look_ahead(tree, costs, control)
+    tables = {level.tier: table for level, table in zip(levels, ahead, strict=True)}
+    views = [costs.looking_ahead(tables.get(level.tier)) for level in tree.levels]
+    outermost = len(tree.levels) - 2
+    widths, _ = cover_level(tree, outermost, views[outermost], control, OUTERMOST_EFFORT)
+    in_line = False
+    for place in range(outermost, 0, -1):
+        outer = np.column_stack((tree.levels[place].kind, widths))
+        in_line = len(np.unique(outer, axis=0)) > MOST_CUTS
+        widths = cut_level(tree, place, widths, views[place - 1], control, in_line=in_line)
+    return _put_right(tree, costs, widths, control) if in_line else widths
+
+
+def _put_right(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) -> IntArray:
+    """The widths after a walk between innermost domains beside each other."""
+    state = state_of(tree, costs, widths)
+    heat = tree.levels[0].weight * costliest_cell(costs)
+    moves = MOVES_A_CELL * costs.stages * costs.replicas
+    walk(state, HOT * heat, COLD * heat, moves, control.seed, control, whole=0.0, near=1.0)
+    return state.widths[: len(widths)].copy()
