@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 FIRST_MOVES_A_CELL = 400
 GROWTH = 3
 FITTING = 0.95
+POLL_S = 0.02
 CHUNK = 200_000
 MOST_MOVES_IN_ALL = 15_000_000
-MOST_MOVES_A_CELL = 20_000
+MOST_MOVES_A_CELL = 40_000
 MOST_CELLS = 100_000
 WHOLE = 0.1
 NEAR = 0.3
@@ -91,6 +93,23 @@ def _insides(levels: Sequence[Level], above: IntArray) -> dict[str, NDArray[Any]
         held, first, times = np.unique(row[inside], return_index=True, return_counts=True)
         begin[held], size[held] = first, times
     return {"kind": kind, "inside": inside.astype(np.int32), "begin": begin, "size": size}
+
+
+def ready(state: State, control: Control) -> bool:
+    """Whether walks can begin: the inner loop is compiled, once after an installation, as time allows."""
+    from planner.solve.anneal_kernel import anneal
+
+    def compile_it() -> None:
+        anneal(state, 1.0, 1.0, 0, WHOLE, NEAR, 0)
+
+    if control.deterministic:
+        compile_it()
+        return True
+    compiling = Thread(target=compile_it, daemon=True)
+    compiling.start()
+    while compiling.is_alive() and not control.over:
+        compiling.join(POLL_S)
+    return not compiling.is_alive()
 
 
 def walk(
@@ -161,6 +180,8 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
         enough = min(enough, MOST_MOVES_IN_ALL)
     moves, in_all, least = min(FIRST_MOVES_A_CELL * cells, enough), 0, tree_cost(tree, costs, widths)
     seeds = count(control.seed)
+    if not ready(state_of(tree, costs, widths), control):
+        return
     with ThreadPoolExecutor(control.threads) as pool:
         for turn in count():
             if control.over or in_all >= enough:

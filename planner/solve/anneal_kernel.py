@@ -1,7 +1,7 @@
 """The inner loop of `planner.solve.anneal`, compiled: millions of moves a second, without Python's lock.
 
 A move is priced before anything is changed, so that one that is not accepted leaves nothing to undo.
-Everything is compiled into one function: a call with a state for an argument takes longer than a move.
+What every move needs gets its arrays one by one: a call with a whole state takes longer than the rest.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 def compiled(function: Any) -> Any:
     """Compile a function; keep the result for later runs where some folder for it can be written."""
     try:
-        return njit(cache=True, nogil=True, inline="always")(function)
+        return njit(cache=True, nogil=True)(function)
     except RuntimeError as failure:
         if "no locator" not in str(failure):
             raise
         # Neither the package's folder nor the user's can be written: every run compiles anew.
-        return njit(nogil=True, inline="always")(function)
+        return njit(nogil=True)(function)
 
 
 class State(NamedTuple):
@@ -91,67 +91,79 @@ def unit(random: WordArray) -> float:
 
 
 @compiled
-def shifted(state: State, row: int, stage: int, sign: int) -> float:
+def shifted(
+    widths: IntArray,
+    holding: FloatArray,
+    beside: IntArray,
+    kept: FloatArray,
+    row: int,
+    stage: int,
+    sign: int,
+) -> float:
     """What a domain pays more with a cell more (`sign` 1) or less (-1) of a stage."""
-    before = state.widths[row, stage]
+    before = widths[row, stage]
     after = before + sign
-    change = state.holding[stage, after] - state.holding[stage, before]
-    for edge in range(state.beside.shape[1]):
-        other = state.beside[stage, edge]
+    change = holding[stage, after] - holding[stage, before]
+    for edge in range(beside.shape[1]):
+        other = beside[stage, edge]
         if other >= 0:
-            held = state.widths[row, other]
-            change -= state.kept[stage, edge] * (min(held, after) - min(held, before))
+            held = widths[row, other]
+            change -= kept[stage, edge] * (min(held, after) - min(held, before))
     return float(change)
 
 
 @compiled
-def change_of_move(state: State, stage: int, back: int, source: int, target: int) -> float:
+def change_of_move(
+    widths: IntArray,
+    above: IntArray,
+    weights: FloatArray,
+    holding: FloatArray,
+    beside: IntArray,
+    kept: FloatArray,
+    stage: int,
+    back: int,
+    source: int,
+    target: int,
+) -> float:
     """Weighted change if a cell of `stage` goes to another leaf, and one of stage `back` (-1: none) comes."""
     total = 0.0
-    for level in range(state.above.shape[0]):
-        one, other = state.above[level, source], state.above[level, target]
+    for level in range(above.shape[0]):
+        one, other = above[level, source], above[level, target]
         # Further out both leaves are in the same domain.
         if one == other:
             break
-        change = shifted(state, one, stage, -1) + shifted(state, other, stage, 1)
+        change = shifted(widths, holding, beside, kept, one, stage, -1)
+        change += shifted(widths, holding, beside, kept, other, stage, 1)
         if back >= 0:
-            state.widths[one, stage] -= 1
-            state.widths[other, stage] += 1
-            change += shifted(state, other, back, -1) + shifted(state, one, back, 1)
-            state.widths[one, stage] += 1
-            state.widths[other, stage] -= 1
-        total += state.weights[level] * change
+            widths[one, stage] -= 1
+            widths[other, stage] += 1
+            change += shifted(widths, holding, beside, kept, other, back, -1)
+            change += shifted(widths, holding, beside, kept, one, back, 1)
+            widths[one, stage] += 1
+            widths[other, stage] -= 1
+        total += weights[level] * change
     return total
 
 
 @compiled
-def move(state: State, stage: int, source: int, target: int) -> None:
+def move(widths: IntArray, above: IntArray, stage: int, source: int, target: int) -> None:
     """Count a cell of a stage at another leaf, and in the domains around both."""
-    for level in range(state.above.shape[0]):
-        one, other = state.above[level, source], state.above[level, target]
+    for level in range(above.shape[0]):
+        one, other = above[level, source], above[level, target]
         if one == other:
             break
-        state.widths[one, stage] -= 1
-        state.widths[other, stage] += 1
+        widths[one, stage] -= 1
+        widths[other, stage] += 1
 
 
 @compiled
-def exchange_cells(
-    state: State, cell: int, target: int, place: int, temperature: float, chance: float
-) -> None:
-    """Move a cell to a place of another leaf, in exchange for the cell there, where that is accepted."""
+def exchange_cells(state: State, cell: int, target: int, place: int) -> None:
+    """Move a cell to a place of another leaf, in exchange for the cell there, if any."""
     source, stage = state.leaf_of[cell], state.stage_of[cell]
-    back = state.cell_at[target, place]
-    back_stage = state.stage_of[back] if back >= 0 else -1
-    if back_stage == stage:
-        return
-    change = change_of_move(state, stage, back_stage, source, target)
-    if change > 0 and chance >= math.exp(-change / temperature):
-        return
-    move(state, stage, source, target)
-    old = state.slot_of[cell]
+    back, old = state.cell_at[target, place], state.slot_of[cell]
+    move(state.widths, state.above, stage, source, target)
     if back >= 0:
-        move(state, back_stage, target, source)
+        move(state.widths, state.above, state.stage_of[back], target, source)
         state.cell_at[source, old], state.slot_of[back], state.leaf_of[back] = back, old, source
     else:
         # The places in use stay the first ones: the last cell moves up, the new one comes last.
@@ -253,45 +265,48 @@ def exchange_domains(
 
 
 @compiled
-def drawn_leaf(state: State, stage: int, source: int, near: float, random: WordArray) -> int:
-    """Another leaf: beside this one with chance `near`, else with a cell of this or a neighbouring stage."""
-    if len(state.above) > 1 and unit(random) < near:
-        around = state.above[1, source]
-        place = int(unit(random) * state.size[around])
-        return int(state.inside[state.begin[around] + place])
-    edges = state.beside.shape[1]
-    replicas = len(state.stage_of) // state.widths.shape[1]
-    edge = int(unit(random) * (edges + 1))
-    wanted = stage
-    if edge < edges and state.beside[stage, edge] >= 0:
-        wanted = state.beside[stage, edge]
-    return int(state.leaf_of[wanted * replicas + int(unit(random) * replicas)])
-
-
-@compiled
 def anneal(state: State, hot: float, cold: float, moves: int, whole: float, near: float, seed: int) -> None:
     """Try `moves` moves while the temperature falls from `hot` to `cold`.
 
-    A move takes a cell to another leaf; with chance `whole` the domains of some level around the two
-    leaves exchange all they hold instead.
+    A move takes a cell to another leaf: with chance `near` to one beside its own, else to one that holds
+    cells of the same or a neighbouring stage. With chance `whole` the domains of some level around the
+    two leaves exchange all they hold instead.
     """
+    widths, above, weights, holding = state.widths, state.above, state.weights, state.holding
+    beside, kept, stage_of, leaf_of = state.beside, state.kept, state.stage_of, state.leaf_of
+    inside, begin, size, room, cell_at = state.inside, state.begin, state.size, state.room, state.cell_at
     random = np.array([seed * 2 + 1], np.uint64)
     for _ in range(20):
         unit(random)
+    levels, edges, replicas = above.shape[0], beside.shape[1], len(stage_of) // widths.shape[1]
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
-    levels = state.above.shape[0]
     for _ in range(moves):
         temperature *= cooling
-        cell = int(unit(random) * len(state.stage_of))
-        source = state.leaf_of[cell]
-        target = drawn_leaf(state, state.stage_of[cell], source, near, random)
-        if target == source or state.room[target] == 0:
+        cell = int(unit(random) * len(stage_of))
+        stage, source = stage_of[cell], leaf_of[cell]
+        if levels > 1 and unit(random) < near:
+            around = above[1, source]
+            target = inside[begin[around] + int(unit(random) * size[around])]
+        else:
+            edge, wanted = int(unit(random) * (edges + 1)), stage
+            if edge < edges and beside[stage, edge] >= 0:
+                wanted = beside[stage, edge]
+            target = leaf_of[wanted * replicas + int(unit(random) * replicas)]
+        if target == source or room[target] == 0:
             continue
         chance = unit(random)
         if levels > 1 and unit(random) < whole:
             level = int(unit(random) * (levels - 1))
             exchange_domains(state, level, source, target, temperature, chance)
-        else:
-            place = int(unit(random) * state.room[target])
-            exchange_cells(state, cell, target, place, temperature, chance)
+            continue
+        place = int(unit(random) * room[target])
+        back = cell_at[target, place]
+        back_stage = stage_of[back] if back >= 0 else -1
+        if back_stage == stage:
+            continue
+        change = change_of_move(
+            widths, above, weights, holding, beside, kept, stage, back_stage, source, target
+        )
+        if change <= 0 or chance < math.exp(-change / temperature):
+            exchange_cells(state, cell, target, place)

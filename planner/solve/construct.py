@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-OUTSIDE_SHARE, WALK_SHARE, LEADS_SHARE, BOUND_SHARE = 0.3, 0.5, 0.5, 0.5
+OUTSIDE_SHARE, WALK_SHARE, BOUND_SHARE, LEADS_SHARE = 0.35, 0.4, 0.6, 0.5
 
 
 def placements(
@@ -66,6 +66,10 @@ def placements(
         yield from work.better(control.limited(OUTSIDE_SHARE, work.outside_in()))
         yield from work.better(control.limited(WALK_SHARE, work.walks()))
 
+        if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
+            with control.step(BOUND_SHARE):
+                learn_all(work.bound(floors))
+
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
@@ -73,9 +77,6 @@ def placements(
     leads = candidates(work.tree, work.costs, rules, work.known(floors), control, teach)
     yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
     if work.several and not rules:
-        if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
-            with control.step(BOUND_SHARE):
-                learn_all(work.bound(floors))
         yield from work.better(control.limited(share, work.walks()))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import CapacityClass, Column, relax
-from planner.solve.packing import Cover, met, pack, packable
+from planner.solve.packing import Cover, Packing, packable
 from planner.solve.polish import polish
 from planner.solve.residual import Piece, fill_in_line, pieces_bytes, place_rest, whole_numbers
 from planner.solve.windows import improve
@@ -35,6 +35,7 @@ COLUMN_SECONDS = 0.4
 FIRST_SECONDS, IMPROVE_SECONDS, LAST_SECONDS = 1.0, 1.5, 1.5
 MOST_COLUMNS = 400
 LAST_DOMAINS = 5
+FEW_DOMAINS = 12
 DIVE_TOLERANCE = 1e-4
 
 
@@ -56,7 +57,7 @@ def cover(
     coverage
         Cells of each stage to place, shape (P,).
     effort
-        Share of the usual search limits.
+        Share of the usual search limits; 0 for diving alone.
     """
     kinds = [i for i, k in enumerate(classes) if k.capacity > 0 and k.count > 0]
     usable = [classes[i] for i in kinds]
@@ -76,37 +77,44 @@ def _covered(
     line = fill_in_line(costs, classes, coverage)
     if control.over:
         return Cover(line, -np.inf)
+    if effort > 0 and packable(costs, classes):
+        return _packed(costs, classes, coverage, line, control, effort)
     relaxation = relax(costs, classes, coverage, control=control)
     whole = _whole(relaxation, coverage)
     if whole is not None:
         return Cover(whole, relaxation.bound)
-    if packable(costs, classes):
-        return _packed(costs, relaxation, classes, coverage, line, control, effort)
     choices = [_dive(costs, relaxation, classes, coverage, control, effort), line]
     known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
-    choices += _choose_columns(costs, relaxation, classes, known, control, effort)
-    known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
-    return Cover(_polished(costs, relaxation, classes, known, control, effort), relaxation.bound)
+    if effort > 0:
+        choices += _choose_columns(costs, relaxation, classes, known, control, effort)
+        known = min(choices, key=lambda pieces: pieces_bytes(costs, pieces))
+        known = _polished(costs, relaxation, classes, known, control, effort)
+    return Cover(known, relaxation.bound)
 
 
 def _packed(
     costs: StageCosts,
-    relaxation: Relaxation,
     classes: Sequence[CapacityClass],
     coverage: IntArray,
     known: list[Piece],
     control: Control,
     effort: float,
 ) -> Cover:
-    """Pack from the known pieces; where that is not proven best, dive, improve and pack once more."""
-    packed = pack(costs, classes, coverage, known, control, FIRST_SECONDS * effort)
-    if met(costs, pieces_bytes(costs, packed.pieces), packed.bound):
-        return packed
-    dived = _dive(costs, relaxation, classes, coverage, control, effort)
-    known = min(packed.pieces, dived, key=lambda pieces: pieces_bytes(costs, pieces))
-    better = improve(costs, classes, known, packed.bound, control, IMPROVE_SECONDS * effort)
-    last = pack(costs, classes, coverage, better, control, LAST_SECONDS * effort)
-    return Cover(last.pieces, max(packed.bound, last.bound))
+    """Pack from the known pieces; where that is not proven best, dive, improve and pack once more.
+
+    A few domains are packed for longer instead.
+    """
+    packing = Packing(costs, classes, coverage, known, control)
+    whole = _whole(packing.relaxation, coverage)
+    if whole is not None:
+        packing.offer(whole)
+    packing.search(FIRST_SECONDS * effort)
+    if not packing.met and sum(k.count for k in classes) > FEW_DOMAINS:
+        packing.offer(_dive(costs, packing.relaxation, classes, coverage, control, effort))
+        seconds = IMPROVE_SECONDS * effort
+        packing.offer(improve(costs, classes, packing.pieces, packing.bound, control, seconds))
+    packing.search(LAST_SECONDS * effort)
+    return packing.cover
 
 
 def _polished(

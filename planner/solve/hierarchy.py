@@ -178,7 +178,7 @@ def cut_level(
         key = (int(outer.kind[domain]), widths[domain].tobytes())
         if key not in known:
             classes = [CapacityClass(room[kind], kinds[kind]) for kind in order]
-            if in_line:
+            if in_line and widths[domain].any():
                 known[key] = fill_in_line(costs, classes, widths[domain])
             else:
                 known[key] = cover(costs, classes, widths[domain], control, INNER_EFFORT).pieces

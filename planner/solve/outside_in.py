@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.anneal import costliest_cell, state_of, walk
+from planner.solve.anneal import costliest_cell, ready, state_of, walk
 from planner.solve.hierarchy import cover_level, cut_level
 from planner.solve.joint import look_ahead
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 AHEAD_SHARE = 0.3
-OUTERMOST_EFFORT = 0.2
-MOST_CUTS = 12
-MOVES_A_CELL = 600
+DIVING_ALONE = 0.0
+MOST_CUTS = 60
+MOVES_A_CELL = 2_000
 HOT, COLD = 0.3, 0.01
 
 
@@ -38,7 +38,7 @@ def outside_in(tree: Tree, costs: StageCosts, control: Control) -> IntArray:
     tables = {level.tier: table for level, table in zip(levels, ahead, strict=True)}
     views = [costs.looking_ahead(tables.get(level.tier)) for level in tree.levels]
     outermost = len(tree.levels) - 2
-    widths, _ = cover_level(tree, outermost, views[outermost], control, OUTERMOST_EFFORT)
+    widths, _ = cover_level(tree, outermost, views[outermost], control, DIVING_ALONE)
     in_line = False
     for place in range(outermost, 0, -1):
         outer = np.column_stack((tree.levels[place].kind, widths))
@@ -52,5 +52,7 @@ def _put_right(tree: Tree, costs: StageCosts, widths: IntArray, control: Control
     state = state_of(tree, costs, widths)
     heat = tree.levels[0].weight * costliest_cell(costs)
     moves = MOVES_A_CELL * costs.stages * costs.replicas
+    if not ready(state, control):
+        return widths
     walk(state, HOT * heat, COLD * heat, moves, control.seed, control, whole=0.0, near=1.0)
     return state.widths[: len(widths)].copy()

@@ -70,17 +70,12 @@ def pack(
     limit_s: float,
 ) -> Cover:
     """Look for pieces better than the known ones, until they are proven best or `limit_s` is spent."""
-    packing = _Packing(costs, classes, coverage, known, control)
-    started = control.clock_s
-    for most, share in SEARCHES:
-        left = limit_s - (control.clock_s - started)
-        if packing.met or left <= 0 or control.over:
-            break
-        packing.search(most, left * share)
-    return Cover(packing.pieces, min(packing.bound, packing.value))
+    packing = Packing(costs, classes, coverage, known, control)
+    packing.search(limit_s)
+    return packing.cover
 
 
-class _Packing:
+class Packing:
     """The pieces so far, and searches for better ones."""
 
     def __init__(
@@ -92,24 +87,43 @@ class _Packing:
         control: Control,
     ) -> None:
         self.costs, self.classes, self.coverage, self.control = costs, classes, coverage, control
-        relaxation = relax(costs, classes, coverage, control=control, rounding=True)
-        self.bound, self.worth = relaxation.bound, relaxation.worth
+        self.relaxation = relax(costs, classes, coverage, control=control, rounding=True)
+        self.bound, self.worth = self.relaxation.bound, self.relaxation.worth
         room = max(k.capacity for k in classes)
         table = costs.holding(self.worth.shape[1] - 1) - self.worth
         paid = price(costs, np.zeros(costs.stages), room, table).best
-        self.excess = Excess.of(paid, classes, relaxation.covered)
+        self.excess = Excess.of(paid, classes, self.relaxation.covered)
         self.keep(known)
+
+    @property
+    def cover(self) -> Cover:
+        """The best pieces, and the bound."""
+        return Cover(self.pieces, min(self.bound, self.value))
+
+    def search(self, limit_s: float) -> None:
+        """Search among ever more segments, until the best pieces are proven or `limit_s` is spent."""
+        started = self.control.clock_s
+        for most, share in SEARCHES:
+            left = limit_s - (self.control.clock_s - started)
+            if self.met or left <= 0 or self.control.over:
+                return
+            self.search_nearest(most, left * share)
 
     def keep(self, pieces: list[Piece]) -> None:
         """Take pieces as the best so far."""
         self.pieces, self.value = pieces, pieces_bytes(self.costs, pieces)
+
+    def offer(self, pieces: list[Piece]) -> None:
+        """Take pieces as the best so far where they are better."""
+        if pieces_bytes(self.costs, pieces) < self.value:
+            self.keep(pieces)
 
     @property
     def met(self) -> bool:
         """Whether no pieces can be better."""
         return met(self.costs, self.value, self.bound)
 
-    def search(self, most: int, limit_s: float) -> None:
+    def search_nearest(self, most: int, limit_s: float) -> None:
         """Search among at most `most` segments, those nearest to the relaxation.
 
         Pieces that are better are so by a granule at least; where every segment that they could use is

@@ -185,11 +185,12 @@ def test_a_move_costs_what_it_says(seed):
         back = int(rng.choice([-1, *(each for each in held if each != stage)]))
         before = tree_cost(tree, costs, state.widths[:leaves])
         rows = state.widths.tolist()
-        change = change_of_move(state, stage, back, source, target)
+        arrays = (state.above, state.weights, state.holding, state.beside, state.kept)
+        change = change_of_move(state.widths, *arrays, stage, back, source, target)
         assert state.widths.tolist() == rows
-        move(state, stage, source, target)
+        move(state.widths, state.above, stage, source, target)
         if back >= 0:
-            move(state, back, target, source)
+            move(state.widths, state.above, back, target, source)
         assert change == tree_cost(tree, costs, state.widths[:leaves]) - before
         upwards = widths_upwards(tree, state.widths[:leaves])[:-1]
         assert state.widths.tolist() == np.concatenate(upwards).tolist()
