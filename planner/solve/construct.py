@@ -15,7 +15,7 @@ from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.rings import join_cells
-from planner.solve.stripes import striped_home
+from planner.solve.stripes import lined_up, striped_home
 from planner.solve.tree import Tree, tree_cost
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def placements(
     if rules:
         work.least = np.inf
     elif work.several:
+        yield from work.better(iter([lined_up(work.tree, work.costs)]))
         yield from work.better(control.limited(OUTSIDE_SHARE, work.outside_in()))
         yield from work.better(control.limited(WALK_SHARE, work.walks()))
 

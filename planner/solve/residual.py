@@ -172,7 +172,8 @@ def share_out(
         for variable, value in zip(row, begin, strict=True):
             model.add_hint(variable, int(value))
     terms = [term for row in width for term in domain_terms(model, costs, row, left)]
-    weights = whole_numbers(np.asarray([w for w, _ in terms]), domains * int(left.max() + 1))
+    largest = int(left.max()) + 1 if costs.ahead is None else max(int(left.max()) + 1, AHEAD_STEPS)
+    weights = whole_numbers(np.asarray([w for w, _ in terms]), domains * largest)
     model.minimize(sum(int(w) * x for w, (_, x) in zip(weights, terms, strict=True) if w))
     found = control.search(model, limit_s, relative_gap=1e-6)
     if not found.found:

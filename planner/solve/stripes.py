@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.realize import ancestors
+from planner.solve.tree import tree_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +61,26 @@ def striped_home(tree: Tree, costs: StageCosts) -> IntArray:
 def _distinct(choices: Iterator[list[IntArray]]) -> list[list[IntArray]]:
     """Nested bands, each choice once."""
     return list({tuple(b.tobytes() for b in bands): bands for bands in choices}.values())
+
+
+def lined_up(tree: Tree, costs: StageCosts) -> IntArray:
+    """Width vectors of the innermost domains, shape (domains, P): cells in line, cut by rooms in tree order.
+
+    A line takes the stages in runs, and within a run one cell of each stage in turn; the best of several.
+    """
+    domains, stages, replicas = len(tree.levels[0].room), costs.stages, costs.replicas
+    order = _tree_order(tree, ancestors(tree, domains)[1:-1])
+    ends = np.minimum(np.cumsum(tree.levels[0].room[order]), stages * replicas)
+    domain = np.repeat(order, np.diff(ends, prepend=0))
+    stage, replica = np.divmod(np.arange(stages * replicas), replicas)
+    best, least = np.zeros((domains, stages), np.int32), np.inf
+    for group in range(1, stages + 1):
+        line = np.lexsort((stage, replica, stage // group))
+        counts = np.bincount(domain * stages + stage[line], minlength=best.size)
+        widths = counts.reshape(best.shape).astype(np.int32)
+        if (cost := tree_cost(tree, costs, widths)) < least:
+            best, least = widths, cost
+    return best
 
 
 @dataclass(frozen=True, eq=False)

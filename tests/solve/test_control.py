@@ -102,6 +102,24 @@ def test_the_clock_of_a_deterministic_run_counts_work_alone():
     assert free.clock_s >= 0.01
 
 
+def test_what_makes_items_is_limited_and_not_what_is_done_with_them():
+    """The share ends the making of items; between them the whole run's time is left."""
+    control = Control(60.0)
+
+    def items():
+        while not control.over:
+            yield control.left_s
+            time.sleep(0.05)
+
+    left = []
+    for made in control.limited(0.005, items()):
+        left.append(made)
+        assert control.left_s > 50.0
+    assert left
+    assert max(left) <= 0.3
+    assert control.elapsed_s < 30.0
+
+
 def test_over():
     """A run is over when its time is spent or it is stopped."""
     assert not Control(60.0).over

@@ -101,3 +101,22 @@ def test_whole_weights_stay_as_they_are():
     assert scaled.max() * 1000 <= SCALE_LIMIT * (1 + 1e-9)
     assert (np.diff(scaled) >= 0).all()
     assert whole_numbers(np.asarray([0.5, 1.5]), 10)[1] == 3 * whole_numbers(np.asarray([0.5, 1.5]), 10)[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_shares_see_what_lies_ahead(seed):
+    """What widths cost further in counts: the best share is that of all, by f and what lies ahead."""
+    rng = np.random.default_rng(seed)
+    costs = random_costs(rng, 2, 5, forms=("touched",))
+    steps = np.cumsum(rng.integers(0, 9, (2, 6)), axis=1) * 0.75
+    ahead = costs.looking_ahead(steps - steps[:, :1])
+    rooms, start = [5, 5], np.asarray([[5, 0], [0, 5]], np.int32)
+    found = share_out(ahead, rooms, start, Control(20.0, workers=1), 20.0)
+    best = min(
+        ahead.domain_bytes(np.asarray([[a, b], [5 - a, 5 - b]], np.int32)).sum()
+        for a in range(6)
+        for b in range(6)
+        if a + b <= 5 and 10 - a - b <= 5
+    )
+    assert found.sum(axis=0).tolist() == [5, 5]
+    assert ahead.domain_bytes(found).sum() == pytest.approx(best, rel=1e-3)

@@ -16,8 +16,15 @@ from planner.solve.exact import solve_exactly
 from planner.solve.problem import Problem, lay_out
 from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
-from planner.solve.stripes import Partition, band_cost, nested_bands, single_stages, striped_home
-from planner.solve.tree import Tree
+from planner.solve.stripes import (
+    Partition,
+    band_cost,
+    lined_up,
+    nested_bands,
+    single_stages,
+    striped_home,
+)
+from planner.solve.tree import Tree, tree_cost
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 
 
@@ -186,3 +193,26 @@ def test_every_run_tries_stripes(kind, monkeypatch):
     job = grid_workload(dp=13, pp=5, families=[("dp", kind, 2.0), ("pp", "path", 5.0)])
     made = Striped(cluster, job)
     assert solve(cluster, job, time_limit_s=1.0).objective <= made.traffic.weighted_s * (1 + 1e-12)
+
+
+def test_cells_in_line_fill_the_tree_in_order():
+    """The best of all runs: whole pipelines where they outweigh, whole stages where those do."""
+    cluster = ragged_cluster([[6, 6], [6, 6], [6, 6]], uplinks=(1.0, 1.0))
+    for path, group in ((100.0, 12), (0.01, 1)):
+        families = [("dp", "all_reduce", 1.0), ("pp", "path", path)]
+        made = Striped(cluster, grid_workload(dp=3, pp=12, families=families))
+        in_order = np.arange(36).reshape(12 // group, 3, group).transpose(0, 2, 1).reshape(12, 3)
+        widths = np.zeros((6, 12), np.int32)
+        np.add.at(widths, (in_order // 6, np.arange(12)[:, None]), 1)
+        assert tree_cost(made.tree, made.costs, lined_up(made.tree, made.costs)) == tree_cost(
+            made.tree, made.costs, widths
+        )
+
+
+def test_cells_in_line_leave_the_last_places_free():
+    """Where there is more room than cells, every cell is placed, within every room."""
+    cluster = ragged_cluster([[3, 4], [5, 2], [4]], uplinks=(1.0, 1.0))
+    made = Striped(cluster, rings_and_paths(4, 3))
+    widths = lined_up(made.tree, made.costs)
+    assert widths.sum(axis=0).tolist() == [3] * 4
+    assert (widths.sum(axis=1) <= made.tree.levels[0].room).all()

@@ -1,0 +1,120 @@
+"""The relaxation over all tiers: valid against brute force, never weaker than the tiers alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner.solve.control import Control
+from planner.solve.joint import (
+    JointProgramme,
+    joined_classes,
+    joint_bound,
+    look_ahead,
+    separate_classes,
+    weighty_levels,
+)
+from tests.solve.brute_force import optimum, tier_minima
+from tests.solve.test_nested import LARGER, SHAPES, job_on, least, nest_of
+
+DEEP, DEEP_LARGER = ([each for each in shapes if isinstance(each[0], list)] for shapes in (SHAPES, LARGER))
+RELATIVE = 1e-9
+
+
+def drawn(seed, shapes=DEEP, most_cells=7):
+    """A random job on a cluster of two or three tiers, its tree, costs and constants."""
+    rng = np.random.default_rng(seed)
+    cluster, workload = job_on(rng, shapes[seed % len(shapes)], most_cells)
+    problem, layout, nest = nest_of(cluster, workload)
+    constants = sum(level.weight for level in nest.tree.levels[:-1]) * nest.costs.constant
+    return cluster, workload, problem, layout, nest, constants
+
+
+def floors_of(nest, minima):
+    """Weighted bytes of every level but the root that go with crossing bytes, constants left out."""
+    return [level.weight * (minima[level.tier] - nest.costs.constant) for level in nest.tree.levels[:-1]]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_bound_is_valid(seed):
+    """It lies between the sum of the tiers' minima and the best placement of all."""
+    cluster, workload, _, _, nest, constants = drawn(seed)
+    best, _ = optimum(cluster, workload, "weighted", cluster.gpu_in_service)
+    minima = [*tier_minima(cluster, workload, cluster.gpu_in_service), 0.0]
+    floors = floors_of(nest, minima)
+    bound = joint_bound(nest.tree, nest.costs, floors, Control(60.0)) + constants
+    assert bound <= best * (1 + RELATIVE) + 1e-12
+    assert bound >= (sum(floors) + constants) * (1 - RELATIVE) - 1e-12
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_each_programme_is_valid_alone(seed):
+    """Joined or separate classes, with floors or without, no bound is above the best placement."""
+    _, _, problem, layout, nest, constants = drawn(100 + seed, DEEP_LARGER, 12)
+    best, _ = least(problem, layout, nest)
+    levels, cells = weighty_levels(nest.tree, nest.costs), layout.cells
+    assert len(levels) > 1
+    for classes in (joined_classes(levels, cells), separate_classes(nest.tree, levels, cells)):
+        programme = JointProgramme(nest.costs, levels, classes)
+        programme.solve(Control(60.0))
+        assert programme.bound + constants <= best * (1 + RELATIVE) + 1e-12
+
+
+def test_tiers_that_pull_against_each_other_are_seen():
+    """On some instances the joint bound is above the sum of the tiers' own minima, and so is the optimum."""
+    above = 0
+    for seed in range(60):
+        cluster, workload, _, _, nest, _ = drawn(seed)
+        minima = [*tier_minima(cluster, workload, cluster.gpu_in_service), 0.0]
+        floors = floors_of(nest, minima)
+        above += joint_bound(nest.tree, nest.costs, floors, Control(60.0)) > sum(floors) + 1e-6
+    assert above >= 5
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_classes_count_every_domain(seed):
+    """Every domain with room is in one class; rows join each class to those inside it."""
+    _, _, _, layout, nest, _ = drawn(seed, DEEP_LARGER, 12)
+    levels = weighty_levels(nest.tree, nest.costs)
+    for classes in (
+        joined_classes(levels, layout.cells),
+        separate_classes(nest.tree, levels, layout.cells),
+    ):
+        for index, level in enumerate(levels):
+            mine = [each for each in classes if each.level == index]
+            assert sum(each.count for each in mine) == int((level.room > 0).sum())
+            rooms = np.minimum(level.room, layout.cells)
+            assert sum(each.count * each.room for each in mine) == int(rooms.sum())
+            assert all((each.own is None) == (index == 0) for each in mine)
+        opened = {each.own for each in classes if each.own is not None}
+        assert {each.outer for each in classes if each.level < len(levels) - 1} <= opened
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_lies_ahead_is_subadditive(seed):
+    """Two widths together are charged at most what they are apart: segments stay independent."""
+    _, _, _, _, nest, _ = drawn(seed, DEEP_LARGER, 12)
+    _, tables = look_ahead(nest.tree, nest.costs, Control(60.0))
+    for table in tables:
+        if table is None:
+            continue
+        assert (table[:, 0] == 0).all()
+        for one in range(table.shape[1]):
+            for other in range(table.shape[1] - one):
+                together = table[:, one + other]
+                assert (together <= table[:, one] + table[:, other] + 1e-9).all()
+
+
+def test_nothing_lies_ahead_of_one_tier():
+    """With one tier there is nothing to look at, and the bound is that of the tier."""
+    _, _, nest = nest_of(*job_on(np.random.default_rng(1), [3, 3, 2], 7))
+    _, tables = look_ahead(nest.tree, nest.costs, Control(60.0))
+    assert all(table is None for table in tables)
+    assert joint_bound(nest.tree, nest.costs, [1.5], Control(60.0)) == 1.5
+
+
+def test_out_of_time_the_tiers_bounds_stand():
+    """Without time the bound is the sum of the floors."""
+    _, _, _, _, nest, _ = drawn(3)
+    floors = [1.0] * (len(nest.tree.levels) - 1)
+    assert joint_bound(nest.tree, nest.costs, floors, Control(0.0)) == sum(floors)
