@@ -44,8 +44,8 @@ NEAR = 0.3
 HOT = 0.005
 HOTTEST = 0.4
 COOLED = 0.06
-COLDER = 3.0
-SHADES = 2
+COLDER = 4.0
+SHADES = 3
 
 
 def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:

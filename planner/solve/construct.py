@@ -64,7 +64,7 @@ def placements(
         work.least = np.inf
     elif work.several:
         yield from work.better(iter([lined_up(work.tree, work.costs)]))
-        yield from work.better(control.limited(OUTSIDE_SHARE, work.outside_in()))
+        yield from work.better(control.limited(OUTSIDE_SHARE, outside_in(work.tree, work.costs, control)))
         yield from work.better(control.limited(WALK_SHARE, work.walks()))
 
         if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
@@ -109,11 +109,6 @@ class _Constructions:
                 yield self.seated(widths)
             if cost < self.least:
                 self.best, self.least = widths, cost
-
-    def outside_in(self) -> Iterator[IntArray]:
-        """From the outermost tier inwards."""
-        if not self.control.over:
-            yield outside_in(self.tree, self.costs, self.control)
 
     def walks(self) -> Iterator[IntArray]:
         """Walks from the best."""

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 WHOLE_JOB = 0
 MAX_ROUNDS = 200
-ROUNDING_ROUNDS = 12
-MOST_ROUNDINGS = 120
+ROUNDING_ROUNDS = 40
+# Few: more make a sharper bound, and no better guide.
+ROUNDS_AHEAD = 2
+MOST_ROUNDINGS = 40
 MOST_ROWS = 1_200
 MOST_CLASS_ROWS = 600
 LARGEST_DENOMINATOR = 12
@@ -48,6 +50,7 @@ FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
 TOLERANCE = 1e-7
 BROKEN = 1e-5
 LEAST_SHARE = 1e-6
+WAYS = ("use_dual_simplex:true", "use_preprocessing:false", "use_dual_simplex:false")
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class JointProgramme:
         self.costs, self.levels, self.classes = costs, levels, classes
         self.weights = [level.weight for level in levels]
         self.floors: list[float] | None = None
-        self.bound, self.dead = -np.inf, False
+        self.bound = -np.inf
         self.holding = costs.holding(costs.replicas)
         largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
         self.unit = max(self.weights) * (largest or 1.0)
@@ -231,18 +234,21 @@ class JointProgramme:
         for total, floor in zip(self.totals, floors, strict=True):
             total.SetLb(floor / self.unit)
 
-    def solve(self, control: Control) -> None:
-        """Generate columns, and round rows up, until neither helps or the time is over."""
+    def solve(self, control: Control, rounds: int = ROUNDING_ROUNDS) -> None:
+        """Generate columns, and round rows up, until neither helps or the time or the rounds are over."""
         self._generate(control)
-        for _ in range(ROUNDING_ROUNDS):
+        for _ in range(rounds):
             if control.over or not self._round_up():
                 return
             self._generate(control)
 
     def _solved(self) -> bool:
-        """Solve the programme; False where the linear solver gives up, once and for all."""
-        self.dead = self.dead or self.solver.Solve() != self.solver.OPTIMAL
-        return not self.dead
+        """Solve the programme; False where the linear solver gives up, whichever way it goes about it."""
+        for way in WAYS:
+            if self.solver.Solve() == self.solver.OPTIMAL:
+                return True
+            self.solver.SetSolverSpecificParametersAsString(way)
+        return False
 
     def _generate(self, control: Control) -> None:
         """Add columns until none can improve the programme; any duals on the way give a valid bound."""
@@ -362,7 +368,7 @@ def look_ahead(
     if len(levels) < 2:
         return levels, [None] * len(levels)
     programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
-    programme.solve(control)
+    programme.solve(control, ROUNDS_AHEAD)
     return levels, [programme.ahead(index) for index in range(len(levels))]
 
 

@@ -1,6 +1,6 @@
-"""From the outermost tier inwards: each is cut with what its widths will cost further in in view.
+"""From the outermost tier inwards: first each as if it were alone, then with the tiers further in in view.
 
-What a width costs further in is what `planner.solve.joint` charges for it. Domains inside are covered one
+What a width will cost further in is what `planner.solve.joint` charges for it. Domains inside are covered one
 by one where few of them differ; many are filled in line, and a walk that moves cells between neighbours
 alone puts them right.
 """
@@ -16,6 +16,8 @@ from planner.solve.hierarchy import cover_level, cut_level
 from planner.solve.joint import look_ahead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
@@ -24,19 +26,28 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int32]
 
-AHEAD_SHARE = 0.3
+ALONE_SHARE, AHEAD_SHARE = 0.6, 0.4
 DIVING_ALONE = 0.0
 MOST_CUTS = 60
 MOVES_A_CELL = 2_000
 HOT, COLD = 0.3, 0.01
 
 
-def outside_in(tree: Tree, costs: StageCosts, control: Control) -> IntArray:
-    """Width vectors of the innermost domains, shape (domains, P)."""
+def outside_in(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntArray]:
+    """Width vectors of the innermost domains, shape (domains, P), without looking ahead, then with it."""
+    with control.step(ALONE_SHARE):
+        alone = _cut(tree, costs, [costs] * len(tree.levels), control)
+    yield alone
+    if control.over:
+        return
     with control.step(AHEAD_SHARE):
         levels, ahead = look_ahead(tree, costs, control)
     tables = {level.tier: table for level, table in zip(levels, ahead, strict=True)}
-    views = [costs.looking_ahead(tables.get(level.tier)) for level in tree.levels]
+    yield _cut(tree, costs, [costs.looking_ahead(tables.get(level.tier)) for level in tree.levels], control)
+
+
+def _cut(tree: Tree, costs: StageCosts, views: Sequence[StageCosts], control: Control) -> IntArray:
+    """Cut tier by tier inwards, each by the costs of its view."""
     outermost = len(tree.levels) - 2
     widths, _ = cover_level(tree, outermost, views[outermost], control, DIVING_ALONE)
     in_line = False
