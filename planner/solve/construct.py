@@ -10,6 +10,7 @@ from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
 from planner.solve.joint import joint_bound
+from planner.solve.nested import whole_weights
 from planner.solve.outside_in import outside_in
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 # Parts of the time that is left at each.
 OUTSIDE_SHARE, WALK_SHARE, BOUND_SHARE, LEADS_SHARE = 0.35, 0.4, 0.6, 0.5
+
+ROUNDING, CANCELLED = 1e-9, 1e-13
+UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
 
 
 def placements(
@@ -123,9 +127,16 @@ class _Constructions:
         ]
 
     def bound(self, floors: FloatArray) -> float:
-        """Lower bound on the weighted bytes of all levels together."""
+        """Lower bound on the weighted bytes of all levels together.
+
+        Less what floating point may have added, and rounded up where those are multiples of some unit.
+        """
         constants = sum(level.weight for level in self.tree.levels[:-1]) * self.costs.constant
-        return joint_bound(self.tree, self.costs, self.known(floors), self.control) + constants
+        least = joint_bound(self.tree, self.costs, self.known(floors), self.control) + constants
+        safe = least * (1 - ROUNDING) - CANCELLED * abs(constants)
+        _, seconds_per_byte = whole_weights([level.weight for level in self.tree.levels])
+        unit = seconds_per_byte * self.costs.granule_bytes
+        return float(np.ceil(safe / unit - UNITS_OFF)) * unit if unit and safe < unit * MOST_UNITS else safe
 
     def every_placement_is_of(self, index: int) -> bool:
         """Whether every placement keeps the cells whole and in the rooms that a level has for them."""

@@ -55,7 +55,6 @@ PERMUTED_RANKS = 50_000
 MET = 1e-9
 BOUND_SHARE = 0.3
 ROUNDED = 1e-6
-JOINT_ROUNDING = 1e-9
 
 
 def solve(
@@ -242,7 +241,7 @@ class _Run:
         """Take a lower bound on all tiers' bytes by the problem's weights, where those are the objective."""
         uplinks = self.problem.cluster.tier_uplink_bytes_per_s[:-1]
         if self.problem.objective is Objective.WEIGHTED and all(uplinks) and bound > self.bound:
-            self.bound = bound * (1 - JOINT_ROUNDING)
+            self.bound = bound
             self.report("construct")
 
     def bound_tiers(self) -> None:

@@ -15,6 +15,7 @@ from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Objective, Status
 from planner.solve import Progress, solve
 from planner.solve.hierarchy import candidates
+from tests.benchmarks.instances import instances
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_upwards
 
@@ -247,6 +248,23 @@ def test_deterministic_runs_agree(seed, monkeypatch):
     assert runs[0].placement.gpu_of_rank.tobytes() == runs[1].placement.gpu_of_rank.tobytes()
     first, second = ([(p.value, p.lower_bound, p.phase) for p in run.trace] for run in runs)
     assert first == second
+
+
+def test_tiers_together_prove_what_they_do_not_alone(monkeypatch):
+    """Tiers that pull against each other are proven optimal by their joint bound, without an exact search."""
+    monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
+    monkeypatch.setattr("planner.solve.run.fits_exact_model", lambda _: False)
+    instance = next(each for each in instances() if each.name == "two tiers 1")
+    result = solve(instance.cluster, instance.workload, time_limit_s=20.0)
+    assert result.status is Status.OPTIMAL
+    alone = sum(
+        claim.lower_bound_bytes / uplink
+        for claim, uplink in zip(
+            result.placement.claims.tiers, instance.cluster.tier_uplink_bytes_per_s, strict=True
+        )
+        if uplink
+    )
+    assert alone < result.objective * 0.98
 
 
 def test_too_few_gpus_are_infeasible():
