@@ -12,8 +12,7 @@ import gc
 import os
 import signal
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-INTERRUPTED = 130
+from planner.cli.signals import INTERRUPTED, SIGNALS
 
 
 def run() -> None:

@@ -7,8 +7,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from planner.cli.entry import INTERRUPTED, SIGNALS
 from planner.cli.output import write_error
+from planner.cli.signals import INTERRUPTED, SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

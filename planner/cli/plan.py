@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from planner.cli.destination import require_writable
-from planner.cli.entry import INTERRUPTED
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
 from planner.cli.output import emit, show, write_error
 from planner.cli.progress import shown_progress
+from planner.cli.signals import INTERRUPTED
 from planner.cli.stopwatch import Stopwatch
 from planner.errors import InputError, InternalError, NoPlacementError, Problem, UsageError
 from planner.placement.placement import Objective
