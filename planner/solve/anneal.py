@@ -35,7 +35,8 @@ FITTING = 0.95
 POLL_S = 0.02
 CHUNK = 200_000
 MOST_MOVES_IN_ALL = 15_000_000
-MOST_MOVES_A_CELL = 40_000
+MOST_MOVES_A_CELL = 60_000
+MOST_MOVES_A_WALK = 15_000
 MOST_CELLS = 100_000
 WHOLE = 0.1
 NEAR = 0.3
@@ -188,7 +189,7 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
                 return
             started = control.elapsed_s
             hottest = min(HOTTEST, HOT * (moves / cells) ** 0.5) * cell
-            hot = [hottest / COLDER ** ((turn + k) % SHADES) for k in range(control.threads)]
+            hot = [hottest / COLDER**shade for shade in _shades(turn, control.threads)]
             states = [state_of(tree, costs, widths) for _ in hot]
             walks = [
                 pool.submit(walk, state, heat * weights.max(), COOLED * heat * lightest, moves, seed, control)
@@ -203,7 +204,14 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
                 widths, least = rows[best], prices[best]
                 yield widths
             in_all += moves
-            moves = _next(moves, control, control.elapsed_s - started)
+            moves = min(_next(moves, control, control.elapsed_s - started), MOST_MOVES_A_WALK * cells)
+
+
+def _shades(turn: int, threads: int) -> list[int]:
+    """How much colder than the hottest the walks of a round are; of several, one is the hottest."""
+    if threads == 1:
+        return [turn % SHADES]
+    return [0, *(1 + (turn + k) % (SHADES - 1) for k in range(threads - 1))]
 
 
 def _next(moves: int, control: Control, seconds: float) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-OUTSIDE_SHARE, WALK_SHARE, BOUND_SHARE, LEADS_SHARE = 0.25, 0.45, 0.6, 0.5
+OUTSIDE_SHARE, LEADS_SHARE, WALK_SHARE, BOUND_SHARE = 0.2, 0.35, 0.5, 0.6
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -69,11 +69,6 @@ def placements(
     elif work.several:
         yield from work.better(iter([lined_up(work.tree, work.costs)]))
         yield from work.better(control.limited(OUTSIDE_SHARE, outside_in(work.tree, work.costs, control)))
-        yield from work.better(control.limited(WALK_SHARE, work.walks()))
-
-        if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
-            with control.step(BOUND_SHARE):
-                learn_all(work.bound(floors))
 
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):
@@ -81,8 +76,13 @@ def placements(
 
     leads = candidates(work.tree, work.costs, rules, work.known(floors), control, teach)
     yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
-    if work.several and not rules:
-        yield from work.better(control.limited(share, work.walks()))
+    if not work.several or rules:
+        return
+    yield from work.better(control.limited(WALK_SHARE, work.walks()))
+    if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
+        with control.step(BOUND_SHARE):
+            learn_all(work.bound(floors))
+    yield from work.better(control.limited(share, work.walks()))
 
 
 class _Constructions:
