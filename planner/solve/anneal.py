@@ -8,7 +8,7 @@ then, ever more seldom, finds: simulated annealing (Kirkpatrick, Gelatt and Vecc
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, pairwise
+from itertools import count, islice, pairwise
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,9 @@ def worth_annealing(tree: Tree, costs: StageCosts) -> bool:
     return weighty > 1 and costs.stages * costs.replicas <= MOST_CELLS
 
 
-def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) -> Iterator[IntArray]:
+def annealed(
+    tree: Tree, costs: StageCosts, widths: IntArray, control: Control, seeds: Iterator[int]
+) -> Iterator[IntArray]:
     """Width vectors of the innermost domains from ever longer walks, each from the best there is.
 
     Walks of one round go on side by side, one a worker, some hotter and some colder. Yields only what is
@@ -180,7 +182,6 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
     if control.deterministic:
         enough = min(enough, MOST_MOVES_IN_ALL)
     moves, in_all, least = min(FIRST_MOVES_A_CELL * cells, enough), 0, tree_cost(tree, costs, widths)
-    seeds = count(control.seed)
     if not ready(state_of(tree, costs, widths), control):
         return
     with ThreadPoolExecutor(control.threads) as pool:
@@ -193,7 +194,7 @@ def annealed(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) 
             states = [state_of(tree, costs, widths) for _ in hot]
             walks = [
                 pool.submit(walk, state, heat * weights.max(), COOLED * heat * lightest, moves, seed, control)
-                for state, heat, seed in zip(states, hot, seeds, strict=False)
+                for state, heat, seed in zip(states, hot, islice(seeds, len(hot)), strict=True)
             ]
             for each in walks:
                 each.result()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
@@ -57,7 +59,7 @@ def placements(
     learn
         Told a tier and a lower bound on its crossing bytes, where a construction proves one.
     learn_all
-        Told a lower bound on the weighted bytes of all tiers.
+        Told a lower bound on the objective, where it is the weighted bytes of all tiers.
     share
         Part of the time that is left which the last walk may take.
     """
@@ -79,7 +81,7 @@ def placements(
     if not work.several or rules:
         return
     yield from work.better(control.limited(WALK_SHARE, work.walks()))
-    if all(work.every_placement_is_of(index) for index in range(len(work.tree.levels) - 1)):
+    if work.bounded_together:
         with control.step(BOUND_SHARE):
             learn_all(work.bound(floors))
     yield from work.better(control.limited(share, work.walks()))
@@ -93,6 +95,7 @@ class _Constructions:
         self.costs = reduce_costs(problem.workload.families, layout.blocks)
         self.tree = Tree.of(problem, layout)
         self.several = len(self.tree.levels) > 2
+        self.seeds = count(control.seed)
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -117,7 +120,7 @@ class _Constructions:
     def walks(self) -> Iterator[IntArray]:
         """Walks from the best."""
         if worth_annealing(self.tree, self.costs):
-            yield from annealed(self.tree, self.costs, self.best, self.control)
+            yield from annealed(self.tree, self.costs, self.best, self.control, self.seeds)
 
     def known(self, floors: FloatArray) -> list[float]:
         """Lower bound on the weighted bytes of every level but the root, constants left out."""
@@ -125,6 +128,13 @@ class _Constructions:
             level.weight * (float(floors[level.tier]) - self.costs.constant)
             for level in self.tree.levels[:-1]
         ]
+
+    @property
+    def bounded_together(self) -> bool:
+        """Whether a bound on all tiers' weighted bytes is one on the objective of every placement."""
+        uplinks = self.problem.cluster.tier_uplink_bytes_per_s[:-1]
+        weighted = self.problem.objective is Objective.WEIGHTED and all(uplinks)
+        return weighted and all(map(self.every_placement_is_of, range(len(self.tree.levels) - 1)))
 
     def bound(self, floors: FloatArray) -> float:
         """Lower bound on the weighted bytes of all levels together.

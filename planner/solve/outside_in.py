@@ -14,6 +14,7 @@ import numpy as np
 from planner.solve.anneal import costliest_cell, ready, state_of, walk
 from planner.solve.hierarchy import cover_level, cut_level
 from planner.solve.joint import look_ahead
+from planner.solve.tree import tree_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,11 +60,12 @@ def _cut(tree: Tree, costs: StageCosts, views: Sequence[StageCosts], control: Co
 
 
 def _put_right(tree: Tree, costs: StageCosts, widths: IntArray, control: Control) -> IntArray:
-    """The widths after a walk between innermost domains beside each other."""
+    """The widths after a walk between innermost domains beside each other, where that is better."""
     state = state_of(tree, costs, widths)
     heat = tree.levels[0].weight * costliest_cell(costs)
     moves = MOVES_A_CELL * costs.stages * costs.replicas
     if not ready(state, control):
         return widths
     walk(state, HOT * heat, COLD * heat, moves, control.seed, control, whole=0.0, near=1.0)
-    return state.widths[: len(widths)].copy()
+    found = state.widths[: len(widths)].copy()
+    return min(widths, found, key=lambda each: tree_cost(tree, costs, each))

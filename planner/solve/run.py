@@ -238,9 +238,8 @@ class _Run:
             self.report("construct")
 
     def learn_all(self, bound: float) -> None:
-        """Take a lower bound on all tiers' bytes by the problem's weights, where those are the objective."""
-        uplinks = self.problem.cluster.tier_uplink_bytes_per_s[:-1]
-        if self.problem.objective is Objective.WEIGHTED and all(uplinks) and bound > self.bound:
+        """Take a lower bound on the objective."""
+        if bound > self.bound:
             self.bound = bound
             self.report("construct")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -248,7 +248,10 @@ def test_only_better_placements_come_out():
     several = 0
     for seed in SEEDS:
         _, tree, costs, widths = filled(seed)
-        given, found = widths.copy(), list(annealed(tree, costs, widths, Control(20.0, deterministic=True)))
+        given, found = (
+            widths.copy(),
+            list(annealed(tree, costs, widths, Control(20.0, deterministic=True), count())),
+        )
         prices = [tree_cost(tree, costs, each) for each in (given, *found)]
         assert all(after < before for before, after in pairwise(prices))
         for each in found:
@@ -264,7 +267,10 @@ def test_limited_by_work_walks_repeat_themselves():
     for seed in SEEDS:
         _, tree, costs, widths = filled(seed)
         first, second = (
-            [each.tolist() for each in annealed(tree, costs, widths, Control(limit, deterministic=True))]
+            [
+                each.tolist()
+                for each in annealed(tree, costs, widths, Control(limit, deterministic=True), count())
+            ]
             for limit in (20.0, 0.0)
         )
         assert first == second
@@ -274,12 +280,12 @@ def test_no_walk_once_told_to_stop():
     """Nothing comes out after a stop, nor when no time is left."""
     _, tree, costs, widths = filled(2)
     control = Control(20.0)
-    found = annealed(tree, costs, widths, control)
+    found = annealed(tree, costs, widths, control, count())
     assert tree_cost(tree, costs, next(found)) < tree_cost(tree, costs, widths)
     control.stop.set()
     assert list(found) == []
-    assert list(annealed(tree, costs, widths, control)) == []
-    assert list(annealed(tree, costs, widths, Control(0.0))) == []
+    assert list(annealed(tree, costs, widths, control, count())) == []
+    assert list(annealed(tree, costs, widths, Control(0.0), count())) == []
 
 
 def test_a_walk_finds_the_compromise():
@@ -288,7 +294,7 @@ def test_a_walk_finds_the_compromise():
     costs = reduce_costs(job.families, candidate_blocks(job.mesh)[0])
     tree = tree_over([[2, 2], [2, 2]], 2, 4)
     mixed = np.asarray([[1, 1]] * 4, np.int32)
-    *_, last = annealed(tree, costs, mixed, Control(20.0, deterministic=True))
+    *_, last = annealed(tree, costs, mixed, Control(20.0, deterministic=True), count())
     assert widths_upwards(tree, last)[1].tolist() in ([[4, 0], [0, 4]], [[0, 4], [4, 0]])
 
 

@@ -49,6 +49,16 @@ def test_cuts_keep_what_outer_domains_hold(in_line):
     assert summed(inner, tree.levels[0].parent, 4).tolist() == outer.tolist()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_walk_puts_right_and_never_wrong(seed):
+    """Whatever the walk finds, the widths it was given are the worst that comes out."""
+    rng, tree, costs = grid(seed)
+    given = widths_of(rng, tree.levels[0].room, costs.stages, costs.replicas)
+    found = module._put_right(tree, costs, given, Control(20.0, workers=1))
+    holds(tree, costs, found)
+    assert tree_cost(tree, costs, found) <= tree_cost(tree, costs, given)
+
+
 def test_it_looks_ahead():
     """Where what is best outside and what is best inside differ, the sum of both is the least there is."""
     tree = tree_over([[4, 4], [4, 4]], 2, 8, weights=(1.0, 1.0))
