@@ -26,7 +26,7 @@ def export(
 ) -> None:
     """Write a placement for other programs; csv has a row a rank."""
     require_writable(output, inputs=(placement,))
-    from planner.formats.csv import write_csv
+    from planner.formats.exporters.csv import write_csv
     from planner.placement.file import read_placement
 
     writers = {Format.CSV: write_csv}

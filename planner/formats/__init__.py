@@ -1,1 +1,1 @@
-"""Foreign formats: one module each, which knows no other."""
+"""Foreign formats: importers make a `Site` of what others wrote, exporters files of a placement."""

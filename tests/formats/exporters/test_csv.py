@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from planner.formats.csv import to_csv, write_csv
+from planner.formats.exporters.csv import to_csv, write_csv
 from tests.builders import claimed, grid_cluster, grid_workload
 
 

@@ -1,0 +1,58 @@
+"""Exporters: one module a launcher's format, which knows no other.
+
+Each has ``export(placement, options) -> Export``, which raises `UsageError` for an option that the
+format cannot honour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from planner.placement.placement import Placement
+
+EXPORTERS: dict[str, str] = {"csv": "csv"}
+"""Module of each format's exporter, by the name that the command line knows."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a launcher takes.
+
+    Parameters
+    ----------
+    files
+        Content by path relative to the folder.
+    command
+        The exact command that launches with these files, run from the folder; empty for data.
+    notes
+        Sentences for the README: what the launcher does with the files, and its traps.
+    executable
+        Paths of the scripts among the files.
+    """
+
+    files: dict[str, bytes]
+    command: str = ""
+    notes: tuple[str, ...] = ()
+    executable: frozenset[str] = field(default_factory=frozenset)
+
+
+class Exporter(Protocol):
+    """What an exporter's module offers."""
+
+    def export(self, placement: Placement, options: dict[str, str]) -> Export:
+        """The files for `placement`.
+
+        Raises
+        ------
+        UsageError
+            Where an option, or the placement itself, is beyond what the format can say.
+        """
+        ...
+
+
+def exporter(name: str) -> Exporter:
+    """The exporter of the format called `name`."""
+    return cast("Exporter", import_module(f"planner.formats.exporters.{EXPORTERS[name]}"))
