@@ -1,0 +1,1 @@
+"""A site as foreign files describe it, and its way into a topology file."""
