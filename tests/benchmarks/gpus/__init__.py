@@ -1,0 +1,1 @@
+"""Measurements on real GPUs, which the cost model is held against."""

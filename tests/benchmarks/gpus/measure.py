@@ -1,0 +1,172 @@
+"""Measures one or two GPUs: matrix products, attention, memory, collectives, a small training step.
+
+    python tests/benchmarks/gpus/measure.py measured.json
+
+It needs PyTorch with CUDA and nothing of this project, so that it can be copied to any machine. With
+two GPUs it also measures all-reduce and point-to-point bandwidth, and one step of a small transformer
+split by tensor, by pipeline and by data parallelism. Durations are medians of several runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from transformer import MODEL, train_steps
+
+REPEATS = 15
+TOKENS = (512, 1024, 2048, 4096, 8192, 16384)
+# Inputs and outputs of projections as they occur in models, whole and split.
+PROJECTIONS = (
+    (4096, 4096),
+    (4096, 14336),
+    (8192, 8192),
+    (8192, 3584),
+    (8192, 28672),
+    (16384, 2048),
+    (16384, 6656),
+    (16384, 16384),
+    (2048, 2048),
+    (7168, 2048),
+    (6144, 1536),
+    (1024, 1024),
+)
+HEADS = ((1, 4096, 32, 8, 128), (1, 8192, 32, 8, 128), (1, 8192, 16, 1, 128), (2, 2048, 12, 12, 128))
+SIZES = [2**power for power in range(12, 31, 2)]
+
+
+def seconds(run, repeats=REPEATS):
+    """Median duration of `run` on the GPU, the first runs left out."""
+    for _ in range(3):
+        run()
+    torch.cuda.synchronize()
+    spent = []
+    for _ in range(repeats):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        run()
+        end.record()
+        torch.cuda.synchronize()
+        spent.append(start.elapsed_time(end) / 1e3)
+    return statistics.median(spent)
+
+
+def products():
+    """Matrix products of `tokens x inputs` by `inputs x outputs`, by precision."""
+    rows = []
+    one = torch.ones((), device="cuda")
+    for tokens in TOKENS:
+        for inputs, outputs in PROJECTIONS:
+            a = torch.randn(tokens, inputs, device="cuda", dtype=torch.bfloat16)
+            b = torch.randn(outputs, inputs, device="cuda", dtype=torch.bfloat16)
+            shape = {"m": tokens, "n": outputs, "k": inputs}
+            rows.append({"precision": "bf16", **shape, "s": seconds(lambda a=a, b=b: a @ b.T)})
+            a8, b8 = a.to(torch.float8_e4m3fn), b.to(torch.float8_e4m3fn)
+            run = lambda a=a8, b=b8: torch._scaled_mm(  # noqa: E731
+                a, b.T, one, one, out_dtype=torch.bfloat16, use_fast_accum=True
+            )
+            rows.append({"precision": "fp8", **shape, "s": seconds(run)})
+    return rows
+
+
+def attention():
+    """Causal attention, forward alone and with backward."""
+    rows = []
+    for batch, sequence, heads, kv_heads, dim in HEADS:
+        q = torch.randn(batch, heads, sequence, dim, device="cuda", dtype=torch.bfloat16, requires_grad=True)
+        k, v = (
+            torch.randn(
+                batch, kv_heads, sequence, dim, device="cuda", dtype=torch.bfloat16, requires_grad=True
+            )
+            for _ in range(2)
+        )
+
+        def forward(q=q, k=k, v=v):
+            return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+
+        gradient = torch.randn_like(q)
+
+        def both(forward=forward, gradient=gradient):
+            forward().backward(gradient)
+
+        shape = {"batch": batch, "sequence": sequence, "heads": heads, "kv_heads": kv_heads, "head_dim": dim}
+        rows.append({**shape, "forward_s": seconds(forward), "both_s": seconds(both)})
+    return rows
+
+
+def memory():
+    """Copies in the GPU's memory: bytes read and as many written."""
+    rows = []
+    for size in (2**24, 2**28, 2**31):
+        a = torch.empty(size, dtype=torch.uint8, device="cuda")
+        b = torch.empty_like(a)
+        rows.append({"bytes": 2 * size, "s": seconds(lambda a=a, b=b: b.copy_(a))})
+    return rows
+
+
+def collectives(rank):
+    """All-reduce, all-gather, reduce-scatter and a send between two GPUs, by size of the full buffer."""
+    rows = []
+    for size in SIZES:
+        full = torch.zeros(size // 2, dtype=torch.bfloat16, device="cuda")
+        part = torch.zeros(size // 4, dtype=torch.bfloat16, device="cuda")
+
+        def send(full=full):
+            operation = dist.isend(full, 1) if rank == 0 else dist.irecv(full, 0)
+            operation.wait()
+
+        runs = {
+            "all_reduce": lambda full=full: dist.all_reduce(full),
+            "all_gather": lambda full=full, part=part: dist.all_gather_into_tensor(full, part),
+            "reduce_scatter": lambda full=full, part=part: dist.reduce_scatter_tensor(part, full),
+            "p2p": send,
+        }
+        rows += [{"kind": kind, "bytes": size, "s": seconds(run)} for kind, run in runs.items()]
+    return rows
+
+
+def pair(rank, path, port):
+    """What two GPUs do together."""
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, RANK=str(rank), WORLD_SIZE="2")
+    os.environ.setdefault("NCCL_NVLS_ENABLE", "0")
+    torch.cuda.set_device(rank)
+    dist.init_process_group("nccl", device_id=torch.device("cuda", rank))
+    found = {"collectives": collectives(rank)}
+    found["steps"] = [
+        {"split": split, **MODEL, "s": train_steps(split, rank)} for split in ("tp", "pp", "dp")
+    ]
+    if rank == 0:
+        Path(path).write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+def main():
+    """Measure what there is and write it."""
+    path = Path(sys.argv[1])
+    found = {
+        "gpu": torch.cuda.get_device_name(0),
+        "torch": torch.__version__,
+        "products": products(),
+        "attention": attention(),
+        "memory": memory(),
+        "steps": [{"split": "none", **MODEL, "s": train_steps("none", 0)}],
+    }
+    path.write_text(json.dumps(found, indent=1))
+    if torch.cuda.device_count() > 1:
+        together = path.with_suffix(".pair")
+        mp.spawn(pair, (str(together), "29571"), nprocs=2)
+        of_pair = json.loads(together.read_text())
+        together.unlink()
+        found["collectives"] = of_pair["collectives"]
+        found["steps"] += of_pair["steps"]
+    path.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
