@@ -24,6 +24,7 @@ PARTS = {
     "K": "What a check finds",
     "R": "Rules and assertions",
     "U": "Usage",
+    "E": "Exports",
     "X": "Internal",
 }
 
@@ -181,6 +182,31 @@ def placement_page() -> str:
     )
 
 
+def exports_page() -> str:
+    """Each format of `planner export`, and what it can be told."""
+    from planner.formats.exporters import EXPORTERS, SINGLE_FILES, exporter
+
+    introduction = (
+        "What `planner export PLACEMENT --to FORMAT -o FOLDER` writes. Each folder also holds the rank"
+        " table `ranks.csv`, a README with the exact command, and `planner_verify.py`, which proves on the"
+        " running job that every rank is where the plan says. Options are given as `--option name=value`;"
+        " one that a format does not have, or cannot honour, is refused before anything is written.\n"
+    )
+    parts = ["# Export formats\n", introduction]
+    for name in EXPORTERS:
+        module = exporter(name)
+        parts += [f"## {name}\n", f"{inspect.cleandoc(module.__doc__ or '')}\n"]
+        if name in SINGLE_FILES:
+            parts.append("With `-o FILE` it is that file alone.\n")
+        rows = [
+            (f"`{each.name}`", f"`{each.default}`" if each.default else "", each.expected, f"{each.about}")
+            for each in module.OPTIONS
+        ]
+        if rows:
+            parts.append(_table(("option", "default", "value", "meaning"), rows))
+    return "\n".join(parts)
+
+
 def schema_page(model: Any, title: str, introduction: str) -> str:
     """A page for a pydantic model: a table for it and for every model inside it."""
     schema = model.model_json_schema(by_alias=True)
@@ -271,6 +297,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli": cli_page,
     "errors": errors_page,
     "library": library_page,
+    "export-formats": exports_page,
     "topology-file": topology_page,
     "workload-file": workload_page,
     "rules-file": rules_page,

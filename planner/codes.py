@@ -128,6 +128,15 @@ CODES: dict[str, str] = {
     "U004": "file may not be written",
     "U005": "file to write is one of the inputs",
     "U006": "rank, tier or number that is not there",
+    # Exports
+    "E001": "option that the format does not have",
+    "E002": "option with a value that cannot be",
+    "E003": "host name that the launcher would take for something else",
+    "E004": "placement that the launcher cannot express",
+    "E005": "file to write is there already",
+    "E006": "file of an export outside its folder",
+    "E007": "something stands where a file of the export goes",
+    "E008": "package missing that the format needs",
     # Internal
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",

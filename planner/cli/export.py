@@ -1,34 +1,100 @@
-"""`planner export`: a placement as files that other programs read."""
+"""`planner export`: a placement as files that launchers and other programs read."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from planner.cli.destination import require_writable
+from planner.cli.destination import require_folder, require_other, require_writable
 from planner.cli.options import PlacementArgument
 from planner.cli.output import write_error
+from planner.errors import UsageError, did_you_mean
+from planner.formats.exporters import EXPORTERS, SINGLE_FILES
+
+if TYPE_CHECKING:
+    from planner.placement.placement import Placement
 
 
-class Format(StrEnum):
-    """What a placement can be turned into."""
-
-    CSV = "csv"
+def _complete_format(incomplete: str) -> list[str]:
+    return [name for name in EXPORTERS if name.startswith(incomplete)]
 
 
 def export(
     placement: PlacementArgument,
-    to: Annotated[Format, typer.Option("--to", help="Format to write.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="File to write.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help=f"Format to write: {', '.join(EXPORTERS)}.",
+            autocompletion=_complete_format,
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR_OR_FILE",
+            help=f"Folder to write. {' and '.join(SINGLE_FILES)} go into a file, unless this is a folder"
+            " or ends in /.",
+        ),
+    ],
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="What the format is told; can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
 ) -> None:
-    """Write a placement for other programs; csv has a row a rank."""
-    require_writable(output, inputs=(placement,))
-    from planner.formats.exporters.csv import write_csv
+    """Write a placement for a launcher, or for other programs.
+
+    The folder holds all that the launcher takes, and a README with the exact command.
+    """
+    if to not in EXPORTERS:
+        raise UsageError.of(
+            "U001",
+            f"--to: no format {to!r}",
+            expected=f"one of {', '.join(EXPORTERS)}",
+            suggestion=did_you_mean(to, EXPORTERS),
+        )
+    path = Path(output)
+    as_file = to in SINGLE_FILES and not path.is_dir() and not output.endswith("/")
+    if as_file:
+        require_writable(path, inputs=(placement,), replace=force)
+    else:
+        require_folder(path)
     from planner.placement.file import read_placement
 
-    writers = {Format.CSV: write_csv}
-    writers[to](read_placement(placement), output)
+    whole = read_placement(placement)
+    if as_file:
+        _write_file(whole, to, options or [], path)
+    else:
+        _write_folder(whole, to, options or [], path, source=placement, force=force)
     write_error(f"written to {output}")
+
+
+def _write_file(placement: Placement, to: str, options: list[str], path: Path) -> None:
+    """The one file of a format that has no more; where it goes was looked at before."""
+    from planner.files import write_atomic
+    from planner.formats.bundle import launcher_files
+
+    write_atomic(path, launcher_files(placement, to, options).files[SINGLE_FILES[to]])
+
+
+def _write_folder(
+    placement: Placement, to: str, options: list[str], folder: Path, *, source: Path, force: bool
+) -> None:
+    from planner.formats.bundle import bundle
+    from planner.formats.folder import write_folder
+
+    export = bundle(placement, to, options)
+    for path in export.files:
+        require_other(folder / path, inputs=(source,))
+    write_folder(export, folder, force=force)

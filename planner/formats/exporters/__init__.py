@@ -1,7 +1,7 @@
 """Exporters: one module a launcher's format, which knows no other.
 
-Each has ``export(placement, options) -> Export``, which raises `UsageError` for an option that the
-format cannot honour.
+Each has ``OPTIONS``, what it can be told, and ``export(placement, options) -> Export``, which gets
+a value for every one of them and raises `UsageError` for what the format cannot honour.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
+    from planner.formats.options import Option
     from planner.placement.placement import Placement
 
 EXPORTERS: dict[str, str] = {"csv": "csv"}
 """Module of each format's exporter, by the name that the command line knows."""
+
+SINGLE_FILES: dict[str, str] = {"csv": "ranks.csv"}
+"""Formats of a single file, which can be written without a folder, and its name inside one."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,24 @@ class Export:
         Sentences for the README: what the launcher does with the files, and its traps.
     executable
         Paths of the scripts among the files.
+    proof
+        The exact command that runs ``planner_verify.py`` in the same way; empty where there is none.
     """
 
     files: dict[str, bytes]
     command: str = ""
     notes: tuple[str, ...] = ()
     executable: frozenset[str] = field(default_factory=frozenset)
+    proof: str = ""
 
 
 class Exporter(Protocol):
     """What an exporter's module offers."""
 
+    OPTIONS: tuple[Option, ...]
+
     def export(self, placement: Placement, options: dict[str, str]) -> Export:
-        """The files for `placement`.
+        """The files for `placement`; `options` has a value for each of ``OPTIONS``.
 
         Raises
         ------
