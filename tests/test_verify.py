@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from planner import verify as module
-from planner.formats.exporters.csv import write_csv
+from planner.formats.table import to_csv
 from planner.placement.file import write_placement
 from planner.verify import (
     Device,
@@ -87,7 +87,7 @@ def test_a_plan_is_read_from_the_placement_file(tmp_path):
     """The same hosts and GPUs as the exported table has."""
     workload = grid_workload(tp=2, dp=2, pp=2, families=[("dp", "all_reduce", 1)])
     placement = claimed(grid_cluster(2, 1, 4), workload, np.array([7, 2, 5, 4, 3, 6, 1, 0]))
-    write_csv(placement, tmp_path / "ranks.csv")
+    (tmp_path / "ranks.csv").write_text(to_csv(placement))
     write_placement(placement, tmp_path / "placement.json")
     table, document = read_plan(tmp_path / "ranks.csv"), read_plan(tmp_path / "placement.json")
     assert (document.hosts, document.gpus) == (table.hosts, table.gpus)
