@@ -23,6 +23,7 @@ PARTS = {
     "S": "Solving",
     "K": "What a check finds",
     "R": "Rules and assertions",
+    "I": "Imports",
     "U": "Usage",
     "E": "Exports",
     "X": "Internal",

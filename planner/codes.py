@@ -121,6 +121,15 @@ CODES: dict[str, str] = {
     "S002": "a keep rule cannot hold",
     "S003": "no placement obeys all rules together",
     "S004": "no placement found within the limits",
+    # Imports of fabrics
+    "I030": "host under leaves of two groups",
+    "I031": "host joined to a switch above the leaves",
+    "I032": "domain joined to switches of two groups",
+    "I033": "link to something that is described nowhere",
+    "I034": "hosts that no link leads to",
+    "I035": "adapters of a host on each other's rail",
+    "I036": "rail that a host has no adapter on",
+    "I037": "fabric in several pieces",
     # Usage
     "U001": "command line cannot be understood",
     "U002": "file to write is a folder",
