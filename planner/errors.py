@@ -157,10 +157,10 @@ def render_all(problems: Sequence[Problem], between: str = "\n\n") -> str:
     return between.join([*shown, f"and {more:,} more"] if more else shown)
 
 
-def render(problem: Problem) -> str:
-    """A problem as text: place, code and message, the line with a caret, what to do."""
+def render(problem: Problem, level: str = "error") -> str:
+    """A problem as text: place, level, code and message, the line with a caret, what to do."""
     place = f"{problem.position}: " if problem.position else ""
-    lines = [f"{printable(place)}error[{problem.code}]: {printable(problem.message)}"]
+    lines = [f"{printable(place)}{level}[{problem.code}]: {printable(problem.message)}"]
     if problem.position and problem.position.text.strip():
         lines += _excerpt(problem.position)
     if problem.expected:

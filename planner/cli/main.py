@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from planner import __version__
-from planner.cli import check, compare, diff, explain, export, plan, presets, schema, topology
+from planner.cli import (
+    check,
+    compare,
+    diff,
+    explain,
+    export,
+    plan,
+    presets,
+    schema,
+    topology,
+    topology_import,
+)
 from planner.cli.group import PlannerGroup
 from planner.cli.output import show, write_error
 from planner.errors import UsageError
@@ -61,4 +72,5 @@ app.command("presets")(presets.presets)
 app.command("schema")(schema.schema)
 topologies.command("show")(topology.show_topology)
 topologies.command("validate")(topology.validate_topology)
-app.add_typer(topologies, name="topology", help="Look at a topology file, or list its mistakes.")
+topologies.command("import")(topology_import.import_topology)
+app.add_typer(topologies, name="topology", help="Look at a topology file, list its mistakes, or import one.")

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from planner.formats.site.site import Site, Source
 
-IMPORTERS: dict[str, str] = {}
-"""Module of each format's importer, by the name that the command line knows."""
+IMPORTERS: dict[str, str] = {
+    "aws": "aws",
+}
+"""Module of each format's importer, by the name that the command line knows.
+
+Where none is named they are asked in this order whether they recognise a file.
+"""
 
 
 class Importer(Protocol):

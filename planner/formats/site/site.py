@@ -7,21 +7,26 @@ into one before tiers are derived and the topology file is written.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from planner.errors import Position, Problem
 
 
 @dataclass(frozen=True)
 class Source:
-    """One foreign file: the name it is shown by, and its text."""
+    """One foreign file: the name it is shown by, and its text, whose lines all end in a line feed."""
 
     name: str
     text: str
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """Lines of the text, without their ends."""
+        return self.text.split("\n")
+
     def position(self, line: int, column: int = 1, length: int = 1) -> Position:
         """Position of `line` and `column`, both counted from 1."""
-        lines = self.text.splitlines()
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         return Position(self.name, line, column, length, text)
 
 
@@ -88,6 +93,8 @@ class Host:
         The NVLink domain it shares with other hosts, where there is one.
     down
         Why it is out of service; None where it is not.
+    spare
+        Why it is kept free unless the job would not fit; None where it is not.
     position
         Where the source names it first.
     """
@@ -97,6 +104,7 @@ class Host:
     groups: dict[str, str] = field(default_factory=dict)
     scale_up: str | None = None
     down: str | None = None
+    spare: str | None = None
     position: Position | None = None
 
 

@@ -1,0 +1,142 @@
+"""JSON and YAML of others, read leniently into plain data.
+
+What is JSON is read by the JSON parser, which takes files of any size in a moment; the rest as YAML,
+of which a file may hold several documents. Neither knows places of values: these are looked for in
+the text when they are wanted, which is seldom.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from planner.errors import InputError, Position
+
+if TYPE_CHECKING:
+    from planner.formats.site.site import Source
+
+# YAML is read a thousand times slower than JSON.
+LARGEST_YAML = 4 * 1024 * 1024
+DEEPEST = 200
+
+
+def documents(source: Source) -> list[Any]:
+    """All documents of a text, as plain data.
+
+    Raises
+    ------
+    InputError
+        I019 where it is neither JSON nor YAML.
+    """
+    found = _documents(source)
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+def recognised_documents(source: Source) -> list[Any]:
+    """All documents, or none where the text is neither JSON nor YAML."""
+    found = _documents(source)
+    return [] if isinstance(found, InputError) else found
+
+
+@lru_cache(maxsize=4)
+def _documents(source: Source) -> list[Any] | InputError:
+    """The documents, or why there are none; kept, since every format asks when one is recognised."""
+    start = source.text.lstrip()[:1]
+    if start in ("{", "["):
+        try:
+            return _json(source.text)
+        except json.JSONDecodeError as error:
+            reason = f"not JSON: {error.msg}"
+            place = source.position(error.lineno, error.colno)
+        except (RecursionError, ValueError) as error:
+            # Too deep, or a number of too many digits.
+            return _unreadable(f"not JSON: {str(error) or 'nested too deeply'}", source.position(1))
+        try:
+            return _yaml(source)
+        except InputError:
+            return _unreadable(reason, place)
+    try:
+        return _yaml(source)
+    except InputError as error:
+        return error
+
+
+def _json(text: str) -> list[Any]:
+    """One document after another, as some tools print them."""
+    decoder, found, place = json.JSONDecoder(), [], 0
+    text = text.strip()
+    while place < len(text):
+        value, place = decoder.raw_decode(text, place)
+        found.append(value)
+        place += len(text[place : place + 4096]) - len(text[place : place + 4096].lstrip())
+    return found
+
+
+def _yaml(source: Source) -> list[Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    if len(source.text) > LARGEST_YAML:
+        raise _unreadable(f"more than {LARGEST_YAML:,} characters of YAML", source.position(1))
+    if re.search(r"(?m)(^|[\s,\[{])[*][A-Za-z0-9_]", source.text):
+        raise _unreadable("aliases, which may expand without end", source.position(1))
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True
+    try:
+        return [document for document in yaml.load_all(source.text) if document is not None]
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = source.position(mark.line + 1, mark.column + 1) if mark else source.position(1)
+        raise _unreadable(f"not YAML: {error.problem or 'it cannot be read'}", place) from error
+    except (YAMLError, RecursionError, ValueError, TypeError, AttributeError, LookupError) as error:
+        # Its constructors let odd dates, keys and numbers through as errors of Python.
+        raise _unreadable("not YAML that can be read", source.position(1)) from error
+
+
+def _unreadable(reason: str, position: Position) -> InputError:
+    return InputError.of("I019", reason, expected="JSON or YAML", position=position)
+
+
+class Places:
+    """Finds where values stand, by the text that they are written as."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def of(self, value: object) -> Position | None:
+        """The first place of a text value, in quotes or as a word of its own."""
+        if not isinstance(value, str) or not value:
+            return None
+        text = self.source.text
+        quoted = text.find(json.dumps(value))
+        if quoted >= 0:
+            return self._at(quoted + 1, len(value))
+        match = re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w.-])", text)
+        return self._at(match.start(), len(value)) if match else None
+
+    def _at(self, place: int, length: int) -> Position:
+        text = self.source.text
+        return self.source.position(
+            text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place), length
+        )
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """`value` where it is a mapping, else an empty one: what is absent in odd files."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> list[Any]:
+    """`value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def word(value: object) -> str | None:
+    """`value` as a name: text as it is, numbers as they are written; None for all else, and for none."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None
