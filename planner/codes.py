@@ -169,7 +169,6 @@ CODES: dict[str, str] = {
     "I080": "nothing of the kind that the format describes",
     "I081": "thing without a name",
     "I082": "thing listed twice",
-    "I083": "place in the network not known, or not in full",
     # Internal
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",
