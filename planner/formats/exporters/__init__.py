@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from planner.formats.options import Option
     from planner.placement.placement import Placement
 
-EXPORTERS: dict[str, str] = {"csv": "csv"}
+EXPORTERS: dict[str, str] = {
+    "openmpi": "openmpi",
+    "mpich": "mpich",
+    "torchrun": "torchrun",
+    "accelerate": "accelerate",
+    "deepspeed": "deepspeed",
+    "csv": "csv",
+}
 """Module of each format's exporter, by the name that the command line knows."""
 
 SINGLE_FILES: dict[str, str] = {"csv": "ranks.csv"}
