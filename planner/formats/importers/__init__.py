@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 IMPORTERS: dict[str, str] = {
     "aws": "aws",
+    "ibnetdiscover": "ibnetdiscover",
+    "iblinkinfo": "iblinkinfo",
 }
 """Module of each format's importer, by the name that the command line knows.
 

@@ -36,7 +36,8 @@ def assign_rails(site: Site, wiring: Wiring, groups: list[Domain]) -> None:
     commoner kind of host is of that kind, with the others out of service.
     """
     numbers = {name: found for name, host in site.hosts.items() if (found := _numbers(host))}
-    numbers |= _by_leaf(site, wiring, groups, [name for name in _unrailed(site) if name not in numbers])
+    unnumbered = [name for name in _unrailed(site) if name not in numbers]
+    numbers |= _by_leaf(site, wiring, groups, unnumbered, numbers)
     kinds = Counter(tuple(sorted(set(own))) for own in numbers.values())
     holes: dict[tuple[int, int], list[str]] = defaultdict(list)
     group_of = {host: number for number, domain in enumerate(groups) for host in domain.hosts}
@@ -70,11 +71,22 @@ def _numbers(host: Host) -> list[int] | None:
     return found if len(set(found)) == len(nics) else None
 
 
-def _by_leaf(site: Site, wiring: Wiring, groups: list[Domain], hosts: list[str]) -> dict[str, list[int]]:
-    """For each adapter the place of its leaf in its group; nothing for hosts where two share a leaf."""
+def _by_leaf(
+    site: Site,
+    wiring: Wiring,
+    groups: list[Domain],
+    hosts: list[str],
+    numbers: dict[str, list[int]],
+) -> dict[str, list[int]]:
+    """For each adapter the number that most have on its leaf, else the place of the leaf in its group.
+
+    Nothing for hosts where two adapters share a leaf.
+    """
+    usual = _usual_numbers(wiring, numbers)
     wanted, places = set(hosts), {}
     for domain in groups:
         leaves = {leaf: place for place, leaf in enumerate(sorted(domain.switches, key=natural))}
+        leaves |= {leaf: usual[leaf] for leaf in leaves if leaf in usual}
         for host in wanted.intersection(domain.hosts):
             own: dict[int, int] = {}
             for leaf, place in leaves.items():
@@ -85,6 +97,16 @@ def _by_leaf(site: Site, wiring: Wiring, groups: list[Domain], hosts: list[str])
             if len(set(own.values())) == len(nics):
                 places[host] = [own[index] for index in range(len(nics))]
     return {host: places[host] for host in hosts if host in places}
+
+
+def _usual_numbers(wiring: Wiring, numbers: dict[str, list[int]]) -> dict[str, int]:
+    """The commonest number of the adapters under each leaf that has numbered ones."""
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for leaf in wiring.above(1):
+        for host, links in wiring.hosts_of_switch[leaf].items():
+            if host in numbers:
+                counts[leaf].update(numbers[host][link.nic] for link in links if link.nic is not None)
+    return {leaf: count.most_common(1)[0][0] for leaf, count in counts.items() if count}
 
 
 def _layout(own: Layout, kinds: Counter[Layout]) -> Layout:
@@ -131,13 +153,17 @@ def _report_holes(site: Site, holes: dict[tuple[int, int], list[str]]) -> None:
         )
 
 
+def _works(site: Site, host: str) -> bool:
+    return host in site.hosts and site.hosts[host].down is None
+
+
 def _report_crossed(site: Site, wiring: Wiring) -> None:
     """Report adapters under a leaf that serves another rail."""
     on_leaf: dict[str, Counter[int]] = defaultdict(Counter)
     ends = []
     for link in site.links:
         leaf, host = link.ends if link.ends[0] in site.switches else link.ends[::-1]
-        if link.nic is not None and wiring.level.get(leaf) == 1 and host in site.hosts:
+        if link.nic is not None and wiring.level.get(leaf) == 1 and _works(site, host):
             on_leaf[leaf][link.nic] += 1
             ends.append((host, leaf, link))
     usual = {

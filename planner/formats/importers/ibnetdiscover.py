@@ -1,0 +1,109 @@
+"""Imports what ``ibnetdiscover`` prints: InfiniBand switches, adapters and the links between them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from planner.errors import InputError, Position, Problem
+from planner.formats.importers.infiniband import (
+    Cable,
+    Device,
+    Fabric,
+    bandwidth,
+    key_of,
+    report_unrecorded,
+    to_site,
+)
+
+if TYPE_CHECKING:
+    from planner.formats.site.site import Site, Source
+
+KINDS = {"switch": "S", "ca": "H", "hca": "H", "fca": "H", "rt": "R", "router": "R"}
+FARTHEST = 2_000
+
+_RECORD = re.compile(r'\s*(?P<kind>[A-Za-z]+)\s+\d+\s+"(?P<key>[^"]+)"(?:\s*#\s*"(?P<called>.*)")?')
+_PORT = re.compile(
+    r"\s*\[(?P<port>\d+)\](?:\[ext[^\]]*\])?(?:\([0-9a-fA-Fx]+\))?\s*"
+    r'"(?P<key>[^"]+)"\s*\[(?P<far>\d+)\](?:\[ext[^\]]*\])?(?:\([0-9a-fA-Fx]+\))?(?P<rest>.*)'
+)
+_CALLED = re.compile(r'"(.*)"')
+# Lines that say nothing about who is joined to whom.
+_IDLE = re.compile(
+    r"\s*(?:#.*|[a-z]+=.*|module\b.*|ibwarn.*|src/.*|(?:Non-)?Chassis\b.*|(?:Spine|Line) Nodes.*|-+|=+|)\Z"
+)
+
+
+def recognises(source: Source) -> bool:
+    """Whether `source` has records of InfiniBand devices with links."""
+    head = source.text[: 64 * FARTHEST].splitlines()[:FARTHEST]
+    return any((match := _RECORD.match(line)) and match["kind"].lower() in KINDS for line in head)
+
+
+def read(source: Source) -> Site:
+    """The fabric as a site.
+
+    Raises
+    ------
+    InputError
+        I038 where no device is described.
+    """
+    fabric = Fabric()
+    current: str | None = None
+    odd: list[Position] = []
+    for number, line in enumerate(source.text.splitlines(), 1):
+        record = _RECORD.match(line)
+        if record and record["kind"].lower() in KINDS:
+            current = _add_device(fabric, source, number, line, record)
+        elif (port := _PORT.match(line)) and current:
+            _add_cable(fabric, source, number, line, current, port)
+        elif not _IDLE.match(line):
+            odd.append(_position(source, number, line))
+    if not fabric.devices:
+        raise InputError.of(
+            "I038",
+            f"{source.name} describes no switch and no adapter",
+            expected="what ibnetdiscover prints",
+            position=source.position(1),
+        )
+    _report_odd(fabric, odd)
+    report_unrecorded(fabric)
+    return to_site(fabric)
+
+
+def _position(source: Source, number: int, line: str, start: int = 0, end: int | None = None) -> Position:
+    return Position(source.name, number, start + 1, max(1, (end or len(line)) - start), line)
+
+
+def _add_device(fabric: Fabric, source: Source, number: int, line: str, record: re.Match[str]) -> str:
+    """Add what a record's first line describes; its key."""
+    key = key_of(record["key"])
+    place = _position(source, number, line, record.start("key"), record.end("key"))
+    fabric.add(Device(key, KINDS[record["kind"].lower()], (record["called"] or "").strip(), place))
+    fabric.recorded.add(key)
+    return key
+
+
+def _add_cable(
+    fabric: Fabric, source: Source, number: int, line: str, current: str, port: re.Match[str]
+) -> None:
+    """Add the link of one port, and the far device where it has no record before."""
+    key = key_of(port["key"])
+    place = _position(source, number, line, port.start("key"), port.end("key"))
+    called = _CALLED.search(port["rest"])
+    if key not in fabric.devices:
+        kind = key[0] if key[0] in "SHR" and key[1:2] == "-" else "H"
+        fabric.add(Device(key, kind, called[1].strip() if called else "", place))
+    speed = bandwidth(_CALLED.sub("", port["rest"]))
+    fabric.cables.append(Cable((current, int(port["port"])), (key, int(port["far"])), speed, place))
+    if speed is None:
+        fabric.speedless.append(place)
+
+
+def _report_odd(fabric: Fabric, odd: list[Position]) -> None:
+    """Report lines that could not be read."""
+    if odd:
+        more = f", and {len(odd) - 1:,} more such lines" if len(odd) > 1 else ""
+        fabric.findings.append(
+            Problem("I040", f"line that ibnetdiscover does not print{more}", odd[0], "a record or a port")
+        )
