@@ -181,7 +181,17 @@ def check_links(findings: Findings, spec: Topology, tiers: Sequence[Tier]) -> No
         findings.take(error, ("fabric", "switches"))
         return
     selectors, nodes = Selectors(tiers), [""] * tiers[0].domains
+    most_nics = max(
+        (nics.count for row in spec.domains if (nics := row.nics or spec.tiers[0].nics)), default=0
+    )
     for index, link in enumerate(spec.fabric.links):
+        if link.nic is not None and link.nic >= most_nics:
+            findings.add(
+                "T018",
+                f"no node has a NIC {link.nic}",
+                ("fabric", "links", index, "nic"),
+                expected=f"a number below {most_nics}" if most_nics else "nodes with nics",
+            )
         for side, end in enumerate(link.ends):
             try:
                 find_end(end, switches, selectors, nodes)

@@ -133,7 +133,18 @@ def add_links(graph: nx.Graph, cluster: Cluster, fabric: Links) -> None:
     names = node_names(cluster)
     for link in fabric.links:
         some, others = (find_end(end, known, selectors, names) for end in link.ends)
-        join(graph, some, others, link.bandwidth, links=link.count)
+        cut_off = set() if link.nic is None else {names[node] for node in _nodes_without(cluster, link.nic)}
+        for end in some:
+            ways = [other for other in others if end not in cut_off and other not in cut_off]
+            join(graph, [end], ways, link.bandwidth, links=link.count)
+            join(graph, [end], [other for other in others if other not in ways], 0.0, links=link.count)
+
+
+def _nodes_without(cluster: Cluster, nic: int) -> list[int]:
+    """Nodes whose NIC of that number is out of service."""
+    down = (cluster.nic_local == nic) & ~cluster.nic_in_service
+    nodes: list[int] = cluster.nic_node[down].tolist()
+    return nodes
 
 
 def switch_list(fabric: Links) -> list[str]:

@@ -73,6 +73,8 @@ class Link(Authored):
     """Bandwidth of one link, per direction."""
     count: Count = 1
     """Parallel links."""
+    nic: Annotated[int, Field(ge=0, lt=1024)] | None = None
+    """NIC of each node that the links belong to; where that is out of service they carry nothing."""
 
 
 class Links(Authored):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import pytest
 
+from planner.errors import InputError
 from planner.source import parse_document
 from planner.topology.graph import to_graph
 from planner.topology.load import load_topology, to_cluster
@@ -123,3 +124,24 @@ def test_links():
     assert graph.degree("leaf1") == 5
     assert graph.degree("leaf2") == 9
     assert graph.degree("leaf3") == 1
+
+
+def nic_links(nic=1):
+    """Four leaves, each joined to one NIC of every node; the last of NIC `nic`."""
+    numbers = [0, 2, 3, nic]
+    links = ", ".join(f"{{ends: ['u[1-3]', leaf{n}], bandwidth: 400 Gb/s, nic: {n}}}" for n in numbers)
+    return f"{{kind: links, switches: ['leaf[0-9]'], links: [{links}]}}"
+
+
+def test_links_of_a_nic():
+    """Links of a NIC that is out of service are there and carry nothing; those of others are whole."""
+    graph = graph_of(nic_links())
+    assert graph.edges["u1/n1", "leaf0"] == {"links": 1, "bytes_per_s": 0.0, "scale_up": False}
+    assert speeds(graph, "u1/n1") == {"leaf0": 0.0, "leaf1": 50.0, "leaf2": 50.0, "leaf3": 50.0}
+    assert speeds(graph, "u1/n2")["leaf0"] == 50.0
+
+
+def test_link_of_a_nic_that_is_not_there():
+    """A link can only be of a NIC that some node has."""
+    with pytest.raises(InputError, match=r"no node has a NIC 4(.|\n)*a number below 4"):
+        graph_of(nic_links(4))

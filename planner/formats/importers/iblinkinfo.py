@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from planner.errors import InputError, Position, Problem
+from planner.errors import InputError, Problem
 from planner.formats.importers.infiniband import (
     GIGABIT,
     LANE_GIGABITS,
@@ -19,6 +19,7 @@ from planner.formats.importers.infiniband import (
 )
 
 if TYPE_CHECKING:
+    from planner.errors import Position
     from planner.formats.site.site import Site, Source
 
 FARTHEST = 400
@@ -65,7 +66,7 @@ class _Row:
 
 def recognises(source: Source) -> bool:
     """Whether `source` has ports as iblinkinfo prints them."""
-    return any(_PORT.match(line) for line in source.text[: 200 * FARTHEST].splitlines()[:FARTHEST])
+    return any(_PORT.match(line) for line in source.lines[:FARTHEST])
 
 
 def read(source: Source) -> Site:
@@ -77,7 +78,7 @@ def read(source: Source) -> Site:
         I038 where no port is described.
     """
     reader = _Reader(source)
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         reader.take(number, line)
     return to_site(reader.finished())
 
@@ -107,7 +108,7 @@ class _Reader:
             if guid:
                 self._begin(number, line, guid)
         elif not _IDLE.match(line):
-            self.odd.append(Position(self.source.name, number, 1, max(1, len(line)), line))
+            self.odd.append(self.source.position(number, 1, max(1, len(line))))
 
     def _begin(self, number: int, line: str, guid: str) -> None:
         """Add the device that the last header names."""
@@ -116,7 +117,7 @@ class _Reader:
 
     def _add(self, kind: str, guid: str, called: str, number: int, line: str) -> str:
         key = f"{kind}-{int(guid, 16):016x}"
-        place = Position(self.source.name, number, 1, max(1, len(line)), line)
+        place = self.source.position(number, 1, max(1, len(line)))
         self.fabric.add(Device(key, kind, called.strip(), place))
         self.fabric.recorded.add(key)
         return key
@@ -128,13 +129,13 @@ class _Reader:
         elif self._current is None and port["guid"]:
             self._begin(number, line, port["guid"])
         if self._current is None:
-            self.odd.append(Position(self.source.name, number, 1, max(1, len(line)), line))
+            self.odd.append(self.source.position(number, 1, max(1, len(line))))
             return
         self.lids[int(port["lid"])].add(self._current)
         self.ports[self._current].add(int(port["port"]))
         if port["far_port"] is not None:
             start, end = port.span("far_called")
-            place = Position(self.source.name, number, start + 1, max(1, end - start), line)
+            place = self.source.position(number, start + 1, max(1, end - start))
             speed = _bandwidth(port["state"])
             if speed is None:
                 self.fabric.speedless.append(place)

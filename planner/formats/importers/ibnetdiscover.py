@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from planner.errors import InputError, Position, Problem
+from planner.errors import InputError, Problem
 from planner.formats.importers.infiniband import (
     Cable,
     Device,
@@ -17,6 +17,7 @@ from planner.formats.importers.infiniband import (
 )
 
 if TYPE_CHECKING:
+    from planner.errors import Position
     from planner.formats.site.site import Site, Source
 
 KINDS = {"switch": "S", "ca": "H", "hca": "H", "fca": "H", "rt": "R", "router": "R"}
@@ -36,8 +37,8 @@ _IDLE = re.compile(
 
 def recognises(source: Source) -> bool:
     """Whether `source` has records of InfiniBand devices with links."""
-    head = source.text[: 64 * FARTHEST].splitlines()[:FARTHEST]
-    return any((match := _RECORD.match(line)) and match["kind"].lower() in KINDS for line in head)
+    matches = map(_RECORD.match, source.lines[:FARTHEST])
+    return any(match and match["kind"].lower() in KINDS for match in matches)
 
 
 def read(source: Source) -> Site:
@@ -51,14 +52,14 @@ def read(source: Source) -> Site:
     fabric = Fabric()
     current: str | None = None
     odd: list[Position] = []
-    for number, line in enumerate(source.text.splitlines(), 1):
+    for number, line in enumerate(source.lines, 1):
         record = _RECORD.match(line)
         if record and record["kind"].lower() in KINDS:
-            current = _add_device(fabric, source, number, line, record)
+            current = _add_device(fabric, source, number, record)
         elif (port := _PORT.match(line)) and current:
-            _add_cable(fabric, source, number, line, current, port)
+            _add_cable(fabric, source, number, current, port)
         elif not _IDLE.match(line):
-            odd.append(_position(source, number, line))
+            odd.append(source.position(number, 1, max(1, len(line))))
     if not fabric.devices:
         raise InputError.of(
             "I038",
@@ -71,25 +72,25 @@ def read(source: Source) -> Site:
     return to_site(fabric)
 
 
-def _position(source: Source, number: int, line: str, start: int = 0, end: int | None = None) -> Position:
-    return Position(source.name, number, start + 1, max(1, (end or len(line)) - start), line)
+def _place(source: Source, number: int, match: re.Match[str]) -> Position:
+    """Where the key of a device stands."""
+    start, end = match.span("key")
+    return source.position(number, start + 1, end - start)
 
 
-def _add_device(fabric: Fabric, source: Source, number: int, line: str, record: re.Match[str]) -> str:
+def _add_device(fabric: Fabric, source: Source, number: int, record: re.Match[str]) -> str:
     """Add what a record's first line describes; its key."""
     key = key_of(record["key"])
-    place = _position(source, number, line, record.start("key"), record.end("key"))
+    place = _place(source, number, record)
     fabric.add(Device(key, KINDS[record["kind"].lower()], (record["called"] or "").strip(), place))
     fabric.recorded.add(key)
     return key
 
 
-def _add_cable(
-    fabric: Fabric, source: Source, number: int, line: str, current: str, port: re.Match[str]
-) -> None:
+def _add_cable(fabric: Fabric, source: Source, number: int, current: str, port: re.Match[str]) -> None:
     """Add the link of one port, and the far device where it has no record before."""
     key = key_of(port["key"])
-    place = _position(source, number, line, port.start("key"), port.end("key"))
+    place = _place(source, number, port)
     called = _CALLED.search(port["rest"])
     if key not in fabric.devices:
         kind = key[0] if key[0] in "SHR" and key[1:2] == "-" else "H"

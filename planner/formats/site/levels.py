@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
+from planner.topology.levels import switch_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,11 +77,10 @@ def wire(site: Site) -> Wiring:
     for link in site.links:
         _add(site, wiring, link)
     own = {switch.name: switch.level for switch in site.switches.values() if switch.level is not None}
-    leaves = [name for name, hosts in wiring.hosts_of_switch.items() if hosts]
-    upper = {name for name in leaves if name not in own and _stands_above(wiring, name)}
-    wiring.level = _distances(wiring, [name for name in leaves if name not in upper]) | own
+    wiring.level = switch_levels(wiring.hosts_of_switch, wiring.switches_of_switch, own) | own
     for name, level in wiring.level.items():
         site.switches[name].level = level
+    upper = [name for name in wiring.hosts_of_switch if wiring.level.get(name, 2) > 1 and name not in own]
     _report_upper(site, wiring, upper)
     return wiring
 
@@ -104,29 +103,6 @@ def _add(site: Site, wiring: Wiring, link: Link) -> None:
                 "a host or a switch",
             )
         )
-
-
-def _stands_above(wiring: Wiring, name: str) -> bool:
-    """Whether a switch with hosts is joined to many more switches whose hosts are many more."""
-    hosts = len(wiring.hosts_of_switch[name])
-    beside = [
-        len(wiring.hosts_of_switch[other])
-        for other in wiring.switches_of_switch.get(name, ())
-        if wiring.hosts_of_switch.get(other)
-    ]
-    return len(beside) > hosts and 2 * hosts <= median(beside)
-
-
-def _distances(wiring: Wiring, leaves: Iterable[str]) -> dict[str, int]:
-    """Distance of every switch from the hosts, by way of `leaves` only."""
-    level = dict.fromkeys(leaves, 1)
-    reached = list(level)
-    for switch in reached:
-        for other in wiring.switches_of_switch.get(switch, ()):
-            if other not in level:
-                level[other] = level[switch] + 1
-                reached.append(other)
-    return level
 
 
 def _report_upper(site: Site, wiring: Wiring, upper: Iterable[str]) -> None:
