@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
-from planner.formats.importers.infiniband import (
+from planner.formats.infiniband.fabric import (
     GIGABIT,
     LANE_GIGABITS,
     Cable,

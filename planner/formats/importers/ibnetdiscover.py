@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
-from planner.formats.importers.infiniband import (
+from planner.formats.infiniband.fabric import (
     Cable,
     Device,
     Fabric,

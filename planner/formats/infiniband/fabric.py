@@ -1,4 +1,4 @@
-"""What InfiniBand's tools say of a fabric, and the site that this is; shared by their importers."""
+"""What InfiniBand tools say of a fabric, and the site that this is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import Position, Problem
-from planner.formats.importers.bystanders import set_aside
-from planner.formats.importers.unnamed import place_unnamed
+from planner.formats.infiniband.bystanders import set_aside
+from planner.formats.infiniband.unnamed import place_unnamed
 from planner.formats.site.labels import clean, unique
 from planner.formats.site.site import Host, Link, Nic, Site, Switch
 

@@ -13,7 +13,7 @@ from planner.formats.site.site import Host
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from planner.formats.importers.infiniband import Device
+    from planner.formats.infiniband.fabric import Device
     from planner.formats.site.site import Site
 
     Ends = dict[str, tuple[str, int]]

@@ -1,0 +1,1 @@
+"""InfiniBand fabrics as sites, whichever tool lists them."""
