@@ -157,6 +157,8 @@ CODES: dict[str, str] = {
     "E006": "file of an export outside its folder",
     "E007": "something stands where a file of the export goes",
     "E008": "package missing that the format needs",
+    "E020": "rank order from which Megatron forms other groups",
+    "E021": "dimensions of a mesh that are not the axes of the job",
     # Imports
     "I001": "characters that are not UTF-8",
     "I002": "no host with GPUs",

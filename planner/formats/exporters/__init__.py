@@ -20,6 +20,9 @@ EXPORTERS: dict[str, str] = {
     "torchrun": "torchrun",
     "accelerate": "accelerate",
     "deepspeed": "deepspeed",
+    "megatron": "megatron",
+    "devicemesh": "devicemesh",
+    "jax": "jax",
     "csv": "csv",
 }
 """Module of each format's exporter, by the name that the command line knows."""
