@@ -46,8 +46,8 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         command=START,
         notes=(
             (
-                f"`device_mesh.build()` makes the mesh{experts}; `launch.sh` puts `device_mesh.py` on the path"
-                " of Python. `init_device_mesh` would number the ranks in another order."
+                f"`device_mesh.build()` makes the mesh{experts}; `launch.sh` puts `device_mesh.py` on the"
+                " path of Python. `init_device_mesh` would number the ranks in another order."
             ),
             *NOTES,
         ),
