@@ -179,6 +179,8 @@ CODES: dict[str, str] = {
     "I017": "NVLink domain that crosses others",
     "I018": "uplink not known",
     "I019": "text that is neither JSON nor YAML",
+    "I020": "host list cannot be read or written",
+    "I021": "host list is too long",
     "I080": "nothing of the kind that the format describes",
     "I081": "thing without a name",
     "I082": "thing listed twice",

@@ -1,7 +1,11 @@
-"""Name ranges: ``r[01-12]`` stands for r01 to r12, by the rules of Slurm's host lists.
+"""Name ranges: ``r[01-12]`` stands for r01 to r12, much as in Slurm's host lists.
 
 Several brackets are nested loops in written order, the last one fastest; zero padding follows the
 low end of a range; lists keep their order; a comma outside of brackets separates expressions.
+
+With one bracket or two that is Slurm's order too. With three or more Slurm runs the first bracket
+faster than those between it and the last (see `planner.formats.hostlist`); rows of topology files
+keep the order in which they are written. What `compress` writes expands alike in both.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ _PIECE = re.compile(r"\[([^\[\]]*)\]|([^\[\]]+)")
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?\Z")
 _BAD = re.compile(r"[^A-Za-z0-9._*\[\],-]")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
-_LAST_NUMBER = re.compile(rf"(.*?)([0-9]{{1,{MOST_DIGITS}}})([^0-9]*)\Z", re.DOTALL)
+_LAST_NUMBER = re.compile(rf"(.*?)([0-9]{{1,{MOST_DIGITS}}})\Z", re.DOTALL)
 _EXAMPLE = "a name or a range of names, such as r05, n[01-08] or n[1-4,7]"
 
 
@@ -107,11 +111,14 @@ def require_names(expression: str) -> None:
 
 
 def compress(names: Iterable[str]) -> str:
-    """A short expression that expands to exactly `names`, in their order."""
+    """A short expression that expands to exactly `names`, in their order.
+
+    Ranges are at the end of names only, since not every version of Slurm reads others.
+    """
     split = (_split(name) for name in names)
     return ",".join(
-        _bracketed(prefix, [digits for _, digits, _ in group], suffix)
-        for (prefix, suffix, _), group in groupby(split, key=lambda parts: (parts[0], parts[2], not parts[1]))
+        _bracketed(prefix, [digits for _, digits in group])
+        for (prefix, _), group in groupby(split, key=lambda parts: (parts[0], not parts[1]))
     )
 
 
@@ -151,20 +158,20 @@ def _short(text: str) -> str:
     return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}..."
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """What stands before, in and after the last number of a name; ("name", "", "") without one."""
+def _split(name: str) -> tuple[str, str]:
+    """What stands before the number at the end of a name, and the number; ("name", "") without one."""
     match = _LAST_NUMBER.match(name)
-    return (match[1], match[2], match[3]) if match else (name, "", "")
+    return (match[1], match[2]) if match else (name, "")
 
 
-def _bracketed(prefix: str, numbers: list[str], suffix: str) -> str:
-    """Names that differ in one number only, as one expression."""
+def _bracketed(prefix: str, numbers: list[str]) -> str:
+    """Names that differ in their last number only, as one expression."""
     if not numbers[0] or len(numbers) == 1:
-        return ",".join(f"{prefix}{number}{suffix}" for number in numbers)
+        return ",".join(f"{prefix}{number}" for number in numbers)
     runs: list[list[str]] = []
     for number in numbers:
         if runs and number == f"{int(runs[-1][-1]) + 1:0{len(runs[-1][0])}d}":
             runs[-1][1:] = [number]
         else:
             runs.append([number])
-    return f"{prefix}[{','.join('-'.join(run) for run in runs)}]{suffix}"
+    return f"{prefix}[{','.join('-'.join(run) for run in runs)}]"
