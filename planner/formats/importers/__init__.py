@@ -15,6 +15,11 @@ IMPORTERS: dict[str, str] = {
     "aws": "aws",
     "ibnetdiscover": "ibnetdiscover",
     "iblinkinfo": "iblinkinfo",
+    "nccl": "nccl",
+    "hwloc": "hwloc",
+    "nvidia-smi": "nvidia_smi",
+    "rocm-smi": "rocm_smi",
+    "astra-sim": "astra_sim",
 }
 """Module of each format's importer, by the name that the command line knows.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 USUAL_GPUS = 8
 USUAL_GPUS_OF = {"gb200": 4, "gb300": 4, "tpu-v5p": 4, "tpu-v6e": 4, "tpu7x": 4}
 USUAL_NIC_BYTES_PER_S = 50e9
+NVLINK_BYTES_PER_S = 25e9
 MOST_NAMED = 300
 # Less than this share is a matter of rounding.
 SLIGHT = 1e-6
@@ -261,4 +262,19 @@ def common_scale_up(site: Site, settled: list[Figures], given: Given) -> float |
         return given.scale_up_bytes_per_s
     models = Counter(each.model for each in settled)
     known = figures(max(models, key=lambda model: (models[model], model or ""))) if models else None
-    return known.scale_up_bytes_per_s if known else None
+    if known and known.scale_up_bytes_per_s:
+        return known.scale_up_bytes_per_s
+    return _by_links(site, settled)
+
+
+def _by_links(site: Site, settled: list[Figures]) -> float | None:
+    """NVLink bandwidth by the number of links, where that is all that sources say."""
+    counts = Counter(each.host.node.scale_up_links or site.node.scale_up_links for each in settled)
+    links = max((count for count in counts if count), key=lambda count: counts[count], default=None)
+    if links is None:
+        return None
+    site.assumptions.append(
+        f"{bandwidth(NVLINK_BYTES_PER_S)} for each of a GPU's {links} NVLinks, as NVLink 2 to 4 have; those "
+        "of Blackwell have twice that"
+    )
+    return links * NVLINK_BYTES_PER_S

@@ -144,6 +144,7 @@ def _join_node(joined: Site, whose: str, first: Node, second: Node, host: Host |
         {**second.gpus_down, **first.gpus_down},
         _join_nics(joined, whose, first.nics, second.nics, host),
         second.scale_up_bytes_per_s if first.scale_up_bytes_per_s is None else first.scale_up_bytes_per_s,
+        second.scale_up_links if first.scale_up_links is None else first.scale_up_links,
     )
 
 

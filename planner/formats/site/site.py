@@ -68,6 +68,8 @@ class Node:
         Network adapters in order, or None where the source does not say.
     scale_up_bytes_per_s
         NVLink bandwidth per GPU and direction.
+    scale_up_links
+        NVLinks of each GPU, where the source counts them but does not say how fast they are.
     """
 
     gpus: int | None = None
@@ -75,6 +77,7 @@ class Node:
     gpus_down: dict[int, str] = field(default_factory=dict)
     nics: list[Nic] | None = None
     scale_up_bytes_per_s: float | None = None
+    scale_up_links: int | None = None
 
 
 @dataclass
