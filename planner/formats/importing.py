@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from planner.errors import InputError, PlannerError, Problem, UsageError, did_you_mean
 from planner.formats.importers import IMPORTERS, importer
 from planner.formats.site.author import author
+from planner.formats.site.derive import derive
 from planner.formats.site.given import NOTHING
 from planner.formats.site.join import join
 from planner.formats.sources import STDIN, read_source
@@ -153,7 +154,7 @@ def write_up(site: Site, given: Given, sources: tuple[tuple[str, str], ...] = ()
         Where the site is no cluster that a topology file can hold.
     """
     origin = ", ".join(f"{name} ({form})" for name, form in sources)
-    text = author(site, given, origin)
+    text = author(derive(site), given, origin)
     size = len(text.encode())
     if size > LARGEST_BYTES:
         raise InputError.of(

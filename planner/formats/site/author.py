@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 from planner.errors import InputError, printable
 from planner.formats.site.figures import common_scale_up, settle
 from planner.formats.site.given import NOTHING
+from planner.formats.site.labels import natural
 from planner.formats.site.models import preset_name
-from planner.formats.site.naming import in_lines, natural
+from planner.formats.site.naming import in_lines
 from planner.formats.site.places import places
 from planner.formats.site.quantities import bandwidth
 from planner.formats.site.site import Host
+from planner.formats.site.trunks import trunks
 from planner.formats.site.uplinks import settle_uplinks
 from planner.source.scalars import resolve
 
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from planner.formats.site.given import Given
     from planner.formats.site.places import Path, Places
     from planner.formats.site.site import Site
+    from planner.formats.site.trunks import Trunk, Trunks
     from planner.formats.site.uplinks import Uplinks
 
 USUAL_SCALE_UP = 900e9
 LONGEST_COMMENT = 100
 LONGEST_TITLE = 200
+# Of the most that a topology file may have.
+MOST_OF_LINKS = 700_000
 
 T = TypeVar("T")
 
@@ -127,6 +132,7 @@ class _Body:
         yield from _list("down", self._down())
         yield from _list("spare", self._of_hosts(lambda host: host.spare))
         yield from _list("degraded", self._degraded())
+        yield from self._fabric()
 
     def _tiers(self) -> Iterator[str]:
         yield "tiers:"
@@ -212,8 +218,46 @@ class _Body:
             for line in in_lines(sorted(names, key=natural)):
                 yield f"{{at: {_text('/'.join((*outer, line)))}, uplink: {bandwidth(left)}}}"
 
+    def _fabric(self) -> Iterator[str]:
+        """Switches and links, unless there are none or too many for a file."""
+        found = trunks(self.site, self.where.path_of)
+        if not found.rows:
+            return
+        lines = [*_switches(found), "  links:", *map(_link, found.rows)]
+        if sum(map(len, lines)) > MOST_OF_LINKS:
+            self.site.assumptions.append("switches and links are too many for the file, and left out")
+            return
+        if not found.complete:
+            self.site.assumptions.append("links whose bandwidth no source says are left out")
+        yield "fabric:"
+        yield "  kind: links"
+        yield from lines
 
-def _order(outer: Path, names: list[str]) -> tuple[int, list[list[tuple[int, str, str]]]]:
+
+def _switches(found: Trunks) -> Iterator[str]:
+    yield "  switches:"
+    for names in found.switches:
+        yield from (f"    - {_text(line)}" for line in _broken(names))
+
+
+def _broken(names: str) -> list[str]:
+    """A range in lines, at its outer commas."""
+    lines: list[str] = []
+    for entry in re.split(r",(?![^\[]*\])", names):
+        if lines and len(lines[-1]) + len(entry) < LONGEST_COMMENT:
+            lines[-1] += f",{entry}"
+        else:
+            lines.append(entry)
+    return lines
+
+
+def _link(row: Trunk) -> str:
+    count = f", count: {row.count}" if row.count > 1 else ""
+    lower, upper = (_text(end) for end in row.ends)
+    return f"    - {{ends: [{lower}, {upper}], bandwidth: {bandwidth(row.bytes_per_s, bits=True)}{count}}}"
+
+
+def _order(outer: Path, names: list[str]) -> tuple[int, list[object]]:
     """Outer domains first, then by name."""
     return len(outer), [natural(part) for part in (*outer, min(names, key=natural))]
 

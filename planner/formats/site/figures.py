@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
+from planner.formats.site.boxes import range_of
+from planner.formats.site.labels import natural
 from planner.formats.site.models import figures, preset_name
-from planner.formats.site.naming import natural, ranges
 from planner.formats.site.quantities import bandwidth
 from planner.topology.schema import MOST_GPUS_A_NODE
 from planner.units import LARGEST_BANDWIDTH, LEAST_BANDWIDTH
@@ -83,7 +84,7 @@ def settle(site: Site, given: Given) -> list[Figures]:
 
 def named(hosts: Iterable[str]) -> str:
     """Hosts as a range that fits into a sentence."""
-    expression = ranges(sorted(hosts, key=natural))
+    expression = range_of(hosts)
     return expression if len(expression) <= MOST_NAMED else f"{expression[:MOST_NAMED]}..."
 
 

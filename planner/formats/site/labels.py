@@ -58,9 +58,12 @@ def _shared(names: Sequence[str]) -> str:
     return first[:length]
 
 
-def natural(name: str) -> tuple[tuple[str, int], ...]:
-    """A key that sorts names by the numbers in them."""
-    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]*)", name))
+def natural(name: str) -> tuple[tuple[tuple[str, int, str], ...], str]:
+    """A key that sorts names by the numbers in them, and no two names alike."""
+    parts = re.findall(r"([^0-9]*)([0-9]*)", name)
+    # Numbers are compared as text of a length, since Python reads no number of any length.
+    numbers = ((text, digits.lstrip("0")) for text, digits in parts)
+    return tuple((text, len(digits), digits) for text, digits in numbers), name
 
 
 def _whole_words(prefix: str) -> str:

@@ -40,6 +40,7 @@ def preset_name(model: str) -> str | None:
     return next((_WORDS[word] for word in _WORD.findall(lower) if word in _WORDS), None)
 
 
+@cache
 def figures(model: str | None) -> Gpu | None:
     """Figures of a model; None where it is no preset."""
     name = preset_name(model) if model else None

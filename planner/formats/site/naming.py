@@ -1,27 +1,19 @@
-"""Names that a topology file can hold, made of whatever a site calls its parts."""
+"""Names that a topology file can hold for whatever a site calls its parts, and ranges of them in lines."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from itertools import count
 from typing import TYPE_CHECKING
 
-from planner.topology.names import LONGEST_NAME, compress, is_name
+from planner.formats.site.boxes import boxes
+from planner.formats.site.labels import clean, natural, unique
+from planner.topology.names import LONGEST_NAME, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-_BAD = re.compile(r"[^A-Za-z0-9._-]+")
-_NUMBER = re.compile(r"([0-9]+)")
 LONGEST_RANGE = 90
-
-
-def natural(name: str) -> list[tuple[int, str, str]]:
-    """Sorts ``n2`` before ``n10``, and every name the same way whatever the order it came in."""
-    parts = _NUMBER.split(name)
-    # Text and numbers take turns, so that like is compared with like.
-    return [(int(part), part, "") if place % 2 else (0, "", part) for place, part in enumerate(parts)]
 
 
 class Names:
@@ -39,9 +31,8 @@ class Names:
         taken = set(self._names)
         for word in ordered:
             if word not in self._names:
-                name = next(name for name in _candidates(word) if name not in taken)
-                self._names[word] = name
-                taken.add(name)
+                self._names[word] = unique(_cleaned(word), taken)
+                taken.add(self._names[word])
 
     def __getitem__(self, word: str) -> str:
         return self._names[word]
@@ -52,38 +43,18 @@ class Names:
         return [word for word, name in self._names.items() if word != name]
 
 
-def _candidates(word: str) -> Iterator[str]:
-    bare = _BAD.sub("-", word).strip(".-") or "unnamed"
-    if len(bare) > LONGEST_NAME - 20:
-        bare = f"{bare[: LONGEST_NAME - 30]}-{hashlib.sha256(word.encode()).hexdigest()[:9]}"
-    yield bare
-    yield from (f"{bare}-{number}" for number in count(2))
+def _cleaned(word: str) -> str:
+    """A name for a word that can be none, with room for a number behind it."""
+    bare = clean(word) or "unnamed"
+    if len(bare) <= LONGEST_NAME - 10:
+        return bare
+    return f"{bare[: LONGEST_NAME - 20]}-{hashlib.sha256(word.encode()).hexdigest()[:9]}"
 
 
-def ranges(names: Sequence[str]) -> str:
-    """A short expression for `names`; of the numbers in full domain names the host's own are counted."""
-    expression = compress(names)
-    if not all("." in name for name in names):
-        return expression
-    heads: dict[str, list[str]] = {}
-    for name in names:
-        head, _, domain = name.partition(".")
-        heads.setdefault(domain, []).append(head)
-    by_head = ",".join(
-        f"{entry}.{domain}" for domain, group in heads.items() for entry in entries(compress(group))
-    )
-    return min(by_head, expression, key=len)
-
-
-def entries(expression: str) -> list[str]:
-    """The parts of a range between its outer commas."""
-    return re.split(r",(?![^\[]*\])", expression)
-
-
-def in_lines(names: Sequence[str], longest: int = LONGEST_RANGE) -> list[str]:
+def in_lines(names: Iterable[str], longest: int = LONGEST_RANGE) -> list[str]:
     """`names` as ranges of about `longest` characters each, so that lines stay readable."""
     lines: list[str] = []
-    for entry in (part for whole in entries(ranges(names)) for part in _parts(whole, longest)):
+    for entry in (part for box in boxes(names) for part in _parts(box, longest)):
         if lines and len(lines[-1]) + len(entry) < longest:
             lines[-1] += f",{entry}"
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from planner.units import parse_bandwidth
 
 CLOSE = 1e-9
@@ -10,6 +12,7 @@ _BYTES = (("GB/s", 1e9), ("TB/s", 1e12), ("PB/s", 1e15), ("MB/s", 1e6), ("kB/s",
 _BITS = (("Gb/s", 1.25e8), ("Tb/s", 1.25e11), ("Mb/s", 1.25e5))
 
 
+@lru_cache(maxsize=1024)
 def bandwidth(bytes_per_s: float, *, bits: bool = False) -> str:
     """`bytes_per_s` in the unit that needs fewest digits; network cards are counted in bits."""
     for units in (_BITS, _BYTES) if bits else (_BYTES, _BITS):
