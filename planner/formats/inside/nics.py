@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.inside.parts import Near
-from planner.formats.site.naming import natural
+from planner.formats.site.labels import natural
 from planner.formats.site.site import Nic
 
 if TYPE_CHECKING:
