@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 debian_packages="
     slurmctld slurmd slurm-client munge
     openmpi-bin mpich
-    ibsim-utils infiniband-diags opensm
+    ibsim-utils infiniband-diags opensm hwloc-nox
     iproute2 procps util-linux
     debootstrap jq
 "

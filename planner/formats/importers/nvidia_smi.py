@@ -2,21 +2,28 @@
 
 Reads `nvidia-smi topo -m` (GPUs, NVLinks, NICs and which GPU each is nearest to). Where the same
 text, or another source, also holds `nvidia-smi`, `nvidia-smi -L`, `nvidia-smi -q`, `nvidia-smi
---query-gpu=... --format=csv` or lines of the kernel's log, models and health come from there.
+--query-gpu=... --format=csv` or lines of the kernel's log, models and health come from there. What
+pdsh, clush or dshbak gathered from many hosts gives the GPUs and the health of each.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from planner.errors import InputError, Problem
 from planner.formats.inside.assemble import site_of
+from planner.formats.inside.gathered import PREFIX, lines_by_host, lines_of
 from planner.formats.inside.reports import Reports
 from planner.formats.inside.topo_matrix import find_matrix
+from planner.formats.site.site import Host, Site
 
 if TYPE_CHECKING:
-    from planner.errors import Problem
-    from planner.formats.site.site import Site, Source
+    from planner.errors import Position
+    from planner.formats.site.site import Source
+
+_PREFIXES = re.compile(rf"^{PREFIX.pattern}", re.MULTILINE)
 
 _COLUMN = r"[a-z][a-z0-9_.]*(?: \[[^\]\n]*\])?"
 _SIGNS = re.compile(
@@ -29,13 +36,48 @@ _SIGNS = re.compile(
 
 
 def recognises(source: Source) -> bool:
-    """Whether this looks like any of `nvidia-smi`'s reports."""
-    return bool(_SIGNS.search(source.text[:200_000]))
+    """Whether this looks like any of `nvidia-smi`'s reports, of one host or many."""
+    head = source.text[:200_000]
+    return bool(_SIGNS.search(head) or _SIGNS.search(_PREFIXES.sub("", head)))
 
 
 def read(source: Source) -> Site:
-    """The node that the report was made on."""
-    findings: list[Problem] = []
-    matrix = find_matrix(source, findings)
-    gpus = Reports(source, findings).complete(matrix.gpus())
+    """The node that the report was made on, or each host of those that were asked.
+
+    Raises
+    ------
+    InputError
+        I060 where no GPU is in it.
+    """
+    lines, findings = lines_of(source), list[Problem]()
+    hosts = lines_by_host(lines, findings)
+    if not hosts:
+        return _read(lines, source, findings)
+    site = Site(findings=findings)
+    for host, own in hosts.items():
+        _add_host(site, source, host, own)
+    if not any(each.node.gpus for each in site.hosts.values()):
+        raise InputError(site.findings[0], *site.findings[1:])
+    return site
+
+
+def _read(lines: list[Position], source: Source, findings: list[Problem]) -> Site:
+    """One node."""
+    matrix = find_matrix(lines, findings)
+    gpus = Reports(lines, findings).complete(matrix.gpus())
     return site_of(source, gpus, matrix.adapters(), findings)
+
+
+def _add_host(site: Site, source: Source, name: str, lines: list[Position]) -> None:
+    """Add what one host said; one that has lost all its GPUs is out of service."""
+    host = Host(name, position=lines[0])
+    try:
+        own = _read(lines, source, [])
+    except InputError as error:
+        host.down = "nvidia-smi shows no GPU"
+        problem = replace(error.problems[0], message="no GPU is in its report", position=lines[0])
+        own = Site(findings=[problem])
+    host.node = own.node
+    site.hosts[name] = host
+    site.findings += [replace(each, message=f"{name}: {each.message}") for each in own.findings]
+    site.assumptions += [each for each in own.assumptions if each not in site.assumptions]

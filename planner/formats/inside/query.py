@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from planner.errors import Position
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from planner.formats.site.site import Source
+    from planner.errors import Position
 
 _BLOCK = re.compile(r"GPU ([0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7])\s*$")
 _VALUE = re.compile(r"( +)(\S.*?)\s*: (.*)$")
@@ -51,33 +49,34 @@ _COLUMNS = {
 _SURE = {"index", "name", "gpu_name", "pci.bus_id", "gpu_bus_id", "uuid", "gpu_uuid"}
 
 
-def blocks(source: Source, lines: list[str]) -> Iterator[tuple[dict[str, str], Position]]:
+def blocks(lines: list[Position]) -> Iterator[tuple[dict[str, str], Position]]:
     """Values of each GPU of `nvidia-smi -q`."""
     values: dict[str, str] = {}
     at: Position | None = None
     path: list[tuple[int, str]] = []
     count = 0
-    for number, line in enumerate(lines, 1):
+    for place in lines:
+        line = place.text
         if block := _BLOCK.match(line):
             if at is not None:
                 yield values, at
             values, path = {"bus": block[1], "index": str(count)}, []
-            at = Position(source.name, number, 1, len(line.rstrip()), line)
+            at = place
             count += 1
         elif at is not None and (said := _VALUE.match(line) or _SECTION.match(line)):
             path = [step for step in path if step[0] < len(said[1])] + [(len(said[1]), said[2])]
-            place = _PLACES.get("/".join(name for _, name in path))
-            if place and said.re is _VALUE:
-                values[place] = said[3].strip()
+            what = _PLACES.get("/".join(name for _, name in path))
+            if what and said.re is _VALUE:
+                values[what] = said[3].strip()
     if at is not None:
         yield values, at
 
 
-def rows(source: Source, lines: list[str]) -> Iterator[tuple[dict[str, str], Position]]:
+def rows(lines: list[Position]) -> Iterator[tuple[dict[str, str], Position]]:
     """Values of each row of comma-separated values under a header that names what they are."""
     header: list[str] = []
-    for number, line in enumerate(lines, 1):
-        fields = [each.strip() for each in line.split(",")]
+    for place in lines:
+        fields = [each.strip() for each in place.text.split(",")]
         names = [_UNIT.sub("", each).lower() for each in fields]
         if _SURE & set(names):
             header = names
@@ -85,7 +84,7 @@ def rows(source: Source, lines: list[str]) -> Iterator[tuple[dict[str, str], Pos
             values = {
                 _COLUMNS[name]: each for name, each in zip(header, fields, strict=True) if name in _COLUMNS
             }
-            yield values, Position(source.name, number, 1, len(line.rstrip()) or 1, line)
+            yield values, place
         else:
             header = []
 

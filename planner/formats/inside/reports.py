@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from planner.errors import Position, Problem
+from planner.errors import Problem
 from planner.formats.inside import query
 from planner.formats.inside.parts import Gpu
 from planner.formats.inside.topo_matrix import ESCAPE
 
 if TYPE_CHECKING:
-    from planner.formats.site.site import Source
+    from planner.errors import Position
 
 MOST_GPUS = 1024
 LONGEST_LINE = 1000
@@ -57,18 +57,17 @@ class Report:
 class Reports:
     """All that a text says of GPUs, apart from the matrix between them."""
 
-    def __init__(self, source: Source, findings: list[Problem]) -> None:
+    def __init__(self, lines: list[Position], findings: list[Problem]) -> None:
         self.findings = findings
         self._all: list[Report] = []
         self._by_bus: dict[str, Report] = {}
         self._by_index: dict[int, Report] = {}
         self._last: Report | None = None
-        lines = [ESCAPE.sub("", line[:LONGEST_LINE]) for line in source.lines]
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            self._line(line, Position(source.name, number, 1, max(1, len(line.rstrip())), line))
-        for values, at in (*query.blocks(source, lines), *query.rows(source, lines)):
+        lines = [replace(line, text=ESCAPE.sub("", line.text[:LONGEST_LINE])) for line in lines]
+        for line in lines:
+            if line.text.strip():
+                self._line(line.text, line)
+        for values, at in (*query.blocks(lines), *query.rows(lines)):
             self._values(values, at)
 
     def complete(self, gpus: list[Gpu]) -> list[Gpu]:

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from planner.errors import Position, Problem
+from planner.errors import Problem
 from planner.formats.inside.parts import SWITCH, Adapter, Gpu, Near
 
 if TYPE_CHECKING:
-    from planner.formats.site.site import Source
+    from planner.errors import Position
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 MOST_LINKS = 18
@@ -77,18 +77,18 @@ class Matrix:
         return links if sum(links.values()) <= MOST_LINKS else {SWITCH: max(links.values())}
 
 
-def find_matrix(source: Source, findings: list[Problem]) -> Matrix:
-    """The first matrix in `source`; an empty one where there is none."""
+def find_matrix(lines: list[Position], findings: list[Problem]) -> Matrix:
+    """The first matrix in some lines; an empty one where there is none."""
     matrix = Matrix()
-    for number, raw in enumerate(source.lines, 1):
-        line = ESCAPE.sub("", raw)
+    for at in lines:
+        line = ESCAPE.sub("", at.text)
         named = _LEGEND.match(line)
         if named:
             matrix.legend.setdefault(named[1], named[2])
         elif not matrix.columns:
             matrix.columns = _header(line)
         elif _is_row(line):
-            _row(matrix, Position(source.name, number, 1, text=raw), line, findings)
+            _row(matrix, at, line, findings)
     return matrix
 
 

@@ -261,6 +261,45 @@ def test_models_that_differ():
     assert site.findings[0].position.line == 3
 
 
+def test_many_hosts_by_prefix():
+    """As pdsh gathers them: each host has its own health, and one without GPUs is out of service."""
+    off = {("GPU1", f"GPU{n}"): "SYS" for n in range(4) if n != 1}
+    said = {"n1": topo(4), "n2": topo(4, cells=off), "n3": "No devices were found\n"}
+    text = "".join(f"{host}: {line}\n" for host, lines in said.items() for line in lines.splitlines())
+    report = Source("smi", text)
+    assert nvidia_smi.recognises(report)
+    site = nvidia_smi.read(report)
+    assert {name: list(host.node.gpus_down) for name, host in site.hosts.items()} == {
+        "n1": [],
+        "n2": [1],
+        "n3": [],
+    }
+    assert [host.down is None for host in site.hosts.values()] == [True, True, False]
+    assert [(problem.code, problem.message[:3]) for problem in site.findings] == [
+        ("I062", "n2:"),
+        ("I060", "n3:"),
+    ]
+    lines = text.splitlines()
+    assert lines[site.findings[0].position.line - 1].startswith("n2: GPU1")
+
+
+@pytest.mark.parametrize("head", ["n[1-2,7]", "n[1-2,7] (3)"])
+def test_many_hosts_under_headings(head):
+    """As dshbak and clush write what several hosts have in common."""
+    rule = "-" * 16
+    text = f"{rule}\n{head}\n{rule}\n{topo(4)}{rule}\nn9\n{rule}\n{topo(2)}"
+    site = _read(text)
+    assert {name: host.node.gpus for name, host in site.hosts.items()} == {"n1": 4, "n2": 4, "n7": 4, "n9": 2}
+
+
+def test_headings_that_are_no_host_list():
+    """They are told, and what stands under them is left out."""
+    rule = "-" * 16
+    site = _read(f"{rule}\nn[1-\n{rule}\n{topo(4)}{rule}\nn9\n{rule}\n{topo(2)}")
+    assert list(site.hosts) == ["n9"]
+    assert _codes(site) == ["I020"]
+
+
 def test_nothing_of_the_kind():
     """A text without any GPU is refused with what is expected."""
     with pytest.raises(InputError, match="I060"):
