@@ -433,9 +433,15 @@ def _some(names: set[str]) -> str:
 def _disorder(planned: list[str], found: list[str]) -> str:
     if planned == found:
         return "the hosts are in the planned order, with other numbers of ranks"
-    if found == sorted(found):
-        return "the hosts stand in the order of their names, not in the planned one: something sorted them"
+    for hosts, aside in ((found, ""), (found[1:], ", the first aside")):
+        if hosts in (sorted(hosts), sorted(hosts, key=_as_slurm_sorts)):
+            return f"the hosts stand in the order of their names{aside}, not in the planned one"
     return "these are the planned hosts in another order"
+
+
+def _as_slurm_sorts(name: str) -> list[tuple[str, int]]:
+    """A key by which node2 comes before node10."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _unknown(reports: list[Report]) -> list[str]:

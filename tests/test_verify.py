@@ -230,7 +230,7 @@ def test_a_sorted_host_list_is_named(plan):
         "0-1    0-1  0   n2       0,2  n1     0,2  other host",
         "2      0    1   n1       1    n2     1    other host",
         "",
-        "the hosts stand in the order of their names, not in the planned one: something sorted them",
+        "the hosts stand in the order of their names, not in the planned one",
         "6 ranks: 3 right, 3 other host",
     ]
 
@@ -239,6 +239,7 @@ def test_a_sorted_host_list_is_named(plan):
     ("reports", "told"),
     [
         (reported(hosts=["n3", "n3", "n2", "n1", "n1", "n1"]), "planned hosts in another order"),
+        (reported(hosts=["n3", "n3", "n1", "n1", "n2", "n2"]), "order of their names, the first aside"),
         (reported(hosts=["n2", "n1", "n1", "n3", "n3", "n3"]), "with other numbers of ranks"),
         (reported(hosts=["n2", "n2", "n7", "n3", "n3", "n3"]), "not in the placement, but in the job: n7"),
         (reported(hosts=["n2", "n2", "n7", "n3", "n3", "n3"]), "no rank reports from it: n1"),
@@ -257,6 +258,13 @@ def test_what_is_wrong_is_told(plan, reports, told):
     verdict = check(plan, reports)
     assert not verdict.right
     assert told in verdict.text
+
+
+def test_numbers_in_names_may_be_sorted_as_numbers():
+    """As Slurm does: node2 before node10."""
+    plan = Plan(["n10", "n2", "n9"], [0, 0, 0], {})
+    verdict = check(plan, reported(hosts=["n2", "n9", "n10"], gpus=[0, 0, 0], world=3))
+    assert "in the order of their names, not in the planned one" in verdict.text
 
 
 def test_an_unknown_gpu_is_said_and_not_compared(plan):

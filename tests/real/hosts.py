@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 NEEDED = ("ip", "tc", "nsenter", "unshare", "setpriv", "mount")
 LONGEST_S = 120
 
@@ -117,7 +116,7 @@ class Hosts:
     def _variables(self):
         """The environment that a person has who logs in to a host."""
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-        return f"PATH={path}", "HOME=/root", f"PYTHONPATH={PROJECT}", "LC_ALL=C.UTF-8"
+        return f"PATH={path}", "HOME=/root", "LC_ALL=C.UTF-8"
 
     def _start(self):
         lines = [f"{address} {name}" for name, address in self.address.items()]

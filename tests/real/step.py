@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import sys
 import time
 
 TP, DP, PP = 4, 2, 2
@@ -31,7 +32,7 @@ def traffic():
 
 
 class Stage:
-    """This rank's part of one pipeline stage."""
+    """A rank's part of one pipeline stage."""
 
     def __init__(self, torch, tensor_group):
         self.torch, self.group = torch, tensor_group
@@ -70,7 +71,7 @@ class Stage:
 
 
 def groups(torch, rank):
-    """This rank's tensor and data group, and the ranks before and after it in its pipeline."""
+    """A rank's tensor and data group, and the ranks before and after it in its pipeline."""
     new = torch.distributed.new_group
     stride = TP * DP
     tensor = [new(list(range(first, first + TP))) for first in range(0, stride * PP, TP)][rank // TP]
@@ -122,7 +123,8 @@ def main():
         torch.distributed.barrier()
         times.append(time.monotonic() - start)
     if rank == 0:
-        print(json.dumps({"step_s": statistics.median(times[WARM_UP:]), "steps": times}), flush=True)
+        report = {"step_s": statistics.median(times[WARM_UP:]), "steps_s": times}
+        sys.stdout.write(f"{json.dumps(report)}\n")
     torch.distributed.destroy_process_group()
 
 
