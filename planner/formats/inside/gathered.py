@@ -51,13 +51,16 @@ def _headed(lines: list[Position], findings: list[Problem]) -> dict[str, list[Po
     """Of dshbak and ``clush -b``: hosts that printed the same, between rules, and then what they did."""
     hosts: dict[str, list[Position]] = {}
     current: list[str] = []
-    for index, line in enumerate(lines):
-        before, after = lines[max(0, index - 1)], lines[min(index + 1, len(lines) - 1)]
-        if _RULE.match(before.text) and _RULE.match(after.text) and not _RULE.match(line.text):
-            current = _hosts(line, findings)
-        elif current and not _RULE.match(line.text):
-            for host in current:
-                hosts.setdefault(host, []).append(line)
+    rules = [bool(_RULE.match(line.text)) for line in lines] + [False, False]
+    index = 0
+    while index < len(lines):
+        if rules[index] and rules[index + 2] and not rules[index + 1]:
+            current = _hosts(lines[index + 1], findings)
+            index += 3
+            continue
+        for host in current:
+            hosts.setdefault(host, []).append(lines[index])
+        index += 1
     return hosts
 
 
