@@ -183,6 +183,25 @@ def placement_page() -> str:
     )
 
 
+def imports_page() -> str:
+    """Each format of `planner topology import`, and what is read of it."""
+    from importlib import import_module
+
+    from planner.formats.importers import IMPORTERS
+
+    introduction = (
+        "What `planner topology import [FORMAT] SOURCE... -o FILE` reads. Where no format is named, the"
+        " first one of this page that the content looks like is taken. Several sources of one site are"
+        " joined. What is odd about a source is told as a finding and never stops an import, unless"
+        " `--strict` is given; what had to be assumed stands at the head of the file that is written.\n"
+    )
+    parts = ["# Import formats\n", introduction]
+    for name, module in IMPORTERS.items():
+        about = import_module(f"planner.formats.importers.{module}").__doc__
+        parts += [f"## {name}\n", f"{inspect.cleandoc(about or '')}\n"]
+    return "\n".join(parts)
+
+
 def exports_page() -> str:
     """Each format of `planner export`, and what it can be told."""
     from planner.formats.exporters import EXPORTERS, SINGLE_FILES, exporter
@@ -298,6 +317,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli": cli_page,
     "errors": errors_page,
     "library": library_page,
+    "import-formats": imports_page,
     "export-formats": exports_page,
     "topology-file": topology_page,
     "workload-file": workload_page,

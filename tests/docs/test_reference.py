@@ -10,6 +10,7 @@ import pytest
 
 from planner import testing
 from planner.codes import CODES
+from planner.formats.importers import IMPORTERS
 from planner.library import shipped
 from planner.testing.schema import KINDS
 from tests.docs.conftest import ROOT, load_script
@@ -46,6 +47,13 @@ def test_library_page_has_everything_that_ships():
         for name in shipped(kind):
             [row] = re.findall(rf"^\| `{re.escape(name)}` \|.*$", page, re.MULTILINE)
             assert len(row.split(" | ")[-1]) > 10, row
+
+
+def test_imports_page_has_every_format():
+    """Each has a heading and says what is read of it."""
+    page = hooks.imports_page()
+    for name in IMPORTERS:
+        assert re.search(rf"^## {name}\n\n\S.{{30,}}", page, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
