@@ -20,6 +20,7 @@ IMPORTERS: dict[str, str] = {
     "nvidia-smi": "nvidia_smi",
     "rocm-smi": "rocm_smi",
     "astra-sim": "astra_sim",
+    "slurm": "slurm",
 }
 """Module of each format's importer, by the name that the command line knows.
 

@@ -1,0 +1,1 @@
+"""What Slurm's files and ``scontrol show`` say, in the terms of a site."""
