@@ -156,6 +156,7 @@ CODES: dict[str, str] = {
     "I071": "GPU that has erred and stays in service",
     "I072": "network description that cannot be read",
     "I073": "kind of network that is not known",
+    "I074": "several hosts where one is expected",
     # Usage
     "U001": "command line cannot be understood",
     "U002": "file to write is a folder",

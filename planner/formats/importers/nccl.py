@@ -57,11 +57,34 @@ def read(source: Source) -> Site:
                 suggestion="what it has in common with those is read",
             )
         )
-    places = _in_order([each for each in system.walk() if _is_gpu(each)])
+    devices = _of_one_host(system, source, findings)
+    places = _in_order([each for each in devices if _is_gpu(each)])
     gpus = [_gpu(place, index, places, source) for index, place in enumerate(places)]
-    nets = [each for each in system.walk() if each.tag == "net" or _is_bare_net(each)]
+    nets = [each for each in devices if each.tag == "net" or _is_bare_net(each)]
     adapters = [_adapter(net, places, source) for net in nets]
     return site_of(source, gpus, adapters, findings)
+
+
+def _of_one_host(system: Element, source: Source, findings: list[Problem]) -> list[Element]:
+    """What is in the first host: jobs across hosts that share NVLink dump all of them at once."""
+    hosts = dict.fromkeys(each.attributes.get("host_hash") for each in system.children if each.tag == "cpu")
+    if len(hosts) < 2:
+        return list(system.walk())
+    first, *others = hosts
+    second = next(each for each in system.children if each.attributes.get("host_hash") == others[0])
+    findings.append(
+        Problem(
+            "I074",
+            f"{len(hosts)} hosts that share NVLink, without their names; the first one is read",
+            second.position(source),
+            expected="one host",
+            suggestion="name hosts and NVLink domains by another source, such as labels of Kubernetes",
+        )
+    )
+    mine = [
+        each for each in system.children if each.tag != "cpu" or each.attributes.get("host_hash") == first
+    ]
+    return [element for each in mine for element in each.walk()]
 
 
 def _is_gpu(element: Element) -> bool:

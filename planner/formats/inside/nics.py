@@ -6,11 +6,11 @@ put in the order of the GPUs that they are nearest to.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.inside.parts import Near
+from planner.formats.inside.parts import NEAR_BY, Near
 from planner.formats.site.labels import natural
 from planner.formats.site.site import Nic
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_A_GPU = 4
 """More adapters of unknown speed beside one GPU are virtual functions of one."""
 SLOW_BYTES_PER_S = 25e9 / 8
+MOST_HOLES = 4
+"""Where one GPU in this many has no NIC near it, that is how the node is built."""
+
+Group = tuple[int, ...]
 
 
 def add_nics(site: Site, gpus: list[Gpu], adapters: list[Adapter]) -> None:
@@ -30,17 +34,11 @@ def add_nics(site: Site, gpus: list[Gpu], adapters: list[Adapter]) -> None:
     if not adapters:
         return
     kept = _near(site, _fast(site, _meant(site, adapters)))
-    kept = _as_many_for_each(site, kept)
-    ordered = sorted(kept, key=lambda adapter: _place(adapter, len(gpus)))
-    if ordered != sorted(kept, key=lambda adapter: natural(adapter.name)) and all(each.name for each in kept):
-        names = ", ".join(adapter.name for adapter in ordered)
-        site.assumptions.append(f"NICs in the order of the GPUs that they are nearest to: {names}")
-    slots: list[Adapter | None] = list(ordered)
-    for gpu in _holes(site, gpus, ordered):
-        slots.insert(gpu, None)
+    slots = _slots(site, gpus, kept)
+    _tell_of_order(site, [each for each in slots if each is not None])
     site.node.nics = [_nic(adapter, rail) for rail, adapter in enumerate(slots)]
     _tell_of_strangers(site, len(gpus), slots)
-    _tell_of_health(site, ordered)
+    _tell_of_health(site, kept)
 
 
 def _nic(adapter: Adapter | None, rail: int) -> Nic:
@@ -51,13 +49,8 @@ def _nic(adapter: Adapter | None, rail: int) -> Nic:
 
 def _meant(site: Site, adapters: list[Adapter]) -> list[Adapter]:
     """Without those that are set aside, unless that leaves none."""
-    kept = _without(site, adapters, lambda each: each.aside is None, "they are not for traffic of training")
     reasons = sorted({each.aside for each in adapters if each.aside})
-    if len(kept) < len(adapters):
-        site.assumptions[-1] = site.assumptions[-1].replace(
-            "they are not for traffic of training", " or ".join(reasons)
-        )
-    return kept
+    return _without(site, adapters, lambda each: each.aside is None, " or ".join(reasons))
 
 
 def _fast(site: Site, adapters: list[Adapter]) -> list[Adapter]:
@@ -86,70 +79,82 @@ def _without(site: Site, adapters: list[Adapter], keep: Callable[[Adapter], bool
     kept = [each for each in adapters if keep(each)]
     if not kept or len(kept) == len(adapters):
         return adapters
-    left = [each.name or "one without a name" for each in adapters if not keep(each)]
-    site.assumptions.append(f"adapters left out, since {why}: {', '.join(left)}")
+    _tell_of_left(site, [each for each in adapters if not keep(each)], why)
     return kept
 
 
-def _as_many_for_each(site: Site, adapters: list[Adapter]) -> list[Adapter]:
-    """As many near each GPU, or each group of them, as near the one with fewest."""
-    groups = Counter(each.nearest() for each in adapters if each.nearest())
-    if not groups:
-        return adapters
-    share = min(count / len(group) for group, count in groups.items())
-    if share > MOST_A_GPU and all(each.bytes_per_s is None for each in adapters):
-        share = 1.0
-    seen: Counter[tuple[int, ...]] = Counter()
-    kept = []
+def _tell_of_left(site: Site, left: list[Adapter], why: str) -> None:
+    names = ", ".join(each.name or "one without a name" for each in left)
+    site.assumptions.append(f"adapters left out, since {why}: {names}")
+
+
+def _slots(site: Site, gpus: list[Gpu], adapters: list[Adapter]) -> list[Adapter | None]:
+    """The adapters in the order of their GPUs, as many for each; None where one is missing."""
+    near = any(each.nearest() for each in adapters)
+    groups: dict[Group, list[Adapter]] = defaultdict(list)
     for each in adapters:
-        group = each.nearest()
-        seen[group] += 1
-        if seen[group] <= max(1, round(share * len(group))):
-            kept.append(each)
-    if len(kept) < len(adapters):
-        left = ", ".join(each.name or "one without a name" for each in adapters if each not in kept)
-        site.assumptions.append(
-            f"adapters left out, since they lie beside others as virtual functions do: {left}"
+        groups[each.nearest() if near else each.nearest(Near.NODE)].append(each)
+    beside = {group: own for group, own in groups.items() if group}
+    usual = _usual(beside)
+    if near:
+        beside |= _uncovered(len(gpus), beside, usual)
+    slots: list[Adapter | None] = []
+    left: list[Adapter] = []
+    for group, own in sorted(beside.items()):
+        wanted = max(1, round(usual * len(group)))
+        slots += own[:wanted]
+        left += own[wanted:]
+        if near and len(own) < wanted:
+            slots += [None] * (wanted - len(own))
+            _tell_of_hole(site, gpus, group, len(own), wanted)
+    if left:
+        _tell_of_left(site, left, "they lie beside others as virtual functions do")
+    return slots + groups.get((), [])
+
+
+def _usual(beside: dict[Group, list[Adapter]]) -> float:
+    """Adapters for each GPU, as most groups of GPUs have."""
+    shares = Counter(len(own) / len(group) for group, own in beside.items())
+    usual = max(shares, key=lambda share: (shares[share], share == 1, -share), default=1.0)
+    if usual > MOST_A_GPU and all(each.bytes_per_s is None for own in beside.values() for each in own):
+        return 1.0
+    return usual if usual < 1 else float(int(usual))
+
+
+def _uncovered(gpus: int, beside: dict[Group, list[Adapter]], usual: float) -> dict[Group, list[Adapter]]:
+    """GPUs that no adapter is near to, where they are few and there should be one."""
+    missing = sorted(set(range(gpus)) - {gpu for group in beside for gpu in group})
+    if not missing or len(missing) * MOST_HOLES > gpus or round(usual * len(missing)) < 1:
+        return {}
+    return {(gpu,): [] for gpu in missing} if usual >= 1 else {tuple(missing): []}
+
+
+def _tell_of_hole(site: Site, gpus: list[Gpu], group: Group, found: int, wanted: int) -> None:
+    which = f"GPU {group[0]} has" if len(group) == 1 else f"GPUs {', '.join(map(str, group))} have"
+    site.findings.append(
+        Problem(
+            "I065",
+            f"{which} {found or 'no'} NIC{'' if found == 1 else 's'} near, and others have {wanted}",
+            gpus[group[0]].position,
+            expected=f"{wanted} beside each such GPU or group of GPUs",
+            suggestion="check the adapter and its slot; what is missing is taken to be out of service",
         )
-    return kept
+    )
 
 
-def _place(adapter: Adapter, gpus: int) -> int:
-    """The GPU that it comes in order of."""
-    if adapter.nearest():
-        return adapter.nearest()[0]
-    least = min(adapter.near.values(), default=Near.SYS)
-    if least == Near.SYS:
-        return gpus
-    return min(gpu for gpu, near in adapter.near.items() if near == least)
-
-
-def _holes(site: Site, gpus: list[Gpu], adapters: list[Adapter]) -> list[int]:
-    """GPUs that lack the one NIC of their own that nearly all others have."""
-    owners = [each.nearest() for each in adapters]
-    if any(len(owner) != 1 for owner in owners) or len(set(owners)) != len(owners):
-        return []
-    missing = sorted(set(range(len(gpus))) - {owner[0] for owner in owners})
-    if not missing or len(missing) * 4 > len(gpus):
-        return []
-    for gpu in missing:
-        site.findings.append(
-            Problem(
-                "I065",
-                f"GPU {gpu} has no NIC near it, and the others have one each",
-                gpus[gpu].position,
-                expected=f"{len(gpus)} NICs, one beside each GPU",
-                suggestion=f"check the adapter and its slot; NIC {gpu} is taken to be out of service",
-            )
-        )
-    return missing
+def _tell_of_order(site: Site, adapters: list[Adapter]) -> None:
+    """Say how NICs are numbered, where it is not by name."""
+    names = [each.name for each in adapters]
+    if all(names) and names != sorted(names, key=natural):
+        listed = ", ".join(names)
+        site.assumptions.append(f"NICs in the order of the GPUs that they are nearest to: {listed}")
 
 
 def _tell_of_strangers(site: Site, gpus: int, nics: list[Adapter | None]) -> None:
     """Say which GPUs are counted with a NIC that is not their nearest."""
     for gpu in range(gpus):
         nic = nics[gpu * len(nics) // gpus]
-        nearest = [each for each in nics if each is not None and gpu in each.nearest()]
+        nearest = [each for each in nics if each is not None and gpu in each.nearest(NEAR_BY)]
         if nic is not None and nearest and nic not in nearest:
             site.assumptions.append(
                 f"GPU {gpu} is nearest to {nearest[0].name or 'another NIC'} but counted with "

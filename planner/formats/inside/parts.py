@@ -81,10 +81,10 @@ class Adapter:
     down: str | None = None
     position: Position | None = None
 
-    def nearest(self) -> tuple[int, ...]:
-        """The GPUs that it is nearest to, where it is near to any."""
+    def nearest(self, farthest: Near = NEAR_BY) -> tuple[int, ...]:
+        """The GPUs that it is nearest to, where any is no farther than `farthest`."""
         least = min(self.near.values(), default=Near.SYS)
-        return tuple(gpu for gpu, near in sorted(self.near.items()) if near == least <= NEAR_BY)
+        return tuple(gpu for gpu, near in sorted(self.near.items()) if near == least <= farthest)
 
 
 def between(a: Sequence[tuple[Near, int]], b: Sequence[tuple[Near, int]]) -> Near:

@@ -114,6 +114,17 @@ def test_slow_and_virtual_adapters_are_left_out():
     assert "eth0, mlx5_8" in site.assumptions[0]
 
 
+def test_hosts_that_share_nvlink():
+    """Of several in one dump the first is read, and it is told how many there are."""
+    cpus = "".join(
+        trees.nccl(4).partition("\n")[2].rpartition("</system>")[0].replace("<cpu ", f'<cpu host_hash="{n}" ')
+        for n in range(3)
+    )
+    site = _read(f'<system version="1">\n{cpus}</system>')
+    assert (site.node.gpus, len(site.node.nics), _codes(site)) == (4, 4, ["I074"])
+    assert "3 hosts" in site.findings[0].message
+
+
 def test_version_that_is_not_known():
     """It is read all the same, and told."""
     site = _read(trees.nccl().replace('version="1"', 'version="3"'))

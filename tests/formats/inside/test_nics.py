@@ -65,6 +65,28 @@ def test_one_more_beside_one_gpu():
     assert site.assumptions[0].endswith("as virtual functions do: b")
 
 
+def test_one_of_two_is_missing():
+    """Two GPUs share two adapters, as all others do, and one of them is gone."""
+    site = _site(8, *(_adapter(f"a{n}", n // 2 * 2, n // 2 * 2 + 1) for n in range(8) if n != 5))
+    assert _names(site) == ["a0", "a1", "a2", "a3", "a4", "", "a6", "a7"]
+    assert [problem.message for problem in site.findings] == ["GPUs 4, 5 have 1 NIC near, and others have 2"]
+
+
+def test_both_of_two_are_missing():
+    """GPUs that share no adapter, among others that share two."""
+    site = _site(8, *(_adapter(f"a{n}", n // 2 * 2, n // 2 * 2 + 1) for n in range(8) if n // 2 != 1))
+    assert _names(site) == ["a0", "a1", "", "", "a4", "a5", "a6", "a7"]
+    assert [problem.code for problem in site.findings] == ["I065", "I065"]
+
+
+def test_more_than_gpus_beside_a_processor():
+    """Where bridges tell nothing, each GPU of a processor still gets a whole number of them."""
+    near = [{gpu: Near.NODE if gpu // 2 == nic // 3 else Near.SYS for gpu in range(4)} for nic in range(6)]
+    site = _site(4, *(Adapter(f"a{n}", near=each) for n, each in enumerate(near)))
+    assert _names(site) == ["a0", "a1", "a3", "a4"]
+    assert site.findings == []
+
+
 def test_four_known_ones_beside_each_gpu():
     """Where speeds are known, all of them count."""
     site = _site(2, *(_adapter(f"e{n}", n // 8, speed=12.5e9) for n in range(16)))
