@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 from tests.cli.commands import planner
-from tests.real.hosts import Hosts
 from tests.real.other import PYTHON
 
 TOPOLOGY = """\
@@ -34,6 +33,13 @@ traffic:
   pp: {kind: p2p, bytes: 1 GB}
   dp: {kind: all_reduce, bytes: 1 GB}
 """
+EVEN = """\
+format_version: 1
+name: even
+include: site.yaml
+down: ["a/n9/gpu1", "a/n9/gpu2", "b/n10/gpu0", "b/n10/gpu2"]
+"""
+EVEN_JOB = JOB.replace("pp: 3, dp: 3", "pp: 4, dp: 2")
 LEAVES = [["n9", "n2"], ["n10", "n1"]]
 VERIFY = "python3 planner_verify.py ranks.csv"
 CHECK = "python3 planner_verify.py check ranks.csv"
@@ -55,23 +61,28 @@ class Site:
         self.hosts, self.folder = hosts, folder
         self.programs = folder / "bin"
         self.programs.mkdir()
-        self.placement = folder / "placement.json"
-        (folder / "site.yaml").write_text(TOPOLOGY)
-        (folder / "job.yaml").write_text(JOB)
-        done = planner("plan", folder / "site.yaml", folder / "job.yaml", "-o", self.placement)
-        assert done.code == 0, done.err
         self.install("ssh", hosts.agent)
+        self.placement = self.plan("site", TOPOLOGY, JOB)
+
+    def plan(self, name, topology, job):
+        """A placement of `job` on `topology`, as a file."""
+        files = [self.folder / f"{name}.{kind}" for kind in ("yaml", "job.yaml", "placement.json")]
+        files[0].write_text(topology)
+        files[1].write_text(job)
+        done = planner("plan", files[0], files[1], "-o", files[2])
+        assert done.code == 0, done.err
+        return files[2]
 
     def install(self, name, program):
         """Make `program` what `name` means on all hosts."""
         (self.programs / name).symlink_to(program)
 
-    def export(self, to, *options):
+    def export(self, to, *options, placement=None):
         """The folder that ``planner export`` writes, and the README's commands: launch, then proof."""
         target = self.folder / to
         shutil.rmtree(target, ignore_errors=True)
         told = [word for option in options for word in ("--option", option)]
-        done = planner("export", self.placement, "--to", to, "-o", f"{target}/", *told)
+        done = planner("export", placement or self.placement, "--to", to, "-o", f"{target}/", *told)
         assert done.code == 0, done.err
         return target, COMMAND.findall((target / "README.md").read_text())
 
@@ -83,11 +94,6 @@ class Site:
         return self.hosts.run(host, line, cwd=folder, env={"PATH": path, **dict(env)}, timeout=timeout)
 
 
-def site_of(folder):
-    """The hosts of the placement, not yet started."""
-    return Hosts(LEAVES)
-
-
 def rows(folder):
     """Rank, host and GPU of every row of the exported table."""
     lines = (Path(folder) / "ranks.csv").read_text().splitlines()
@@ -96,10 +102,10 @@ def rows(folder):
     return [(int(row["rank"]), row["host"], int(row["gpu"])) for row in parsed]
 
 
-def all_right(done):
-    """Whether the proof says so of all nine ranks."""
+def all_right(done, ranks=9):
+    """Whether the proof says so of all `ranks`."""
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 ranks: 9 right" in done.stdout, done.stdout + done.stderr
+    assert f"{ranks} ranks: {ranks} right" in done.stdout, done.stdout + done.stderr
     return True
 
 

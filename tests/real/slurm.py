@@ -42,13 +42,14 @@ class Slurm:
     Parameters
     ----------
     gpus
-        GPUs of each host, for which character devices stand in.
+        GPUs of each host, or of all alike, for which character devices stand in.
     topology
         Text of topology.conf; none for no topology.
     """
 
     def __init__(self, hosts, *, gpus=8, topology=""):
-        self.hosts, self.gpus, self.topology = hosts, gpus, topology
+        self.hosts, self.topology = hosts, topology
+        self.gpus = gpus if isinstance(gpus, dict) else dict.fromkeys(hosts.names, gpus)
         self.folder = hosts.folder / "slurm"
         self.head = hosts.names[0]
 
@@ -75,9 +76,8 @@ class Slurm:
 
     def _write(self):
         kind = "TopologyPlugin=topology/tree" if self.topology else ""
-        cores = max(16, self.gpus)
         nodes = [
-            f"NodeName={name} NodeHostname={name} NodeAddr={address} CPUs={cores} Gres=gpu:{self.gpus}"
+            f"NodeName={name} NodeHostname={name} NodeAddr={address} CPUs=16 Gres=gpu:{self.gpus[name]}"
             for name, address in self.hosts.address.items()
         ]
         conf = CONF.format(
@@ -88,10 +88,12 @@ class Slurm:
             nodes="\n".join(nodes),
         )
         (self.folder / "slurm.conf").write_text(conf)
-        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpus/gpu[0-{self.gpus - 1}]\n")
+        devices = self.folder / "gpus" / "gpu"
+        gres = [f"NodeName={name} Name=gpu File={devices}[0-{gpus - 1}]" for name, gpus in self.gpus.items()]
+        (self.folder / "gres.conf").write_text("\n".join(gres) + "\n")
         (self.folder / "topology.conf").write_text(self.topology)
-        for index in range(self.gpus):
-            os.mknod(self.folder / "gpus" / f"gpu{index}", 0o20666, os.makedev(1, 3))
+        for index in range(max(self.gpus.values())):
+            os.mknod(f"{devices}{index}", 0o20666, os.makedev(1, 3))
         key = self.folder / "munge" / "key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
