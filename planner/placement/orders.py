@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.groups import groups_along
+from planner.topology.names import natural
 from planner.workload.mesh import MESH_AXES
 
 if TYPE_CHECKING:
@@ -132,30 +133,31 @@ def torchrun(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     ``sorted`` gives them, and a participant compares by its address first: node10 before node2.
     On top runs Megatron's default order.
     """
-    place = np.argsort(np.argsort(np.asarray(cluster.host_names)), kind="stable")
-    gpus = np.flatnonzero(available)
-    by_name = gpus[np.argsort(place[cluster.gpu_node[gpus]], kind="stable")]
-    return _by_axes(mesh, MEGATRON_AXES, by_name[: mesh.world_size].astype(np.int32))
+    by_name = sorted(range(cluster.nodes), key=cluster.host_names.__getitem__)
+    return _by_axes(mesh, MEGATRON_AXES, _order_of(by_name, cluster, mesh, available))
 
 
 def slurm_block(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     """Slurm's ``--distribution=block``: consecutive tasks share a node (srun manual).
 
-    Nodes come in the order of the cluster's configuration. On top runs Megatron's default order.
+    Slurm sorts nodes by their names, numbers in them as numbers, whatever order they are configured
+    or asked for in. On top runs Megatron's default order.
     """
-    return _by_axes(mesh, MEGATRON_AXES, _host_order(cluster, mesh, available))
+    return _by_axes(mesh, MEGATRON_AXES, _slurm_order(cluster, mesh, available))
 
 
 def slurm_cyclic(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     """Slurm's ``--distribution=cyclic``: tasks go to the nodes in turn, one each (srun manual).
 
-    A node that is full is passed over. On top runs Megatron's default order.
+    Nodes come in the order of `slurm_block`; one that is full is passed over. On top runs Megatron's
+    default order.
     """
-    devices = _host_order(cluster, mesh, available)
+    devices = _slurm_order(cluster, mesh, available)
     node = cluster.gpu_node[devices]
     starts = np.flatnonzero(np.concatenate(([True], node[1:] != node[:-1])))
     turn = np.arange(len(node)) - np.repeat(starts, np.diff(starts, append=len(node)))
-    return _by_axes(mesh, MEGATRON_AXES, devices[np.lexsort((node, turn))])
+    # A stable sort: within a turn nodes stay in their order.
+    return _by_axes(mesh, MEGATRON_AXES, devices[np.argsort(turn, kind="stable")])
 
 
 FRAMEWORKS: dict[str, Callable[[Cluster, Mesh, BoolArray], IntArray]] = {
@@ -227,6 +229,19 @@ def _host_order(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     if len(gpus) < mesh.world_size:
         raise ValueError(f"{len(gpus)} GPUs of {cluster.name} for {mesh.world_size} ranks")
     return gpus
+
+
+def _slurm_order(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
+    """As many available GPUs as there are ranks, hosts in the order of their names: node2 before node10."""
+    by_name = sorted(range(cluster.nodes), key=lambda node: natural(cluster.host_names[node]))
+    return _order_of(by_name, cluster, mesh, available)
+
+
+def _order_of(nodes: Sequence[int], cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
+    """As many available GPUs as there are ranks, host by host in the order of `nodes`."""
+    place = np.argsort(np.asarray(nodes))
+    gpus = np.flatnonzero(available).astype(np.int32)
+    return gpus[np.argsort(place[cluster.gpu_node[gpus]], kind="stable")][: mesh.world_size]
 
 
 def _by_axes(mesh: Mesh, axes: Sequence[str], devices: IntArray) -> IntArray:

@@ -175,3 +175,11 @@ def _bracketed(prefix: str, numbers: list[str]) -> str:
         else:
             runs.append([number])
     return f"{prefix}[{','.join('-'.join(run) for run in runs)}]"
+
+
+def natural(name: str) -> tuple[tuple[tuple[str, int, str], ...], str]:
+    """A key that sorts names by the numbers in them, and no two names alike."""
+    parts = re.findall(r"([^0-9]*)([0-9]*)", name)
+    # Numbers are compared as text of a length, since Python reads no number of any length.
+    numbers = ((text, digits.lstrip("0")) for text, digits in parts)
+    return tuple((text, len(digits), digits) for text, digits in numbers), name

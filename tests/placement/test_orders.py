@@ -134,6 +134,16 @@ def test_slurm_block_fills_node_by_node():
     assert placed(slurm_block, ragged_cluster([2, 1, 2]), grid_workload(dp=5)) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(slurm_block, [4, 5, 2, 3, 0, 1, 6, 7]), (slurm_cyclic, [4, 2, 0, 6, 5, 3, 1, 7])],
+)
+def test_slurm_sorts_names_by_their_numbers(order, expected):
+    """Hosts n9, n2, n1 and n10 come as n1, n2, n9 and n10, as in every step of a real Slurm."""
+    cluster = replace(grid_cluster(4, 2), host_names=["n9", "n2", "n1", "n10"])
+    assert placed(order, cluster, grid_workload(dp=8)) == expected
+
+
 def test_slurm_cyclic_goes_round():
     """Nodes of 2, 1 and 2: one task each in turn, the full node passed over."""
     assert placed(slurm_cyclic, ragged_cluster([2, 1, 2]), grid_workload(dp=5)) == [0, 2, 3, 1, 4]

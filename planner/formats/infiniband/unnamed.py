@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.site.groups import group
-from planner.formats.site.labels import natural, unique
+from planner.formats.site.labels import unique
 from planner.formats.site.site import Host
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

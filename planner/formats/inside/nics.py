@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.inside.parts import NEAR_BY, Near
-from planner.formats.site.labels import natural
 from planner.formats.site.site import Nic
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable

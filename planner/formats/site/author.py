@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 from planner.errors import InputError, printable
 from planner.formats.site.figures import common_scale_up, settle
 from planner.formats.site.given import NOTHING
-from planner.formats.site.labels import natural
 from planner.formats.site.models import preset_name
 from planner.formats.site.naming import in_lines
 from planner.formats.site.places import places
@@ -22,6 +21,7 @@ from planner.formats.site.site import Host
 from planner.formats.site.trunks import trunks
 from planner.formats.site.uplinks import settle_uplinks
 from planner.source.scalars import resolve
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

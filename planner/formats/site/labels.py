@@ -58,14 +58,6 @@ def _shared(names: Sequence[str]) -> str:
     return first[:length]
 
 
-def natural(name: str) -> tuple[tuple[tuple[str, int, str], ...], str]:
-    """A key that sorts names by the numbers in them, and no two names alike."""
-    parts = re.findall(r"([^0-9]*)([0-9]*)", name)
-    # Numbers are compared as text of a length, since Python reads no number of any length.
-    numbers = ((text, digits.lstrip("0")) for text, digits in parts)
-    return tuple((text, len(digits), digits) for text, digits in numbers), name
-
-
 def _whole_words(prefix: str) -> str:
     """A common prefix without the word that it breaks off in."""
     return prefix[: max(prefix.rfind(mark) for mark in "-_.") + 1]

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.formats.site.boxes import boxes
-from planner.formats.site.labels import clean, natural, unique
-from planner.topology.names import LONGEST_NAME, is_name
+from planner.formats.site.labels import clean, unique
+from planner.topology.names import LONGEST_NAME, is_name, natural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

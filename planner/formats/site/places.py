@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.site.figures import named
-from planner.formats.site.labels import natural
 from planner.formats.site.naming import Names
+from planner.topology.names import natural
 from planner.topology.schema import RESERVED, TIER_NAME
 
 if TYPE_CHECKING:

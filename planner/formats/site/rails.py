@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.site.domains import listed
-from planner.formats.site.labels import natural
 from planner.formats.site.site import Nic
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
     from planner.errors import Position

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.formats.site.boxes import paths, range_of
-from planner.formats.site.labels import clean, natural, unique
+from planner.formats.site.labels import clean, unique
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
