@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
 from planner.formats.inside.assemble import site_of
-from planner.formats.inside.gathered import PREFIX, lines_by_host, lines_of
+from planner.formats.inside.gathered import PREFIX, in_whole_line, lines_by_host, lines_of
 from planner.formats.inside.reports import Reports
 from planner.formats.inside.topo_matrix import find_matrix
 from planner.formats.site.site import Host, Site
@@ -70,7 +70,7 @@ def _read(lines: list[Position], source: Source, findings: list[Problem]) -> Sit
 
 def _add_host(site: Site, source: Source, name: str, lines: list[Position]) -> None:
     """Add what one host said; one that has lost all its GPUs is out of service."""
-    host = Host(name, position=lines[0])
+    host = Host(name, position=in_whole_line(source, lines[0]))
     try:
         own = _read(lines, source, [])
     except InputError as error:
@@ -79,5 +79,8 @@ def _add_host(site: Site, source: Source, name: str, lines: list[Position]) -> N
         own = Site(findings=[problem])
     host.node = own.node
     site.hosts[name] = host
-    site.findings += [replace(each, message=f"{name}: {each.message}") for each in own.findings]
+    site.findings += [
+        replace(each, message=f"{name}: {each.message}", position=in_whole_line(source, each.position))
+        for each in own.findings
+    ]
     site.assumptions += [each for each in own.assumptions if each not in site.assumptions]

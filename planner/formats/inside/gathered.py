@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Position
@@ -30,6 +31,17 @@ def lines_by_host(lines: list[Position], findings: list[Problem]) -> dict[str, l
     if said and all(PREFIX.match(line.text) for line in said):
         return _prefixed(said)
     return _headed(lines, findings)
+
+
+def in_whole_line(source: Source, position: Position | None) -> Position | None:
+    """A position in what a host said, as one in the line that says which host it was."""
+    if position is None:
+        return None
+    whole = source.position(position.line).text
+    before = len(whole) - len(position.text)
+    if before <= 0 or not whole.endswith(position.text):
+        return position
+    return replace(position, column=position.column + before, text=whole)
 
 
 def _line(file: str, number: int, text: str) -> Position:

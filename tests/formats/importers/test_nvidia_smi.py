@@ -280,7 +280,9 @@ def test_many_hosts_by_prefix():
         ("I060", "n3:"),
     ]
     lines = text.splitlines()
-    assert lines[site.findings[0].position.line - 1].startswith("n2: GPU1")
+    position = site.findings[0].position
+    assert (position.text, position.column) == (lines[position.line - 1], 5)
+    assert position.text.startswith("n2: GPU1")
 
 
 @pytest.mark.parametrize("head", ["n[1-2,7]", "n[1-2,7] (3)"])
