@@ -118,8 +118,7 @@ class _Reader:
     def _add(self, kind: str, guid: str, called: str, number: int, line: str) -> str:
         key = f"{kind}-{int(guid, 16):016x}"
         place = self.source.position(number, 1, max(1, len(line)))
-        self.fabric.add(Device(key, kind, called.strip(), place))
-        self.fabric.recorded.add(key)
+        self.fabric.record(Device(key, kind, called.strip(), place))
         return key
 
     def _take_port(self, number: int, line: str, port: re.Match[str]) -> None:
@@ -192,7 +191,7 @@ class _Reader:
             if len(candidates) == 1:
                 return next(iter(candidates))
             key = f"H-{row.far_called or row.near}-{row.far_lid}-{row.far_port}"
-        self.fabric.add(Device(key, key[0], row.far_called, row.position))
+        self.fabric.mention(Device(key, key[0], row.far_called, row.position))
         return key
 
 

@@ -82,8 +82,7 @@ def _add_device(fabric: Fabric, source: Source, number: int, record: re.Match[st
     """Add what a record's first line describes; its key."""
     key = key_of(record["key"])
     place = _place(source, number, record)
-    fabric.add(Device(key, KINDS[record["kind"].lower()], (record["called"] or "").strip(), place))
-    fabric.recorded.add(key)
+    fabric.record(Device(key, KINDS[record["kind"].lower()], (record["called"] or "").strip(), place))
     return key
 
 
@@ -94,7 +93,7 @@ def _add_cable(fabric: Fabric, source: Source, number: int, current: str, port: 
     called = _CALLED.search(port["rest"])
     if key not in fabric.devices:
         kind = key[0] if key[0] in "SHR" and key[1:2] == "-" else "H"
-        fabric.add(Device(key, kind, called[1].strip() if called else "", place))
+        fabric.mention(Device(key, kind, called[1].strip() if called else "", place))
     speed = bandwidth(_CALLED.sub("", port["rest"]))
     fabric.cables.append(Cable((current, int(port["port"])), (key, int(port["far"])), speed, place))
     if speed is None:

@@ -90,11 +90,16 @@ class Fabric:
     recorded: set[str] = field(default_factory=set)
     speedless: list[Position] = field(default_factory=list)
 
-    def add(self, device: Device) -> None:
-        """Add a device; one of the same key that was only mentioned before gives way."""
+    def mention(self, device: Device) -> None:
+        """Add a device that another one names."""
+        self.devices.setdefault(device.key, device)
+
+    def record(self, device: Device) -> None:
+        """Add a device that is described itself; what others call it counts only where it has no name."""
         known = self.devices.get(device.key)
-        if known is None or (known.nameless and not device.nameless):
+        if known is None or known.nameless or not (device.nameless or device.key in self.recorded):
             self.devices[device.key] = device
+        self.recorded.add(device.key)
 
 
 def key_of(text: str) -> str:

@@ -169,3 +169,10 @@ def test_sample():
     assert Counter(map(tuple, holes)) == {(): 109, (2,): 10}
     trunks = Counter(tuple(sorted(link.ends)) for link in site.links if link.nic is None)
     assert Counter(trunks.values()) == {2: 263, 1: 6}
+
+
+def test_own_name_counts():
+    """A device is called as its own record says, not as another calls it before."""
+    first, rest = listing(CABLES).split("Ca\t", 1)
+    site = read(source(first.replace("n1 HCA-1", "other HCA-1") + "Ca\t" + rest))
+    assert sorted(site.hosts) == ["n1", "n2", "n3", "n4"]
