@@ -38,7 +38,7 @@ def add_rails(graph: nx.Graph, cluster: Cluster, fabric: RailOptimized) -> None:
         for plane in range(fabric.planes):
             name = _leaf(units[unit_of_node[node]], plane, rail % fabric.rails, leaf)
             graph.add_node(name, kind="switch", tier=fabric.unit, name=name, plane=plane, in_service=True)
-            join(graph, [names[node]], [name], speed)
+            join(graph, [names[node]], [name], speed, nic=int(cluster.nic_local[nic]))
     _add_spines(graph, cluster, fabric, tier, units)
 
 
@@ -136,8 +136,15 @@ def add_links(graph: nx.Graph, cluster: Cluster, fabric: Links) -> None:
         cut_off = set() if link.nic is None else {names[node] for node in _nodes_without(cluster, link.nic)}
         for end in some:
             ways = [other for other in others if end not in cut_off and other not in cut_off]
-            join(graph, [end], ways, link.bandwidth, links=link.count)
-            join(graph, [end], [other for other in others if other not in ways], 0.0, links=link.count)
+            join(graph, [end], ways, link.bandwidth, links=link.count, nic=link.nic)
+            join(
+                graph,
+                [end],
+                [other for other in others if other not in ways],
+                0.0,
+                links=link.count,
+                nic=link.nic,
+            )
 
 
 def _nodes_without(cluster: Cluster, nic: int) -> list[int]:

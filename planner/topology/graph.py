@@ -2,7 +2,8 @@
 
 Vertices are named by their paths. They carry ``kind`` (``node`` or ``switch``), ``tier``, ``name``
 and ``in_service``; nodes also ``gpus`` and ``gpus_in_service``. Edges carry ``bytes_per_s`` per
-direction, summed over their ``links``, and ``scale_up``: whether they are NVLink and not network.
+direction, summed over their ``links``, and ``scale_up``: whether they are NVLink and not network;
+those of nodes also ``nics``, where it is known which NICs they belong to.
 """
 
 from __future__ import annotations

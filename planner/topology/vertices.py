@@ -51,11 +51,13 @@ def join(
     bytes_per_s: float,
     *,
     links: int = 1,
+    nic: int | None = None,
     scale_up: bool = False,
 ) -> None:
     """Join each of `some` to each of `others` by `links` links of `bytes_per_s` each.
 
-    Where there is an edge already, the links come on top of it.
+    Where there is an edge already, the links come on top of it. The NIC that they belong to is noted
+    in the edge's set ``nics``, where it is known.
     """
     for one, other in product(some, others):
         if graph.has_edge(one, other):
@@ -64,3 +66,5 @@ def join(
             edge["bytes_per_s"] += links * bytes_per_s
         else:
             graph.add_edge(one, other, links=links, bytes_per_s=links * bytes_per_s, scale_up=scale_up)
+        if nic is not None:
+            graph.edges[one, other].setdefault("nics", set()).add(nic)

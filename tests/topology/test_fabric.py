@@ -136,7 +136,7 @@ def nic_links(nic=1):
 def test_links_of_a_nic():
     """Links of a NIC that is out of service are there and carry nothing; those of others are whole."""
     graph = graph_of(nic_links())
-    assert graph.edges["u1/n1", "leaf0"] == {"links": 1, "bytes_per_s": 0.0, "scale_up": False}
+    assert graph.edges["u1/n1", "leaf0"] == {"links": 1, "bytes_per_s": 0.0, "scale_up": False, "nics": {0}}
     assert speeds(graph, "u1/n1") == {"leaf0": 0.0, "leaf1": 50.0, "leaf2": 50.0, "leaf3": 50.0}
     assert speeds(graph, "u1/n2")["leaf0"] == 50.0
 

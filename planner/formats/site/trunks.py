@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from planner.formats.site.boxes import paths, range_of
 from planner.formats.site.labels import clean, unique
+from planner.topology.blocks import blocks
+from planner.topology.boxes import paths, range_of
 from planner.topology.names import natural
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from planner.formats.site.site import Site
 
-    Pairs = dict[str, set[str]]
+    Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -116,39 +118,25 @@ Kind = tuple[bool, float, int, "int | None"]
 
 
 def _alike(site: Site, counts: Counter[tuple[str, str, float, int | None]]) -> dict[Kind, Pairs]:
-    """For each kind of link the lower ends and what each is joined to."""
-    kinds: dict[Kind, Pairs] = defaultdict(lambda: defaultdict(set))
+    """The pairs of ends, the lower one first, that each kind of link joins."""
+    kinds: dict[Kind, Pairs] = defaultdict(list)
     for (lower, upper, speed, nic), count in counts.items():
-        kinds[lower not in site.switches, speed, count, nic][lower].add(upper)
+        kinds[lower not in site.switches, speed, count, nic].append((lower, upper))
     return kinds
 
 
 def _place(item: tuple[Kind, Pairs]) -> tuple[bool, int, float, int]:
     """Links between switches before those to hosts, the commonest first, hosts rail by rail."""
     (nodes, _, count, nic), pairs = item
-    return nodes, -1 if nic is None else nic, -sum(map(len, pairs.values())), count
+    return nodes, -1 if nic is None else nic, -len(pairs), count
 
 
 def _rows(pairs: Pairs, places: Mapping[str, str], nodes: bool, row: Trunk) -> list[Trunk]:
-    """Rows for links of one kind, grouped from the end that gives fewer of them."""
-    turned: Pairs = defaultdict(set)
-    for lower, above_it in pairs.items():
-        for upper in above_it:
-            turned[upper].add(lower)
-    upward, downward = _blocks(pairs), [(lowers, uppers) for uppers, lowers in _blocks(turned)]
+    """Rows for links of one kind."""
     rows = []
-    for lowers, uppers in downward if nodes or len(downward) < len(upward) else upward:
+    for lowers, uppers in blocks(pairs, by_second=nodes):
         above = range_of(places[upper] for upper in uppers)
         below = [places[lower] for lower in lowers]
         ends = paths(below) if nodes else [range_of(below)]
         rows += [Trunk((end, above), row.bytes_per_s, row.count, row.nic) for end in ends]
     return rows
-
-
-def _blocks(pairs: Pairs) -> list[tuple[list[str], list[str]]]:
-    """Things that are joined to the same others, with these others; the largest blocks first."""
-    same: dict[frozenset[str], list[str]] = defaultdict(list)
-    for thing, others in pairs.items():
-        same[frozenset(others)].append(thing)
-    blocks = [(sorted(things, key=natural), sorted(shared, key=natural)) for shared, things in same.items()]
-    return sorted(blocks, key=lambda block: (-len(block[0]) * len(block[1]), natural(block[0][0])))

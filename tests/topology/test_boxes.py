@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from planner.formats.site.boxes import boxes, paths, range_of
+from planner.topology.boxes import boxes, paths, range_of
 from planner.topology.names import expand
 
 

@@ -1,0 +1,215 @@
+"""What differs between two clusters in their switches and links."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from planner.topology.changes import Change, bandwidth_change
+from planner.topology.fabric_schema import Clos, Links, RailOptimized
+from planner.topology.graph import to_graph
+from planner.topology.levels import switch_levels
+from planner.topology.names import natural
+from planner.units import format_bandwidth
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    import networkx as nx
+
+    from planner.topology.cluster import Cluster
+
+    Pair = tuple[str, str]
+    Signature = frozenset[Hashable]
+
+
+@dataclass
+class Wires:
+    """The network of a cluster: hosts by name, switches, and what joins them.
+
+    Parameters
+    ----------
+    switches
+        Level of each switch, None where no node can reach it.
+    links, bytes_per_s, nics
+        Parallel links of each pair, their bandwidth together, and the NICs they belong to, with a
+        host first and a lower switch before a higher one.
+    hosts
+        Names of the hosts.
+    """
+
+    switches: dict[str, int | None] = field(default_factory=dict)
+    links: dict[Pair, int] = field(default_factory=dict)
+    bytes_per_s: dict[Pair, float] = field(default_factory=dict)
+    nics: dict[Pair, frozenset[int]] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+
+
+def link_changes(first: Cluster, second: Cluster) -> list[Change]:
+    """Switches and links of the first cluster that are missing in the second, fewer or slower, and extra ones.
+
+    Only between clusters whose files describe their switches. Switches are matched by name; where
+    most have no counterpart of their name, by what lies beneath them. Links of switches and hosts
+    that one side lacks altogether are not listed one by one.
+    """
+    if not all(isinstance(cluster.fabric, Links | RailOptimized | Clos) for cluster in (first, second)):
+        return []
+    one, other = _wires(first), _wires(second)
+    other = _renamed(other, _match(one, other))
+    counted = isinstance(first.fabric, Links) and isinstance(second.fabric, Links)
+    return [*_switch_changes(one, other), *_pair_changes(one, other, counted)]
+
+
+def _wires(cluster: Cluster) -> Wires:
+    graph = to_graph(cluster)
+    kinds: dict[str, str] = dict(graph.nodes(data="kind"))
+    hosts: dict[str, str] = {
+        name: graph.nodes[name]["name"] for name, kind in kinds.items() if kind == "node"
+    }
+    switches = {name for name, kind in kinds.items() if kind == "switch" and _in_network(graph, name)}
+    beneath: dict[str, set[str]] = {name: set() for name in sorted(switches, key=natural)}
+    beside: dict[str, set[str]] = {name: set() for name in beneath}
+    for a, b in graph.edges:
+        for this, that in ((a, b), (b, a)):
+            if this in switches:
+                (beside if that in switches else beneath)[this].add(that)
+    levels = switch_levels(beneath, beside)
+    wires = Wires({name: levels.get(name) for name in beneath}, hosts=set(hosts.values()))
+    for a, b, data in graph.edges(data=True):
+        if data["scale_up"] or not {a, b} <= switches | hosts.keys():
+            continue
+        low, high = sorted((a, b), key=lambda name: (name in switches, levels.get(name, 0), natural(name)))
+        pair = hosts.get(low, low), high
+        wires.links[pair], wires.bytes_per_s[pair] = data["links"], data["bytes_per_s"]
+        wires.nics[pair] = frozenset(data.get("nics", ()))
+    return wires
+
+
+def _in_network(graph: nx.Graph, switch: str) -> bool:
+    """Whether a switch is joined by anything but NVLink, or by nothing."""
+    edges = [scale_up for _, _, scale_up in graph.edges(switch, data="scale_up")]
+    return not edges or not all(edges)
+
+
+def _match(one: Wires, other: Wires) -> dict[str, str]:
+    """For each switch of `other` its counterpart's name in `one`."""
+    same = one.switches.keys() & other.switches.keys()
+    if 2 * len(same) >= min(len(one.switches), len(other.switches)):
+        return {name: name for name in same}
+    matched: dict[str, str] = {}
+    highest = max((level or 0 for level in one.switches.values()), default=0)
+    for level in range(1, highest + 1):
+        matched |= _match_level(_signatures(one, level, {}), _signatures(other, level, matched))
+    return matched
+
+
+def _signatures(wires: Wires, level: int, matched: Mapping[str, str]) -> dict[str, Signature]:
+    """What lies beneath each switch of a level: hosts with their NICs, and switches."""
+    found: dict[str, set[Hashable]] = defaultdict(set)
+    for (low, high), nics in wires.nics.items():
+        if wires.switches[high] == level:
+            found[high].add((matched.get(low, low), nics))
+    return {name: frozenset(own) for name, own in found.items()}
+
+
+def _match_level(one: Mapping[str, Signature], other: Mapping[str, Signature]) -> dict[str, str]:
+    """Switches with the most in common, each with one; those with the same in common in order of names."""
+    owners: dict[Hashable, list[str]] = defaultdict(list)
+    for name, own in one.items():
+        for thing in own:
+            owners[thing].append(name)
+    shared: dict[Pair, int] = defaultdict(int)
+    for name, own in other.items():
+        for thing in own:
+            for owner in owners.get(thing, ()):
+                shared[owner, name] += 1
+    ranked = sorted(
+        shared,
+        key=lambda pair: (
+            -shared[pair] / len(one[pair[0]] | other[pair[1]]),
+            natural(pair[0]),
+            natural(pair[1]),
+        ),
+    )
+    matched: dict[str, str] = {}
+    taken = set[str]()
+    for owner, name in ranked:
+        if name not in matched and owner not in taken:
+            matched[name] = owner
+            taken.add(owner)
+    return matched
+
+
+def _renamed(wires: Wires, names: Mapping[str, str]) -> Wires:
+    """Wires with other names of switches; those that have no counterpart keep theirs."""
+
+    def new(name: str) -> str:
+        return names.get(name, name)
+
+    def pairs(old: dict[Pair, float]) -> dict[Pair, float]:
+        return {(new(low), new(high)): value for (low, high), value in old.items()}
+
+    return Wires(
+        {new(name): level for name, level in wires.switches.items()},
+        {(new(low), new(high)): links for (low, high), links in wires.links.items()},
+        pairs(wires.bytes_per_s),
+        {(new(low), new(high)): nics for (low, high), nics in wires.nics.items()},
+        wires.hosts,
+    )
+
+
+def _switch_changes(one: Wires, other: Wires) -> list[Change]:
+    """Switches that only one side has."""
+    missing = tuple(name for name in one.switches if name not in other.switches)
+    extra = tuple(name for name in other.switches if name not in one.switches)
+    found = [Change("switch", "missing", missing)] if missing else []
+    return [*found, Change("switch", "extra", extra)] if extra else found
+
+
+def _pair_changes(one: Wires, other: Wires, counted: bool) -> list[Change]:
+    """Links between what both sides have that differ, grouped by how."""
+    both = (one.switches.keys() & other.switches.keys()) | (one.hosts & other.hosts)
+    grouped: dict[tuple[str, str, str, str], list[Pair]] = defaultdict(list)
+    for pair in [
+        *one.links,
+        *(_either_way(one, pair) for pair in other.links if _either_way(one, pair) not in one.links),
+    ]:
+        if not both.issuperset(pair):
+            continue
+        part = "node link" if pair[0] in one.hosts else "switch link"
+        change = _change(one, other, pair, counted)
+        if change:
+            grouped[part, *change].append(pair)
+    return [
+        Change(part, kind, *(tuple(ends) for ends in zip(*pairs, strict=True)), expected, found)
+        for (part, kind, expected, found), pairs in sorted(grouped.items())
+    ]
+
+
+def _either_way(one: Wires, pair: Pair) -> Pair:
+    """The pair as `one` has it: levels may be told the other way round."""
+    return pair[::-1] if pair[::-1] in one.links else pair
+
+
+def _change(one: Wires, other: Wires, pair: Pair, counted: bool) -> tuple[str, str, str] | None:
+    """How one pair differs: kind, expected, found."""
+    there = pair if pair in other.links else pair[::-1]
+    if there not in other.links:
+        return "missing", _told(one, pair), ""
+    if pair not in one.links:
+        return "extra", "", _told(other, there)
+    links = one.links[pair], other.links[there]
+    if counted and links[0] != links[1]:
+        kind = "fewer" if links[1] < links[0] else "more"
+        return kind, _told(one, pair), _told(other, there)
+    if pair[0] in one.hosts and not (one.bytes_per_s[pair] and other.bytes_per_s[there]):
+        return None  # A NIC out of service is told as such.
+    return bandwidth_change(one.bytes_per_s[pair], other.bytes_per_s[there])
+
+
+def _told(wires: Wires, pair: Pair) -> str:
+    links, speed = wires.links[pair], wires.bytes_per_s[pair]
+    if not speed:
+        return f"{links} link{'s' * (links > 1)}"
+    return f"{links} x {format_bandwidth(speed / links)}"
