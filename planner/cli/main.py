@@ -72,5 +72,8 @@ app.command("presets")(presets.presets)
 app.command("schema")(schema.schema)
 topologies.command("show")(topology.show_topology)
 topologies.command("validate")(topology.validate_topology)
+topologies.command("diff")(topology.diff_topology)
 topologies.command("import")(topology_import.import_topology)
-app.add_typer(topologies, name="topology", help="Look at a topology file, list its mistakes, or import one.")
+app.add_typer(
+    topologies, name="topology", help="Look at a topology file, list its mistakes, import or compare one."
+)

@@ -47,7 +47,7 @@ class Wires:
 
 
 def link_changes(first: Cluster, second: Cluster) -> list[Change]:
-    """Switches and links of the first cluster that are missing in the second, fewer or slower, and extra ones.
+    """Switches and links of the first cluster that the second lacks or has otherwise, and extra ones.
 
     Only between clusters whose files describe their switches. Switches are matched by name; where
     most have no counterpart of their name, by what lies beneath them. Links of switches and hosts
@@ -182,7 +182,7 @@ def _pair_changes(one: Wires, other: Wires, counted: bool) -> list[Change]:
         if change:
             grouped[part, *change].append(pair)
     return [
-        Change(part, kind, *(tuple(ends) for ends in zip(*pairs, strict=True)), expected, found)
+        Change(part, kind, tuple(low for low, _ in pairs), tuple(high for _, high in pairs), expected, found)
         for (part, kind, expected, found), pairs in sorted(grouped.items())
     ]
 

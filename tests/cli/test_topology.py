@@ -59,3 +59,24 @@ def test_shipped_names_and_near_misses():
     outcome = planner("topology", "show", "lab-4x9")
     assert outcome.code == 3
     assert "did you mean 'lab-4x8'?" in outcome.err
+
+
+def test_diff(tmp_path):
+    """Exits with 0 where two files are of one cluster, with 1 and a list where they differ."""
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(TWO_RACKS)
+    other.write_text(TWO_RACKS.replace("n[1-2]", "n[1-3]"))
+    assert planner("topology", "diff", one, one).code == 0
+    outcome = planner("topology", "diff", one, other)
+    assert outcome.code == 1
+    assert "extra" in outcome.out
+    document = planner("topology", "diff", one, other, "--json").document
+    assert document["changes"][0]["names"] == ["r1-n3", "r2-n3"]
+
+
+TWO_RACKS = """\
+format_version: 1
+name: two
+tiers: [{name: node, uplink: 50 GB/s}, {name: rack, uplink: 50 GB/s}, {name: cluster}]
+domains: [{rack: "r[1-2]", node: "n[1-2]", gpus: 4}]
+"""

@@ -223,7 +223,8 @@ class _Body:
         found = trunks(self.site, self.where.path_of)
         if not found.rows:
             return
-        lines = [*_switches(found), "  links:", *map(_link, found.rows)]
+        most_nics = max(each.nics.count for each in self.settled)
+        lines = [*_switches(found), "  links:", *(_link(row, most_nics) for row in found.rows)]
         if sum(map(len, lines)) > MOST_OF_LINKS:
             self.site.assumptions.append("switches and links are too many for the file, and left out")
             return
@@ -251,10 +252,13 @@ def _broken(names: str) -> list[str]:
     return lines
 
 
-def _link(row: Trunk) -> str:
+def _link(row: Trunk, most_nics: int) -> str:
     count = f", count: {row.count}" if row.count > 1 else ""
+    nic = f", nic: {row.nic}" if row.nic is not None and row.nic < most_nics else ""
     lower, upper = (_text(end) for end in row.ends)
-    return f"    - {{ends: [{lower}, {upper}], bandwidth: {bandwidth(row.bytes_per_s, bits=True)}{count}}}"
+    return (
+        f"    - {{ends: [{lower}, {upper}], bandwidth: {bandwidth(row.bytes_per_s, bits=True)}{count}{nic}}}"
+    )
 
 
 def _order(outer: Path, names: list[str]) -> tuple[int, list[object]]:

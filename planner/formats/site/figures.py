@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.site.boxes import range_of
+from planner.formats.site.labels import natural
 from planner.formats.site.models import figures, preset_name
 from planner.formats.site.quantities import bandwidth
+from planner.topology.boxes import range_of
 from planner.topology.names import natural
 from planner.topology.schema import MOST_GPUS_A_NODE
 from planner.units import LARGEST_BANDWIDTH, LEAST_BANDWIDTH

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.formats.site.boxes import paths, range_of
 from planner.formats.site.labels import clean, unique
 from planner.topology.blocks import blocks
 from planner.topology.boxes import paths, range_of
