@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.site.labels import natural
 from planner.formats.site.models import figures, preset_name
 from planner.formats.site.quantities import bandwidth
 from planner.topology.boxes import range_of

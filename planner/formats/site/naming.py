@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from planner.formats.site.labels import clean, natural, unique
+from planner.formats.site.labels import clean, unique
 from planner.topology.boxes import boxes
 from planner.topology.names import LONGEST_NAME, is_name, natural
 
