@@ -173,6 +173,10 @@ CODES: dict[str, str] = {
     "E006": "file of an export outside its folder",
     "E007": "something stands where a file of the export goes",
     "E008": "package missing that the format needs",
+    "E010": "line of a list of ranks that cannot be read",
+    "E011": "host that the topology does not have",
+    "E012": "ranks of a list that are not those of the workload",
+    "E013": "GPU that the host does not have",
     "E020": "rank order from which Megatron forms other groups",
     "E021": "dimensions of a mesh that are not the axes of the job",
     # Imports

@@ -17,6 +17,7 @@ from planner.cli import (
     diff,
     explain,
     export,
+    import_placement,
     plan,
     presets,
     schema,
@@ -68,6 +69,7 @@ app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("diff")(diff.diff)
 app.command("export")(export.export)
+app.command("import-placement")(import_placement.import_placement)
 app.command("presets")(presets.presets)
 app.command("schema")(schema.schema)
 topologies.command("show")(topology.show_topology)

@@ -23,7 +23,7 @@ def irregular(**options):
 
 def regular(hosts=2, gpus=4, **options):
     """All GPUs of `hosts` hosts in their own order."""
-    cluster = ragged_cluster([[gpus] * hosts], **options)
+    cluster = ragged_cluster([gpus] * hosts, **options)
     workload = grid_workload(dp=hosts * gpus, families=[("dp", "all_reduce", 8)])
     return claimed(cluster, workload, np.arange(hosts * gpus))
 

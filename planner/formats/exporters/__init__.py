@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from planner.placement.placement import Placement
 
 EXPORTERS: dict[str, str] = {
+    "slurm": "slurm",
     "openmpi": "openmpi",
     "mpich": "mpich",
     "torchrun": "torchrun",

@@ -49,7 +49,12 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         '    python3 "$here/place.py" --rank OMPI_COMM_WORLD_RANK --world OMPI_COMM_WORLD_SIZE \\',
         f'    --port {options["port"]}{unbind} -- "$@"',
     )
-    ranks = "".join(f"rank {rank}={name} slot=0\n" for rank, name in enumerate(names))
+    gpus = placement.cluster.gpu_local[placement.gpu_of_rank].tolist()
+    # The remark is for people, and for `planner import-placement`.
+    ranks = "".join(
+        f"rank {rank}={name} slot=0 # gpu {gpu}\n"
+        for rank, (name, gpu) in enumerate(zip(names, gpus, strict=True))
+    )
     slots = "".join(f"{host.name} slots={len(host.ranks)}\n" for host in hosts)
     files = {"rankfile": ranks.encode(), "hostfile": slots.encode(), "launch.sh": launch, **place_file()}
     return Export(files, "./launch.sh", NOTES, frozenset({"launch.sh"}), proof("./launch.sh"))

@@ -9,19 +9,19 @@ from tests.formats.launches import called, exported
 
 
 def test_rankfile_and_hostfile(tmp_path):
-    """Each rank has its host, each host as many slots as ranks."""
+    """Each rank has its host and a remark on its GPU, each host as many slots as ranks."""
     files = exported(irregular(), "openmpi", tmp_path / "run")
     assert files["rankfile"].splitlines() == [
-        "rank 0=r01-n00 slot=0",
-        "rank 1=r00-n01 slot=0",
-        "rank 2=r00-n01 slot=0",
-        "rank 3=r01-n00 slot=0",
-        "rank 4=r00-n01 slot=0",
-        "rank 5=r00-n00 slot=0",
-        "rank 6=r00-n01 slot=0",
-        "rank 7=r00-n00 slot=0",
-        "rank 8=r00-n01 slot=0",
-        "rank 9=r01-n00 slot=0",
+        "rank 0=r01-n00 slot=0 # gpu 5",
+        "rank 1=r00-n01 slot=0 # gpu 7",
+        "rank 2=r00-n01 slot=0 # gpu 6",
+        "rank 3=r01-n00 slot=0 # gpu 0",
+        "rank 4=r00-n01 slot=0 # gpu 4",
+        "rank 5=r00-n00 slot=0 # gpu 1",
+        "rank 6=r00-n01 slot=0 # gpu 1",
+        "rank 7=r00-n00 slot=0 # gpu 3",
+        "rank 8=r00-n01 slot=0 # gpu 0",
+        "rank 9=r01-n00 slot=0 # gpu 2",
     ]
     assert files["hostfile"] == "r01-n00 slots=3\nr00-n01 slots=5\nr00-n00 slots=2\n"
 
