@@ -49,7 +49,7 @@ def import_placement(
         str | None,
         typer.Option(
             metavar="GPUS",
-            help="GPU of the first, second, ... rank of every host, such as 3,2,1,0, as in --gpu-bind=map_gpu.",
+            help="GPU of the first, second, ... rank of every host, as Slurm's map_gpu: 3,2,1,0.",
         ),
     ] = None,
     objective: Annotated[Objective, typer.Option(help="What the claims are of.")] = Objective.WEIGHTED,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from planner.errors import UsageError
@@ -11,7 +13,13 @@ from planner.formats.table import to_csv
 from tests.formats.jobs import irregular, regular
 
 
-@pytest.mark.parametrize("to", EXPORTERS)
+def params(names):
+    """Formats as parameters, without parquet where its package is missing."""
+    absent = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed")
+    return [pytest.param(name, marks=absent if name == "parquet" else ()) for name in names]
+
+
+@pytest.mark.parametrize("to", params(EXPORTERS))
 def test_every_format_has_a_whole_folder(to):
     """Rank table, README with the command and the names of all files; scripts are among the files."""
     made = bundle(regular(), to)
@@ -25,7 +33,7 @@ def test_every_format_has_a_whole_folder(to):
     assert exporter(to).__doc__
 
 
-@pytest.mark.parametrize("to", SINGLE_FILES)
+@pytest.mark.parametrize("to", params(SINGLE_FILES))
 def test_single_files_are_what_they_are_called(to):
     """The one file of a data format has the name that the folder gives it."""
     assert set(launcher_files(regular(), to).files) == {SINGLE_FILES[to]}

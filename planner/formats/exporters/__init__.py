@@ -25,10 +25,11 @@ EXPORTERS: dict[str, str] = {
     "devicemesh": "devicemesh",
     "jax": "jax",
     "csv": "csv",
+    "parquet": "parquet",
 }
 """Module of each format's exporter, by the name that the command line knows."""
 
-SINGLE_FILES: dict[str, str] = {"csv": "ranks.csv"}
+SINGLE_FILES: dict[str, str] = {"csv": "ranks.csv", "parquet": "ranks.parquet"}
 """Formats of a single file, which can be written without a folder, and its name inside one."""
 
 
