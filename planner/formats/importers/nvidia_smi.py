@@ -1,9 +1,9 @@
 """What `nvidia-smi` prints on a node.
 
 Reads `nvidia-smi topo -m` (GPUs, NVLinks, NICs and which GPU each is nearest to). Where the same
-text, or another source, also holds `nvidia-smi`, `nvidia-smi -L`, `nvidia-smi -q`, `nvidia-smi
---query-gpu=... --format=csv` or lines of the kernel's log, models and health come from there. What
-pdsh, clush or dshbak gathered from many hosts gives the GPUs and the health of each.
+text, or another source, also holds `nvidia-smi`, `nvidia-smi -L`, `nvidia-smi -q`, `nvidia-smi nvlink
+-s`, `nvidia-smi --query-gpu=... --format=csv` or lines of the kernel's log, models and health come from
+there. What pdsh, clush or dshbak gathered from many hosts gives the GPUs and the health of each.
 """
 
 from __future__ import annotations

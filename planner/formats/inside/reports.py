@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import Problem
 from planner.formats.inside import query
-from planner.formats.inside.parts import Gpu
+from planner.formats.inside.parts import SWITCH, Gpu
 from planner.formats.inside.topo_matrix import ESCAPE
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ FATAL_XIDS = {48: "double-bit memory error", 79: "fallen off the bus", 95: "unco
 FATAL_XIDS |= {119: "no answer from its system processor", 120: "error of its system processor"}
 
 _LISTED = re.compile(r"GPU (\d{1,5}): (.+?) \(UUID: [^)]*\)")
+_LINK = re.compile(r"\s+Link \d{1,3}: (?:(<?inactive>?)|([0-9.]{1,9}) GB/s)")
 _MIG = re.compile(r"\s+MIG \S+\s+Device\s+\d+:")
 _TABLE = re.compile(
     r"\|\s+(\d{1,5})\s+(\S.*?)\s+(?:On|Off|N/A|ERR!)\s*\|\s*([0-9A-Fa-f]{4,8}:[0-9A-Fa-f:.]+)\s[^|]*\|(.*)\|"
@@ -40,6 +41,8 @@ class Report:
     ----------
     bus
         Its place, as the text writes it.
+    links
+        Active NVLinks; None where nothing lists them.
     lost
         Whether the driver has lost it, so that no other report counts it.
     """
@@ -48,6 +51,7 @@ class Report:
     bus: str = ""
     called: str = ""
     down: str | None = None
+    links: int | None = None
     lost: bool = False
     mig: bool = False
     erred: list[str] = field(default_factory=list)
@@ -99,6 +103,8 @@ class Reports:
             gpu.called = gpu.called or report.called
             gpu.position = gpu.position or report.position
             gpu.down = gpu.down or report.down
+            if gpu.peers is None and report.links is not None:
+                gpu.peers = {SWITCH: report.links} if report.links else {}
 
     def _find(self, code: str, message: str, report: Report, suggestion: str) -> None:
         self.findings.append(Problem(code, message, report.position, suggestion=suggestion))
@@ -114,6 +120,8 @@ class Reports:
             self._health(self._last, {"ecc": row[4]}, at)
         elif self._last and _MIG.match(line):
             self._last.mig = True
+        elif self._last and (link := _LINK.match(line)):
+            self._last.links = (self._last.links or 0) + (link[2] is not None)
         elif self._last and line.startswith("|") and "ERR!" in line:
             self._health(self._last, {"": "ERR!"}, at)
         else:

@@ -173,6 +173,19 @@ def test_list_of_gpus_with_instances():
     assert _codes(site) == ["I068"]
 
 
+def test_state_of_each_link():
+    """`nvidia-smi nvlink -s` lists those that are not active."""
+    state = {(1, 3): "<inactive>", (1, 4): "<inactive>"}
+    text = "".join(
+        f"GPU {gpu}: NVIDIA H200 (UUID: GPU-{gpu})\n"
+        + "".join(f"\t Link {link}: {state.get((gpu, link), '26.562 GB/s')}\n" for link in range(18))
+        for gpu in range(4)
+    )
+    site = _read(text)
+    assert (_codes(site), site.node.scale_up_bytes_per_s) == (["I063"], 400e9)
+    assert site.findings[0].position.line == 20
+
+
 QUERY = (
     "index, name, pci.bus_id, ecc.errors.uncorrected.volatile.total, mig.mode.current, memory.total [MiB]\n"
 )
