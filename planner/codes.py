@@ -212,6 +212,12 @@ CODES: dict[str, str] = {
     "I080": "nothing of the kind that the format describes",
     "I081": "thing without a name",
     "I082": "thing listed twice",
+    "I084": "thing in several domains of a tier",
+    "I085": "selector of a HyperNode that cannot be read",
+    "I086": "member of a HyperNode that is not listed",
+    "I087": "GPUs that cannot be given out",
+    "I088": "levels that no node has labels of",
+    "I089": "switch above itself",
     # Internal
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",

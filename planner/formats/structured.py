@@ -2,24 +2,24 @@
 
 What is JSON is read by the JSON parser, which takes files of any size in a moment; the rest as YAML,
 of which a file may hold several documents. Neither knows places of values: these are looked for in
-the text when they are wanted, which is seldom.
+the text when they are wanted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from planner.errors import InputError, Position
+from planner.errors import InputError
 
 if TYPE_CHECKING:
+    from planner.errors import Position
     from planner.formats.site.site import Source
 
 # YAML is read a thousand times slower than JSON.
 LARGEST_YAML = 4 * 1024 * 1024
-DEEPEST = 200
 
 
 def documents(source: Source) -> list[Any]:
@@ -102,27 +102,37 @@ def _unreadable(reason: str, position: Position) -> InputError:
 
 
 class Places:
-    """Finds where values stand, by the text that they are written as."""
+    """Finds where things are named, in one pass over the text when the first is asked for.
 
-    def __init__(self, source: Source) -> None:
+    Parameters
+    ----------
+    keys
+        Keys that things have their names under.
+    """
+
+    def __init__(self, source: Source, *keys: str) -> None:
         self.source = source
+        self.keys = keys or ("name", "id")
 
-    def of(self, value: object) -> Position | None:
-        """The first place of a text value, in quotes or as a word of its own."""
-        if not isinstance(value, str) or not value:
+    def of(self, name: str | None) -> Position | None:
+        """The first place of a name; None where it is not found as a value of one of the keys."""
+        if name is None:
             return None
-        text = self.source.text
-        quoted = text.find(json.dumps(value))
-        if quoted >= 0:
-            return self._at(quoted + 1, len(value))
-        match = re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w.-])", text)
-        return self._at(match.start(), len(value)) if match else None
+        found = self._found.get(name)
+        return self.source.position(found[0], found[1], len(name)) if found else None
 
-    def _at(self, place: int, length: int) -> Position:
-        text = self.source.text
-        return self.source.position(
-            text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place), length
-        )
+    @cached_property
+    def _found(self) -> dict[str, tuple[int, int]]:
+        """Line and column of each name."""
+        keys = "|".join(map(re.escape, self.keys))
+        pattern = re.compile(rf"""(?<![\w.-])["']?(?:{keys})["']?[ ]*:[ ]*["']?([^\s"',}}\]]+)""")
+        found: dict[str, tuple[int, int]] = {}
+        text, line, start = self.source.text, 1, 0
+        for match in pattern.finditer(text):
+            line += text.count("\n", start, match.start(1))
+            start = match.start(1)
+            found.setdefault(match[1], (line, start - text.rfind("\n", 0, start)))
+        return found
 
 
 def mapping(value: object) -> dict[str, Any]:

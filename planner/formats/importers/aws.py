@@ -10,24 +10,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
+from planner.formats.site.instances import gpus_of_type
 from planner.formats.site.site import Host, Site
 from planner.formats.structured import Places, documents, mapping, recognised_documents, sequence, word
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Source
 
-# Families of instances, with their GPUs an instance.
-_TYPES: dict[str, tuple[str, int]] = {
-    "p4d.24xlarge": ("a100", 8),
-    "p4de.24xlarge": ("a100", 8),
-    "p5.4xlarge": ("h100", 1),
-    "p5.48xlarge": ("h100", 8),
-    "p5e.48xlarge": ("h200", 8),
-    "p5en.48xlarge": ("h200", 8),
-    "p6-b200.48xlarge": ("b200", 8),
-    "p6-b300.48xlarge": ("b300", 8),
-    "p6e-gb200.36xlarge": ("gb200", 4),
-}
 _TIER = "layer-{}"
 
 
@@ -39,7 +28,7 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Site:
     """Instances with their network nodes as tiers, the outermost numbered 1 as in AWS's own labels."""
     documents(source)
-    site, places = Site(), Places(source)
+    site, places = Site(), Places(source, "InstanceId", "instanceId")
     found = [mapping(each) for each in _instances(source)]
     nodes_of: dict[str, list[str]] = {}
     for each in found:
@@ -75,18 +64,13 @@ def _add(site: Site, places: Places, each: dict[str, Any], nodes_of: dict[str, l
     host = Host(name, position=places.of(name))
     kind = word(_key(each, "InstanceType"))
     if kind:
-        host.node.gpu_model, host.node.gpus = _figures(kind)
+        host.node.gpu_model, host.node.gpus = gpus_of_type(kind)
     # The identifier of a capacity block names a single NVLink domain on UltraServers only.
     if kind and re.match(r"p6e-", kind):
         host.scale_up = word(_key(each, "CapacityBlockId"))
     site.hosts[name] = host
     found = _key(each, "NetworkNodes") or _key(each, "NetworkNodeSet")
     nodes_of[name] = [node for node in map(word, sequence(found)) if node]
-
-
-def _figures(kind: str) -> tuple[str | None, int | None]:
-    """GPU model and GPUs of a type of instance; None where that is not known."""
-    return _TYPES.get(kind, (None, None))
 
 
 def _add_groups(site: Site, nodes_of: dict[str, list[str]]) -> None:

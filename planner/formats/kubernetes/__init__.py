@@ -1,0 +1,1 @@
+"""Kubernetes: what nodes and the objects of schedulers say of a cluster."""
