@@ -136,8 +136,10 @@ class Places:
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """`value` where it is a mapping, else an empty one: what is absent in odd files."""
-    return value if isinstance(value, dict) else {}
+    """`value` where it is a mapping, its keys as text; else an empty one, as for what is absent."""
+    if not isinstance(value, dict):
+        return {}
+    return value if all(isinstance(key, str) for key in value) else {str(k): v for k, v in value.items()}
 
 
 def sequence(value: object) -> list[Any]:

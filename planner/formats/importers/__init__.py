@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from planner.formats.site.site import Site, Source
 
 IMPORTERS: dict[str, str] = {
+    "kubernetes": "kubernetes",
     "aws": "aws",
+    "gcp": "gcp",
+    "topograph": "topograph",
     "ibnetdiscover": "ibnetdiscover",
     "iblinkinfo": "iblinkinfo",
     "nccl": "nccl",

@@ -6,6 +6,7 @@ missing or null.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
     from planner.formats.site.site import Source
 
 # The innermost first, each with all its spellings. Several machines on one host do not happen with GPUs.
-TIERS = (("subblock", ("subBlock", "subblock", "sub_block")), ("block", ("block",)), ("cluster", ("cluster",)))
+TIERS = (
+    ("subblock", ("subBlock", "subblock", "sub_block")),
+    ("block", ("block",)),
+    ("cluster", ("cluster",)),
+)
 # Families of which a sub-block is one NVLink domain.
 NVLINK_FAMILIES = ("a4x-",)
 RUNNING = ("RUNNING",)
+# Families that have a GPU only where one is listed beside.
+_WITHOUT = re.compile(r"(?:n[1-9]|e2|c[2-9]|m[1-9]|t2|h[3-9]|z[3-9])[a-z]*-")
 
 
 def recognises(source: Source) -> bool:
@@ -96,7 +103,10 @@ def _gpus(each: dict[str, Any], kind: str) -> tuple[str | None, int | None]:
     """Model and number of GPUs, as the instance lists them or else by its type; 0 for types without."""
     model, number = gpus_of_type(kind)
     listed = [mapping(each) for each in sequence(each.get("guestAccelerators"))]
-    counts = [int(count) for one in listed if (count := word(one.get("acceleratorCount"))) and count.isdecimal()]
+    words = [word(one.get("acceleratorCount")) or "" for one in listed]
+    counts = [int(count) for count in words if re.fullmatch(r"[0-9]{1,3}", count)]
     kinds = [word(one.get("acceleratorType")) for one in listed]
     stated = next((one.rsplit("/", 1)[-1] for one in kinds if one), None)
-    return model or stated, sum(counts) if counts and sum(counts) < 1000 else number
+    if not counts and _WITHOUT.match(kind):
+        return None, 0
+    return model or stated, sum(counts) if counts else number

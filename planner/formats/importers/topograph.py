@@ -160,5 +160,6 @@ def _named(found: object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _domain(labels: object) -> str | None:
     """The NVLink domain among the labels of a node or a block."""
-    values = {str(key): word(value) for key, value in mapping(labels).items()}
-    return next((value for end in DOMAINS for key, value in values.items() if key.endswith(end) and value), None)
+    values = {key: word(value) for key, value in mapping(labels).items()}
+    found = (value for end in DOMAINS for key, value in values.items() if key.endswith(end))
+    return next((value for value in found if value), None)

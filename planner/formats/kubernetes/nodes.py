@@ -23,7 +23,6 @@ MODELS = (
     "cloud.google.com/gke-tpu-accelerator",
 )
 KINDS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
-PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 # What conditions and taints of repair systems are called; others, such as those that keep ordinary
 # work off GPU nodes, say nothing of health.
 _ILL = re.compile(
@@ -95,13 +94,11 @@ def _reasons(item: dict[str, Any], status: dict[str, Any]) -> Iterator[str]:
         reason = word(condition.get("reason")) or ""
         if kind == "Ready" and state != "True":
             yield f"not ready: {reason}" if reason else "not ready"
-        elif state == "True" and (kind in PRESSURES or _ILL.search(kind) or _ILL.search(reason)):
-            if kind != "Ready":
-                yield f"{kind}: {reason}" if reason else kind
+        elif kind != "Ready" and state == "True" and (_ILL.search(kind) or _ILL.search(reason)):
+            yield f"{kind}: {reason}" if reason else kind
     if spec.get("unschedulable") is True:
         yield "cordoned"
     for taint in map(mapping, sequence(spec.get("taints"))):
         key, effect = word(taint.get("key")) or "", taint.get("effect")
         if effect in ("NoSchedule", "NoExecute") and _ILL.search(key):
-            if key != "node.kubernetes.io/unschedulable":
-                yield f"taint {key}"
+            yield f"taint {key}"

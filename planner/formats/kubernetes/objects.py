@@ -38,7 +38,7 @@ def name_of(item: dict[str, Any]) -> str | None:
 def labels_of(item: dict[str, Any]) -> dict[str, str]:
     """Labels of an object that have a value."""
     labels = mapping(mapping(item.get("metadata")).get("labels"))
-    return {key: value for key, raw in labels.items() if isinstance(key, str) and (value := word(raw))}
+    return {key: value for key, raw in labels.items() if (value := word(raw))}
 
 
 def is_topology(item: dict[str, Any]) -> bool:

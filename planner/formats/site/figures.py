@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from planner.formats.site.site import Host, Nic, Site
 
 USUAL_GPUS = 8
+# Where an NVLink domain has several hosts, these are trays of a rack.
+USUAL_GPUS_OF_A_TRAY = 4
 USUAL_GPUS_OF = {"gb200": 4, "gb300": 4, "tpu-v5p": 4, "tpu-v6e": 4, "tpu7x": 4}
 USUAL_NIC_BYTES_PER_S = 50e9
 NVLINK_BYTES_PER_S = 25e9
@@ -122,7 +124,9 @@ def _assume_gpus(site: Site, unknown: list[Host], known: list[int], given: Given
     """GPUs of hosts of which nobody says how many they have."""
     counts = Counter(number for number in known if number > 0)
     model = preset_name(site.node.gpu_model or given.gpu or "")
-    assumed = counts.most_common(1)[0][0] if counts else USUAL_GPUS_OF.get(model or "", USUAL_GPUS)
+    domains = [host.scale_up for host in unknown if host.scale_up]
+    usual = USUAL_GPUS_OF_A_TRAY if len(set(domains)) < len(domains) else USUAL_GPUS
+    assumed = counts.most_common(1)[0][0] if counts else USUAL_GPUS_OF.get(model or "", usual)
     names = named(host.name for host in unknown)
     reason = "as most others have" if counts else "as is usual"
     site.assumptions.append(f"{assumed} GPUs a host, {reason}, where no source says: {names}")
