@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # YAML is read a thousand times slower than JSON.
 LARGEST_YAML = 4 * 1024 * 1024
+# Characters looked through for places of words, one search after another.
+MOST_SEARCHED = 200_000_000
 
 
 def documents(source: Source) -> list[Any]:
@@ -113,13 +115,26 @@ class Places:
     def __init__(self, source: Source, *keys: str) -> None:
         self.source = source
         self.keys = keys or ("name", "id")
+        self._left = MOST_SEARCHED
 
     def of(self, name: str | None) -> Position | None:
-        """The first place of a name; None where it is not found as a value of one of the keys."""
-        if name is None:
+        """The first place of a name as a value of one of the keys, else of the word wherever it stands."""
+        if not name:
             return None
-        found = self._found.get(name)
+        found = self._found.get(name) or self._searched(name)
         return self.source.position(found[0], found[1], len(name)) if found else None
+
+    def _searched(self, name: str) -> tuple[int, int] | None:
+        """Line and column of a word, as long as not too much has been searched for others."""
+        text = self.source.text
+        if self._left < len(text):
+            return None
+        self._left -= len(text)
+        match = re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text)
+        if match is None:
+            return None
+        start = match.start()
+        return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
 
     @cached_property
     def _found(self) -> dict[str, tuple[int, int]]:

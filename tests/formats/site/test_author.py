@@ -357,8 +357,8 @@ def test_one_node_seen_from_inside():
 def test_ten_thousand_nodes():
     """In about a second, and in a file of a few hundred lines."""
     site = alike(10_000, 32)
-    start = time.perf_counter()
+    start = time.process_time()
     text = author(site)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert text.count("\n") < 400
     assert loaded(text).nodes == 10_000
