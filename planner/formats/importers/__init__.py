@@ -18,6 +18,8 @@ IMPORTERS: dict[str, str] = {
     "topograph": "topograph",
     "ibnetdiscover": "ibnetdiscover",
     "iblinkinfo": "iblinkinfo",
+    "lldp": "lldp",
+    "simai": "simai",
     "nccl": "nccl",
     "hwloc": "hwloc",
     "nvidia-smi": "nvidia_smi",

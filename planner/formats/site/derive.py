@@ -8,6 +8,7 @@ from planner.errors import Problem
 from planner.formats.site.domains import joined_domains, leaf_domains, listed, measure, unlinked
 from planner.formats.site.labels import clean, common_name, name_domains
 from planner.formats.site.levels import wire
+from planner.formats.site.planes import note_planes
 from planner.formats.site.rails import assign_rails
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def derive(site: Site) -> Site:
     _report_islands(site, wiring)
     _write(site, _distinct(site, levels), unlinked(site, levels[0]))
     assign_rails(site, wiring, levels[0])
+    note_planes(site, wiring)
     return site
 
 

@@ -42,11 +42,17 @@ class Wiring:
         """Level of the highest switch; 0 where there is none."""
         return max(self.level.values(), default=0)
 
-    def pieces(self) -> list[list[str]]:
-        """Switches by the piece of the fabric that they lie in, the largest piece with hosts first."""
+    def pieces(self, *, through_hosts: bool = True) -> list[list[str]]:
+        """Switches by the piece of the fabric that they lie in, the largest first.
+
+        Parameters
+        ----------
+        through_hosts
+            Whether a host joins the switches that it is joined to.
+        """
         switches_of_host: dict[str, list[str]] = defaultdict(list)
         for switch, hosts in self.hosts_of_switch.items():
-            for host in hosts:
+            for host in hosts if through_hosts else ():
                 switches_of_host[host].append(switch)
         found, seen = [], set[str]()
         for start in self.level:
