@@ -282,6 +282,9 @@ def _owners(site: Site, adapters: list[Device]) -> dict[str, tuple[str, str]]:
     for device in adapters:
         if not device.nameless:
             host, name = split_description(device.description)
+            if host in site.switches:
+                # Links name their ends, so a host that is called as a switch gets another name.
+                host = f"{host}-host"
             # Adapters without names of their own are told apart by their leaves, later.
             if times[device.description] == 1 or not name:
                 owners[device.key] = host, name

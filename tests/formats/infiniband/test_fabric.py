@@ -74,3 +74,12 @@ def test_many_slow_links():
     slow = [finding for finding in site.findings if finding.code == "I044"]
     assert len(slow) == 21
     assert slow[-1].message == "10 more links are slow"
+
+
+def test_a_host_that_is_called_as_a_switch():
+    """Links tell their ends by name, so that both need one of their own."""
+    site = read(source(listing([("S1", 1, "leaf HCA-1", 1), ("S1", 2, "n2 HCA-1", 1)], {"S1": "leaf"})))
+    assert (list(site.switches), sorted(site.hosts)) == (["leaf"], ["leaf-host", "n2"])
+    assert {frozenset(link.ends) for link in site.links} == {
+        frozenset(("leaf", host)) for host in ("leaf-host", "n2")
+    }
