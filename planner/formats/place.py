@@ -6,12 +6,12 @@ with the exported files, runs under any Python 3.8 or newer, and imports nothing
 
     place.py --rank VARIABLE [--world VARIABLE] [--port PORT] [--unbind] -- COMMAND...
     place.py --slot VARIABLE [...] -- COMMAND...
-    place.py --node
+    place.py --node | --host
 
 With ``--rank`` the launcher's own rank, in the environment variable of that name, is the rank; a
 process that is not on the host of its rank ends with exit code 1. With ``--slot`` the launcher says
 only the how many-th process of the host this is. ``--node`` prints the place of this host in the
-order of the hosts' lowest ranks, and how many ranks it has.
+order of the hosts' lowest ranks, and how many ranks it has; ``--host`` its name in ranks.csv.
 
 The command gets RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, NODE_RANK and CUDA_VISIBLE_DEVICES,
 the job's GPUs of this host so that LOCAL_RANK is an index into them, and with ``--port`` also
@@ -43,9 +43,10 @@ def main() -> None:
     rows = _table(Path(__file__).resolve().with_name("ranks.csv"))
     by_host = _by_host(rows)
     here = own_host(list(by_host))
-    if options.node:
-        node = here or _unknown(by_host)
-        sys.stdout.write(f"{list(by_host).index(node)} {len(by_host[node])}\n")
+    if options.node or options.host:
+        host = here or _unknown(by_host)
+        seat = f"{list(by_host).index(host)} {len(by_host[host])}"
+        sys.stdout.write(f"{seat if options.node else host}\n")
         return
     if options.world and _number(options.world) != len(rows):
         _fail(f"{len(rows)} ranks are planned, {os.environ[options.world]} were launched")
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--rank", metavar="VARIABLE", help="environment variable with the launcher's rank")
     how.add_argument("--slot", metavar="VARIABLE", help="environment variable with the process of the host")
     how.add_argument("--node", action="store_true", help="print number and ranks of this host")
+    how.add_argument("--host", action="store_true", help="print the name of this host in ranks.csv")
     parser.add_argument("--world", metavar="VARIABLE", help="environment variable with the number of ranks")
     parser.add_argument("--port", help="set MASTER_ADDR and MASTER_PORT")
     parser.add_argument("--unbind", action="store_true", help="let the process run on every core")

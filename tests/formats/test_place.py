@@ -72,8 +72,9 @@ def test_every_rank_has_its_gpu(run):
 
 
 def test_node(run):
-    """The place of each host in the order of lowest ranks, and how many ranks it has."""
+    """The place of each host in the order of lowest ranks, and how many ranks it has; and its name."""
     assert [run(host, "--node") for host in HOSTS] == ["0 3\n", "1 5\n", "2 2\n"]
+    assert run("r00-n00.site", "--host") == "r00-n00\n"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ EXPORTERS: dict[str, str] = {
     "megatron": "megatron",
     "devicemesh": "devicemesh",
     "jax": "jax",
+    "nccl": "nccl",
+    "topograph": "topograph",
     "csv": "csv",
     "parquet": "parquet",
 }
