@@ -11,11 +11,14 @@ from rich.text import Text
 from planner.placement.wording import plural, shown
 from planner.report.style import table
 from planner.report.values import UNKNOWN
+from planner.topology.fabric_schema import Links
 from planner.topology.names import compress
 from planner.topology.summary import summarize
 from planner.units import format_bandwidth, format_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
     from planner.topology.cluster import Cluster
@@ -47,7 +50,27 @@ def topology_document(cluster: Cluster) -> dict[str, object]:
         "nics_in_service": facts.nics_in_service,
         "boundary": facts.boundary,
         "tiers": [_tier_document(cluster, index, tier) for index, tier in enumerate(facts.tiers)],
+        "fabric": _fabric_document(cluster),
     }
+
+
+def _fabric_document(cluster: Cluster) -> dict[str, object] | None:
+    """The fabric, where the file names each switch and link, as it does where they were imported."""
+    if not isinstance(cluster.fabric, Links):
+        return None
+    from planner.report.fabric import fabric_document
+    from planner.topology.fabric_summary import summarize_fabric
+
+    return fabric_document(summarize_fabric(cluster))
+
+
+def _fabric_view(cluster: Cluster) -> Iterator[RenderableType]:
+    """The same for people."""
+    if isinstance(cluster.fabric, Links):
+        from planner.report.fabric import fabric_view
+        from planner.topology.fabric_summary import summarize_fabric
+
+        yield from fabric_view(summarize_fabric(cluster))
 
 
 def _tier_document(cluster: Cluster, index: int, tier: TierSummary) -> dict[str, object]:
@@ -81,7 +104,7 @@ def topology_view(cluster: Cluster) -> RenderableType:
     headline = Text.assemble((facts.name, "bold"), f"  {kinds}, {plural(facts.nodes, 'node')}")
     if facts.nics:
         headline.append(f", {plural(facts.nics, 'NIC')}")
-    return Group(headline, _tier_table(cluster, facts), *_health(cluster, facts))
+    return Group(headline, _tier_table(cluster, facts), *_fabric_view(cluster), *_health(cluster, facts))
 
 
 def _tier_table(cluster: Cluster, facts: Summary) -> RenderableType:
