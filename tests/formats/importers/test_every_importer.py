@@ -13,6 +13,8 @@ from planner.formats.importers import IMPORTERS, importer
 from planner.formats.importing import recognised, write_up
 from planner.formats.site.given import Given
 from planner.formats.site.site import Site, Source
+from tests.formats.importers.test_lldp import PORTS, printed
+from tests.formats.importers.test_simai import cluster
 from tests.formats.importers.trees import nccl
 
 HERE = Path(__file__).parent
@@ -28,11 +30,11 @@ FILES = {
     "nvidia-smi": (HERE / "nvidia_smi", (".topo", ".table", ".query")),
     "hwloc": (HERE / "hwloc", (".xml",)),
     "nccl": (HERE / "nccl", (".xml",)),
-    "lldp": (HERE / "lldp", (".json", ".txt")),
-    "simai": (HERE / "simai", ("",)),
 }
 TEXTS = {
     "nccl": [nccl(4)],
+    "lldp": [printed(PORTS).text],
+    "simai": [cluster(), cluster(planes=2)],
     "rocm-smi": [
         "== Link Type between two GPUs ==\n       GPU0   GPU1\nGPU0   0      XGMI\nGPU1   XGMI   0\n",
     ],
