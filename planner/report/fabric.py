@@ -71,7 +71,7 @@ def _shortened(names: str) -> str:
 def _trunk_line(trunks: Trunks) -> Text:
     """How many pairs of two levels have how many links."""
     whole = sum(trunks.pairs.values())
-    parts = [f"{format_count(pairs)} have {_number(links)}" for links, pairs in trunks.pairs.items()]
+    parts = [f"{format_count(pairs)} with {_number(links)}" for links, pairs in trunks.pairs.items()]
     ends = f"{_called(trunks.lower)} to {_called(trunks.upper)}"
     text = f"{ends}, of {plural(whole, 'pair')}: {', '.join(parts)}"
     return Text(text, style="yellow" if len(trunks.pairs) > 1 else "")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Signature = frozenset[Hashable]
 
 
+KINDS = ("missing", "fewer", "slower", "extra", "more", "faster")
+
+
 def link_changes(first: Cluster, second: Cluster) -> list[Change]:
     """Switches and links of the first cluster that the second lacks or has otherwise, and extra ones.
 
@@ -126,8 +129,14 @@ def _pair_changes(one: Wires, other: Wires, counted: bool) -> list[Change]:
             grouped[part, *change].append(pair)
     return [
         Change(part, kind, tuple(low for low, _ in pairs), tuple(high for _, high in pairs), expected, found)
-        for (part, kind, expected, found), pairs in sorted(grouped.items())
+        for (part, kind, expected, found), pairs in sorted(grouped.items(), key=_place)
     ]
+
+
+def _place(item: tuple[tuple[str, str, str, str], list[Pair]]) -> tuple[bool, int, str]:
+    """Links of switches before those of nodes, the worst first."""
+    (part, kind, expected, found), _ = item
+    return part == "node link", KINDS.index(kind), expected + found
 
 
 def _either_way(one: Wires, pair: Pair) -> Pair:

@@ -26,7 +26,7 @@ def test_view():
     assert "leaf 6 24 1.15 TB/s 43 2.15 TB/s" in shown
     assert "level 2 4 43 2.15 TB/s - -" in shown
     assert "leaf: leaf[1-3]-[0-1]" in shown
-    assert "leaf to level 2, of 24 pairs: 20 have 2 links, 3 have 1 link, 1 have none" in shown
+    assert "leaf to level 2, of 24 pairs: 20 with 2 links, 3 with 1 link, 1 with none" in shown
     assert "rail 0: 12 of 12 NICs in service on 3 leaves" in shown
     assert "rail 1: 11 of 12 NICs in service on 3 leaves" in shown
 

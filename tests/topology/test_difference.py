@@ -170,8 +170,8 @@ def test_links_of_nodes():
         text=TEXT + FABRIC,
     )
     assert [(*told(change)[:2], change.names, change.others) for change in found] == [
-        ("node link", "extra", ("u3-n4",), ("leaf2-1",)),
         ("node link", "missing", ("u3-n4",), ("leaf3-1",)),
+        ("node link", "extra", ("u3-n4",), ("leaf2-1",)),
     ]
 
 
