@@ -179,6 +179,9 @@ CODES: dict[str, str] = {
     "E013": "GPU that the host does not have",
     "E020": "rank order from which Megatron forms other groups",
     "E021": "dimensions of a mesh that are not the axes of the job",
+    "E022": "name that nothing in Kubernetes can have",
+    "E023": "object too large for Kubernetes",
+    "E024": "placement that Kueue cannot keep, or a tier without label",
     # Imports
     "I001": "characters that are not UTF-8",
     "I002": "no host with GPUs",
