@@ -37,6 +37,8 @@ def test_tutorial_and_howtos_are_run():
         "howto/author-a-topology.md",
         "howto/describe-a-job.md",
         "howto/plan-a-degraded-cluster.md",
+        "howto/prove-a-launch.md",
+        "howto/see-it-pay.md",
         "howto/test-in-ci.md",
         "howto/use-from-a-script.md",
         "reference/python.md",
