@@ -36,6 +36,7 @@ def test_tutorial_and_howtos_are_run():
         "tutorial/first-placement.md",
         "howto/author-a-topology.md",
         "howto/describe-a-job.md",
+        "howto/import-a-site.md",
         "howto/plan-a-degraded-cluster.md",
         "howto/prove-a-launch.md",
         "howto/see-it-pay.md",
