@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from planner.errors import Problem
 from planner.formats.site.figures import named
 from planner.formats.site.site import Host, Link, Nic, Node, Site
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SLIGHT = 1e-6
 
@@ -44,16 +45,55 @@ def join(sites: Sequence[Site]) -> Site:
 def _join_hosts(joined: Site, site: Site) -> None:
     """Add hosts, switches and links of `site` under the names that are known already."""
     name_of = _matches(joined, site)
+    cabled = _cabled(joined) & {name_of.get(end, end) for end in _cabled(site)}
+    before, added = {}, {}
     for name, host in site.hosts.items():
-        known = joined.hosts.get(name_of[name])
-        joined.hosts[name_of[name]] = _join_host(joined, known, host) if known else host
+        own = name_of[name]
+        known = joined.hosts.get(own)
+        before[own], added[own] = known.node.nics if known else None, host.node.nics
+        both = _side_by_side(known, host) if known and own in cabled else (known, host)
+        joined.hosts[own] = _join_host(joined, both[0], both[1]) if both[0] else host
     for name, switch in site.switches.items():
         joined.switches.setdefault(name, switch)
     links = [
         replace(link, ends=(name_of.get(link.ends[0], link.ends[0]), name_of.get(link.ends[1], link.ends[1])))
         for link in site.links
     ]
-    joined.links = _join_links(joined.links, links)
+    old = [_moved(link, before, joined) for link in joined.links]
+    joined.links = _join_links(old, [_moved(link, added, joined) for link in links])
+
+
+def _cabled(site: Site) -> set[str]:
+    """The hosts whose cables a source of a fabric knows."""
+    return {
+        end for link in site.links for end in link.ends if end in site.hosts and site.hosts[end].node.nics
+    }
+
+
+def _side_by_side(first: Host, second: Host) -> tuple[Host, Host]:
+    """Both with the adapters of either: fabrics that are apart, as of planes, show those on them alone."""
+    of_name = [{nic.name: nic for nic in host.node.nics or []} for host in (first, second)]
+    names = sorted({*of_name[0], *of_name[1]}, key=natural)
+    kinds = {name.rstrip("0123456789") for name in names}
+    if len(kinds) > 1 or "" in kinds or any(len(own) < 1 for own in of_name):
+        return first, second
+    one, other = ([own.get(name) or rest[name] for name in names] for own, rest in (of_name, of_name[::-1]))
+    return replace(first, node=replace(first.node, nics=one)), replace(
+        second, node=replace(second.node, nics=other)
+    )
+
+
+def _moved(link: Link, before: Mapping[str, list[Nic] | None], joined: Site) -> Link:
+    """The link with the index that its adapter has now; None where the adapter is none of the host's."""
+    host = next((end for end in link.ends if before.get(end)), None)
+    nics = before.get(host or "")
+    if link.nic is None or host is None or not nics or link.nic >= len(nics):
+        return link
+    names = [nic.name for nic in joined.hosts[host].node.nics or []]
+    name = nics[link.nic].name
+    if name in names:
+        return replace(link, nic=names.index(name))
+    return link if len(names) == len(nics) else replace(link, nic=None)
 
 
 def _matches(joined: Site, site: Site) -> dict[str, str]:
