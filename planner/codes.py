@@ -121,6 +121,8 @@ CODES: dict[str, str] = {
     "S002": "a keep rule cannot hold",
     "S003": "no placement obeys all rules together",
     "S004": "no placement found within the limits",
+    "E040": "switch of more ports than the format has",
+    "E041": "topology that the format cannot hold",
     # Imports of fabrics
     "I030": "host under leaves of two groups",
     "I031": "host joined to a switch above the leaves",

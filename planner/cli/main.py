@@ -22,6 +22,7 @@ from planner.cli import (
     presets,
     schema,
     topology,
+    topology_export,
     topology_import,
 )
 from planner.cli.group import PlannerGroup
@@ -76,6 +77,9 @@ topologies.command("show")(topology.show_topology)
 topologies.command("validate")(topology.validate_topology)
 topologies.command("diff")(topology.diff_topology)
 topologies.command("import")(topology_import.import_topology)
+topologies.command("export")(topology_export.export_topology)
 app.add_typer(
-    topologies, name="topology", help="Look at a topology file, list its mistakes, import or compare one."
+    topologies,
+    name="topology",
+    help="Look at a topology file, list its mistakes; import, compare or export one.",
 )

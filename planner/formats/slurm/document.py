@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from planner.errors import Problem
+from planner.formats.site.site import Source
 from planner.formats.slurm.layout import GroupLine, Layout, SwitchLine, TorusLine
 from planner.formats.slurm.lines import Value
 from planner.formats.structured import Places, mapping, recognised_documents, sequence, word
-
-if TYPE_CHECKING:
-    from planner.formats.site.site import Source
 
 KINDS = ("tree", "block", "ring", "torus3d", "flat")
 LARGEST_DIM = 100_000
@@ -18,7 +16,9 @@ LARGEST_DIM = 100_000
 
 def topologies(source: Source) -> list[dict[str, Any]]:
     """The topologies of a document, as they are written; none where it is another's."""
-    listed = [each for document in recognised_documents(source) for each in sequence(document)]
+    # scontrol says YAML 1.1, in which a key y would be true; Slurm itself reads it as text.
+    plain = Source(source.name, source.text.replace("%YAML 1.1", "#YAML 1.1", 1))
+    listed = [each for document in recognised_documents(plain) for each in sequence(document)]
     found = [_small(each) for each in listed if isinstance(each, dict)]
     return [each for each in found if "topology" in each and any(kind in each for kind in KINDS)]
 

@@ -145,6 +145,6 @@ def _speeds(site: Site, lines: list[SwitchLine]) -> dict[str, float]:
             "LinkSpeed is the bandwidth of a switch's uplink in Mb/s; Slurm itself gives it no unit."
         )
         return known
-    if set(given.values()) - {"1"}:
+    if set(given.values()) - {"0", "1"}:
         site.assumptions.append("LinkSpeed is left out: its numbers are no usual rates in Mb/s.")
     return {}
