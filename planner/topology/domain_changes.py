@@ -36,14 +36,16 @@ def domain_changes(first: Cluster, second: Cluster, common: Common) -> list[Chan
     found: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
     moved: list[Change] = []
     for own, nodes in members.items():
-        path = first.domain_path(*own)
-        other = _match(nodes, places[1], sizes)
+        path, tier_name = first.domain_path(*own), first.tiers[own[0]].name
+        other = _match(
+            nodes, places[1], sizes, [tier for tier in places[1] if second.tiers[tier].name == tier_name]
+        )
         if other is None:
-            found[first.tiers[own[0]].name, "missing", "", ""].append(path)
+            found[tier_name, "missing", "", ""].append(path)
             continue
         change = _uplink_change(first, own, second, other)
         if change:
-            found[first.tiers[own[0]].name, *change].append(path)
+            found[tier_name, *change].append(path)
         moved += _moved(common, nodes, path, second, other, places[1])
     uplinks = [
         Change(tier, kind, tuple(paths), (), expected, there)
@@ -68,13 +70,18 @@ def _places(cluster: Cluster, nodes: IntArray) -> dict[int, IntArray]:
     return found
 
 
-def _match(nodes: list[int], places: dict[int, IntArray], sizes: Counter[Domain]) -> Domain | None:
-    """The domain that has most in common with some nodes; None where that is no more than half."""
+def _match(
+    nodes: list[int], places: dict[int, IntArray], sizes: Counter[Domain], same_name: list[int]
+) -> Domain | None:
+    """The domain that has most in common with some nodes; None where that is no more than half.
+
+    Of several that have as much, one of a tier with `same_name`.
+    """
     shares: dict[Domain, float] = {}
     for tier, domains in places.items():
         for domain, shared in Counter(domains[nodes].tolist()).items():
             shares[tier, domain] = shared / (len(nodes) + sizes[tier, domain] - shared)
-    best = max(shares, key=lambda each: shares[each], default=None)
+    best = max(shares, key=lambda each: (shares[each], each[0] in same_name), default=None)
     return best if best is not None and shares[best] > ALIKE else None
 
 

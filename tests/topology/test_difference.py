@@ -143,6 +143,15 @@ def test_domain_that_is_not_there():
     assert (change.part, change.kind, change.names) == ("unit", "missing", ("u1", "u2", "u3"))
 
 
+def test_domains_with_the_same_nodes():
+    """A domain that is all of the one around it is compared with that of its own tier."""
+    nested = TEXT.replace("  - {name: cluster}\n", "  - {name: pod, uplink: 100 GB/s}\n  - {name: cluster}\n")
+    nested = nested.replace('unit: "u[1-3]"', "pod: p1, unit: u1").replace(
+        "gpus: 8}", 'gpus: 8}\n  - {pod: p2, unit: "u[2-3]", node: "n[1-4]", gpus: 8}'
+    )
+    assert compare(cluster(text=nested), cluster(text=nested)).same
+
+
 def test_links():
     """Pairs without links, with fewer, and slower ones, and extra ones, are told apart."""
     edited = """\

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
 from planner.formats.site.site import Host, Link, Nic, Node, Site, Switch
+from planner.units import LARGEST_BANDWIDTH, LEAST_BANDWIDTH
 
 if TYPE_CHECKING:
     from planner.errors import Position
@@ -82,10 +83,19 @@ def _read_cables(source: Source) -> _Cables:
         if match:
             scale = _SCALE[match[4]] * (1 if match[5] == "B" else 1 / 8)
             place = source.position(number, 1, max(1, len(line.rstrip())))
-            cables.links.append((int(match[1]), int(match[2]), float(match[3]) * scale, place))
+            speed = _number(match[3]) * scale
+            if LEAST_BANDWIDTH <= speed <= LARGEST_BANDWIDTH:
+                cables.links.append((int(match[1]), int(match[2]), speed, place))
+            else:
+                cables.odd.append(place)
         elif line.strip() and not _is_numbers(line):
             cables.odd.append(source.position(number, 1, max(1, len(line))))
     return cables
+
+
+def _number(text: str) -> float:
+    """A number that has no more than one point, or 0."""
+    return float(text) if text.count(".") <= 1 and text != "." else 0.0
 
 
 def _report(site: Site, source: Source, cables: _Cables, promised: int) -> None:

@@ -69,6 +69,13 @@ def test_last_server_is_smaller():
     assert [host.node.gpus for host in site.hosts.values()] == [None, None, 2]
 
 
+def test_impossible_bandwidth():
+    """A link as fast as no machine's is a line that cannot be read."""
+    for speed in ("0", "1" * 30, "1.2.3", "."):
+        site = read(source(cluster().replace(" 400Gbps", f" {speed}Gbps", 1)))
+        assert codes(site) == ["I040", "I041"]
+
+
 def test_cut_off():
     """A file that ends early keeps its links, and is reported."""
     text = cluster()
