@@ -133,6 +133,7 @@ CODES: dict[str, str] = {
     "I036": "rail that a host has no adapter on",
     "I037": "fabric in several pieces",
     "I038": "no fabric in the file",
+    "I039": "host to one source, switch to another",
     "I040": "line that cannot be read",
     "I041": "device without a record",
     "I042": "devices of the same name",

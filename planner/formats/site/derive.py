@@ -32,6 +32,7 @@ def derive(site: Site) -> Site:
     """
     if not site.switches or not site.links:
         return site
+    _without_doubles(site)
     wiring = wire(site)
     levels = [leaf_domains(site, wiring)]
     for level in range(2, wiring.highest + 1):
@@ -43,6 +44,19 @@ def derive(site: Site) -> Site:
     assign_rails(site, wiring, levels[0])
     note_planes(site, wiring)
     return site
+
+
+def _without_doubles(site: Site) -> None:
+    """Take what one source calls a host and another a switch for a switch."""
+    for name in site.hosts.keys() & site.switches.keys():
+        position = site.hosts.pop(name).position
+        site.findings.append(
+            Problem(
+                "I039",
+                f"{name!r} is a host to one source and a switch to another; taken for a switch",
+                position,
+            )
+        )
 
 
 def _report_islands(site: Site, wiring: Wiring) -> None:

@@ -29,12 +29,14 @@ _NUMBERED = re.compile(
 def assign_rails(site: Site, wiring: Wiring, groups: list[Domain]) -> None:
     """Put the adapters of every host in the order of their rails, with stand-ins for those unseen.
 
-    Only hosts whose adapters have no rail yet are looked at. An adapter's rail is the place of its
+    Only hosts whose adapters have no rail yet are looked at; one of which no source knows adapters
+    has one for each of its links, where their bandwidths are known. An adapter's rail is the place of its
     number among those of the hosts like it: ``mlx5_0``, ``mlx5_1``, ``mlx5_4``, ``mlx5_5`` are rails
     0 to 3, and so are ``HCA-1``, ``HCA-2``, ``HCA-5``, ``HCA-6``. Where names have no numbers it is
     the place of its leaf among those of its group. A host with more than half of the adapters of a
     commoner kind of host is of that kind, with the others out of service.
     """
+    _add_unknown(site, wiring)
     numbers = {name: found for name, host in site.hosts.items() if (found := _numbers(host))}
     unnumbered = [name for name in _unrailed(site) if name not in numbers]
     numbers |= _by_leaf(site, wiring, groups, unnumbered, numbers)
@@ -50,6 +52,27 @@ def assign_rails(site: Site, wiring: Wiring, groups: list[Domain]) -> None:
     _renumber(site, moved)
     _report_holes(site, holes)
     _report_crossed(site, wiring)
+
+
+def _add_unknown(site: Site, wiring: Wiring) -> None:
+    """Give hosts whose adapters no source tells one for each link, in the order of their switches."""
+    links: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, link in enumerate(site.links):
+        switch, host = link.ends if link.ends[0] in site.switches else link.ends[::-1]
+        if host in site.hosts and switch in wiring.level and link.nic is None:
+            links[host].append((switch, place))
+    for name, own in links.items():
+        node = site.hosts[name].node
+        if (
+            node.nics is None
+            and site.node.nics is None
+            and all(site.links[place].bytes_per_s for _, place in own)
+        ):
+            node.nics = []
+            for _, place in sorted(own, key=lambda each: (natural(each[0]), each[1])):
+                link = site.links[place]
+                site.links[place] = replace(link, nic=len(node.nics))
+                node.nics.append(Nic("", link.count * (link.bytes_per_s or 0.0)))
 
 
 def _unrailed(site: Site) -> list[str]:

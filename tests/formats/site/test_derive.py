@@ -187,3 +187,12 @@ def test_derive_again():
     derive(site)
     assert {name: host.groups for name, host in site.hosts.items()} == groups
     assert site.findings == []
+
+
+def test_host_and_switch():
+    """What one source calls a host and another a switch is a switch."""
+    site = two_tier()
+    site.hosts["spine0"] = Host("spine0")
+    derive(site)
+    assert "spine0" not in site.hosts
+    assert codes(site) == ["I039"]
