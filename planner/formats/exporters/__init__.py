@@ -26,6 +26,7 @@ EXPORTERS: dict[str, str] = {
     "jax": "jax",
     "nccl": "nccl",
     "topograph": "topograph",
+    "ray": "ray",
     "kubernetes": "kubernetes",
     "csv": "csv",
     "parquet": "parquet",
