@@ -22,8 +22,6 @@ from planner.topology.names import natural
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SLIGHT = 1e-6
-
 
 def join(sites: Sequence[Site]) -> Site:
     """One site of all that `sites` say; the first one's names of hosts, tiers and domains are kept."""
@@ -101,6 +99,7 @@ def _matches(joined: Site, site: Site) -> dict[str, str]:
     same = {name.lower(): name for name in joined.hosts}
     by_short = _by_short(joined.hosts)
     own_by_short = _by_short(site.hosts)
+    own = {name.lower() for name in site.hosts}
     matches = {}
     for name, host in site.hosts.items():
         if name.lower() in same:
@@ -108,7 +107,7 @@ def _matches(joined: Site, site: Site) -> dict[str, str]:
             continue
         short = _short(name)
         candidates = [other for other in by_short[short] if _is_bare(name) or _is_bare(other)]
-        free = [other for other in candidates if not any(other.lower() == own.lower() for own in site.hosts)]
+        free = [other for other in candidates if other.lower() not in own]
         if len(candidates) == 1 and free and len(own_by_short[short]) == 1:
             matches[name] = candidates[0]
             continue
@@ -253,8 +252,9 @@ def _note_unknown(joined: Site, sites: Sequence[Site]) -> None:
     for site in sites:
         if site.links or site.tiers:
             _join_hosts(fabric, replace(site, findings=[]))
-    unknown = [host for host in joined.hosts.values() if host.name not in fabric.hosts]
-    unknown = [host for host in unknown if not _matched(host, fabric)]
+    others = {name: host for name, host in joined.hosts.items() if name not in fabric.hosts}
+    name_of = _matches(fabric, Site(hosts=others))
+    unknown = [host for name, host in others.items() if name_of[name] not in fabric.hosts]
     if fabric.hosts and unknown:
         names = named(host.name for host in unknown)
         joined.findings.append(
@@ -264,10 +264,6 @@ def _note_unknown(joined: Site, sites: Sequence[Site]) -> None:
                 unknown[0].position,
             )
         )
-
-
-def _matched(host: Host, fabric: Site) -> bool:
-    return _matches(fabric, Site(hosts={host.name: host}))[host.name] in fabric.hosts
 
 
 def _measured_alone(joined: Site) -> None:
