@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from planner.errors import Position
     from planner.formats.site.site import Source
 
+MOST_RANKS = 2**24
 _GPU = re.compile(r"#\s*gpu\s+(\d{1,9})\s*$")
 _RANK = re.compile(r"\s*rank\s+(\d{1,9})\s*=\s*(?P<host>[^\s=]+)(?:\s+slots?\s*=\s*\S+)?\s*$")
-_HOST = re.compile(r"(?P<host>[^*]+?)(?:\*(?P<times>\d{1,7}))?")
+_WORDS = re.compile(r"[,\s]+(?![^\[]*\])")
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,25 @@ def _slurm(source: Source) -> Iterator[Seat | Problem]:
     rank = 0
     for number, line, gpu in _lines(source):
         at = source.position(number, len(line) - len(line.lstrip()) + 1, len(line.strip()))
-        for word in re.split(r"[,\s]+(?![^\[]*\])", line.strip()):
-            match = _HOST.fullmatch(word)
-            try:
-                hosts = expand(match["host"], at) if match else []
-            except InputError as error:
-                yield from error.problems
-                break
-            for host in hosts * int((match and match["times"]) or 1):
-                yield Seat(rank, host, gpu, at)
-                rank += 1
+        try:
+            hosts = [host for word in _WORDS.split(line.strip()) for host in _hosts(word, at)]
+        except InputError as error:
+            yield from error.problems
+            continue
+        for host in hosts:
+            yield Seat(rank, host, gpu, at)
+            rank += 1
+
+
+def _hosts(word: str, at: Position) -> list[str]:
+    """The hosts of a word of a host file, as often as it has ranks."""
+    listed, star, times = word.partition("*")
+    hosts = expand(listed, at) if "[" in listed else [listed]
+    if star and not (_is_index(times) and len(hosts) * int(times) <= MOST_RANKS):
+        raise InputError.of(
+            "E010", f"{word!r} cannot be read", expected="a number after the *, such as host*3", position=at
+        )
+    return hosts * int(times or 1)
 
 
 def _rankfile(source: Source) -> Iterator[Seat | Problem]:

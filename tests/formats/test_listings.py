@@ -53,7 +53,7 @@ def test_other_tables():
 @pytest.mark.parametrize(
     ("kind", "text", "lines"),
     [
-        ("slurm", "a\nb[1-\nc[2-1]\n", [2, 3]),
+        ("slurm", "a\nb[1-\nc[2-1]\nd*x\ne*3\nf*\ng*999999999\n", [2, 3, 4, 6, 7]),
         ("slurm", "# nothing\n", [1]),
         ("rankfile", "rank 0=+n1 slot=0\nrank 1=a slot=0\nrank x=b\nrank 2\n", [1, 3, 4]),
         ("csv", "rank;host\n0;a\n", [1]),

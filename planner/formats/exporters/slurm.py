@@ -32,12 +32,14 @@ TIME = Option("time", "", "time limit of the job, as sbatch takes it")
 PARTITION = Option("partition", "", "partition of the job")
 ACCOUNT = Option("account", "", "account that the job is charged to")
 OPTIONS = (COMMAND, PORT, GRES, TIME, PARTITION, ACCOUNT)
-# sbatch runs a copy of the script that lies elsewhere; Slurm knows where the script itself is.
+# sbatch runs a copy of the script that lies elsewhere; Slurm knows where the script itself is, unless
+# a space in its path makes that unclear.
 HERE = """\
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ ! -f "$here/ranks.csv" ]; then
     here=$(scontrol show job "$SLURM_JOB_ID" | sed -n 's/^ *Command=\\([^ ]*\\).*/\\1/p')
     here=$(dirname "$here")
+    [ -f "$here/ranks.csv" ] || here=$SLURM_SUBMIT_DIR
 fi"""
 NOTES = (
     SHARED,

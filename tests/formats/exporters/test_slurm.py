@@ -66,9 +66,10 @@ def test_what_srun_is_told(tmp_path):
     assert called(folder, "job.sbatch", "srun") == expected.split()
 
 
-def test_the_copy_that_sbatch_runs_finds_the_folder(tmp_path):
-    """It lies elsewhere, so Slurm is asked where the script was."""
-    folder, spool = tmp_path / "run", tmp_path / "spool"
+@pytest.mark.parametrize("name", ["run", "a run"])
+def test_the_copy_that_sbatch_runs_finds_the_folder(tmp_path, name):
+    """It lies elsewhere, so Slurm is asked where the script was, or whence it was submitted."""
+    folder, spool = tmp_path / name, tmp_path / "spool"
     exported(regular(), "slurm", folder)
     (spool / "bin").mkdir(parents=True)
     (spool / "slurm_script").write_bytes((folder / "job.sbatch").read_bytes())
@@ -76,7 +77,8 @@ def test_the_copy_that_sbatch_runs_finds_the_folder(tmp_path):
     scontrol = spool / "bin/scontrol"
     scontrol.write_text(f'#!/bin/sh\n[ "$3" = 17 ] && echo "   Command={folder}/job.sbatch a b"\n')
     scontrol.chmod(0o755)
-    words = called(spool, "slurm_script", "srun", env={"SLURM_JOB_ID": "17"})
+    submitted = str(folder if " " in name else tmp_path)
+    words = called(spool, "slurm_script", "srun", env={"SLURM_JOB_ID": "17", "SLURM_SUBMIT_DIR": submitted})
     assert f"{folder}/place.py" in words
 
 
