@@ -37,6 +37,7 @@ def test_tutorial_and_howtos_are_run():
         "howto/author-a-topology.md",
         "howto/describe-a-job.md",
         "howto/import-a-site.md",
+        "howto/launch-a-placement.md",
         "howto/plan-a-degraded-cluster.md",
         "howto/prove-a-launch.md",
         "howto/see-it-pay.md",
