@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -417,6 +418,14 @@ def test_a_copy_runs_alone(ranks, tmp_path):
     assert not loaded & {"asyncio", "dataclasses", "inspect", "json", "logging", "subprocess", "socket"}
     alone = [sys.executable, copy, ranks, "--rank", "0", "--host", "n1"]
     assert subprocess.run(alone, capture_output=True, check=False).returncode == 1
+
+
+def test_older_pythons_read_it():
+    """Jobs run on the Python of their container, which may be 3.8."""
+    tree = ast.parse(Path(module.__file__).read_text(), feature_version=(3, 8))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    newer = [node.lineno for node in calls if any(each.arg == "strict" for each in node.keywords)]
+    assert not newer
 
 
 def test_the_placement_file_needs_no_more_than_three_columns(tmp_path):

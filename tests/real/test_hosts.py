@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -69,6 +71,28 @@ def test_nothing_stays(tmp_path):
     devices = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, check=True).stdout)
     assert not {"leaf0", "port0"} & {device["ifname"] for device in devices}
     assert not Path("/run/netns/n1").exists()
+
+
+@require()
+def test_nothing_stays_where_the_tests_are_killed(tmp_path):
+    """The kernel ends all that ran on the hosts."""
+    script = (
+        "import sys, time; from tests.real.hosts import Hosts\n"
+        f"with Hosts([['n1']]) as hosts: hosts.start('n1', ['sleep', '601'], log={str(tmp_path / 'log')!r});"
+        " print(hosts._inside, hosts.folder, flush=True); time.sleep(60)"
+    )
+    tests = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    )
+    inside, folder = tests.stdout.readline().split()
+    tests.kill()
+    tests.wait()
+    tests.stdout.close()
+    shutil.rmtree(folder)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{inside}/root/run").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{inside}/root/run").exists()
 
 
 @require()
