@@ -41,7 +41,14 @@ class Matrix:
     def gpus(self) -> list[Gpu]:
         """A GPU a row or column, in order of their numbers."""
         names = self._gpu_names()
-        return [Gpu(peers=self._peers(name, names), position=self.rows.get(name)) for name in names]
+        # That of `topo -p2p` says what GPUs may do, and not what joins them.
+        says = any(
+            cell in _NEAR or cell.startswith("NV") for row in self.cells.values() for cell in row.values()
+        )
+        return [
+            Gpu(peers=self._peers(name, names) if says else None, position=self.rows.get(name))
+            for name in names
+        ]
 
     def adapters(self) -> list[Adapter]:
         """An adapter for each device that is no GPU."""

@@ -140,6 +140,12 @@ def test_no_links_at_all():
     assert (_codes(site), site.node.scale_up_bytes_per_s) == ([], 32e9)
 
 
+def test_a_matrix_of_something_else():
+    """That of `topo -p2p` counts GPUs, and says nothing of their links."""
+    node = _read("\tGPU0\tGPU1\nGPU0\tX\tOK\nGPU1\tOK\tX\n\nLegend:\n").node
+    assert (node.gpus, node.scale_up_bytes_per_s, node.scale_up_links) == (2, None, None)
+
+
 def test_a_table_copied_from_a_terminal():
     """Tabs have become spaces, and cells run into each other."""
     text = topo(4, [f"mlx5_{n}" for n in range(4)], near={n: {n: "PIX"} for n in range(4)})
