@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 
 from planner.placement.wording import plural
 from planner.report.style import table
 from planner.topology.blocks import blocks
-from planner.topology.boxes import range_of
+from planner.topology.boxes import boxes, range_of
 from planner.units import format_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from planner.topology.difference import TopologyDifference
 
 MOST_BLOCKS = 40
+MOST_RANGES = 20
+PLURALS = {"switch": "switches", "leaf": "leaves"}
+DEVICES = {"gpu": "GPUs", "nic": "NICs"}
 COLOURS = {
     "missing": "red",
     "down": "red",
@@ -64,7 +68,7 @@ def _named(change: Change) -> dict[str, object]:
 
 
 def topology_diff_view(found: TopologyDifference) -> RenderableType:
-    """The differences for people: one row for all that have something in common."""
+    """The differences for people: all that have something in common are told together."""
     if found.same:
         return Text(f"the same: {plural(found.common, 'node')}", style="green")
     headline = Text(
@@ -73,49 +77,48 @@ def topology_diff_view(found: TopologyDifference) -> RenderableType:
         f"{format_count(found.common)} by the same name",
         style="bold",
     )
-    things = [change for change in found.changes if not change.others]
-    links = [change for change in found.changes if change.others]
-    return Group(headline, *_thing_table(things), *_link_table(links))
+    return Group(headline, *(part for change in found.changes for part in _told(change)))
 
 
-def _thing_table(changes: list[Change]) -> Iterator[RenderableType]:
-    """Nodes, devices, domains and switches that differ."""
-    if not changes:
-        return
-    made = table("what", "is", "number", "should be", "found", "which")
-    made.columns[1].justify = made.columns[5].justify = "left"
-    for change in changes:
-        made.add_row(
-            change.part,
-            _kind(change),
-            format_count(len(change.names)),
-            change.expected,
-            change.found,
-            range_of(change.names),
-        )
+def _told(change: Change) -> Iterator[RenderableType]:
+    """A change: how many things it is of, what was expected and found, and which they are."""
+    told = [f"{change.kind}: {_what(change)}"]
+    told += [
+        f"{value} {word}" for value, word in ((change.expected, "expected"), (change.found, "found")) if value
+    ]
+    yield Text(f"\n{', '.join(told)}", style=COLOURS.get(change.kind, ""))
+    if change.others:
+        yield from _pairs(change)
+    else:
+        yield Padding(Text(_names(change.names)), (0, 0, 0, 3))
+
+
+def _what(change: Change) -> str:
+    """The things of a change with their number."""
+    number = len(change.names)
+    if change.others:
+        ends = "a node and a switch" if change.part == "node link" else "switches"
+        return f"{plural(number, 'pair')} of {ends}"
+    if change.part in DEVICES or change.part.startswith(("gpu", "nic")):
+        return f"{DEVICES.get(change.part, change.part)} of {plural(number, 'node')}"
+    if change.part in PLURALS and number > 1:
+        return f"{format_count(number)} {PLURALS[change.part]}"
+    return plural(number, change.part)
+
+
+def _names(names: Sequence[str]) -> str:
+    """Names as ranges, the first of them where there are many."""
+    ranges = boxes(names)
+    more = len(ranges) - MOST_RANGES
+    return ", ".join(ranges[:MOST_RANGES]) + (f" and {plural(more, 'more range')}" if more > 0 else "")
+
+
+def _pairs(change: Change) -> Iterator[RenderableType]:
+    """Pairs as blocks of ranges."""
+    made = table("from", "to", "pairs", left=2)
+    rows = blocks(zip(change.names, change.others, strict=True))
+    for lows, highs in rows[:MOST_BLOCKS]:
+        made.add_row(range_of(lows), range_of(highs), format_count(len(lows) * len(highs)))
     yield made
-
-
-def _kind(change: Change) -> Text:
-    return Text(change.kind, style=COLOURS.get(change.kind, ""))
-
-
-def _link_table(changes: list[Change]) -> Iterator[RenderableType]:
-    """Links that differ, as blocks of pairs."""
-    for change in changes:
-        wanted = f"{change.expected} expected" if change.expected else ""
-        there = f"{change.found} found" if change.found else ""
-        told = ", ".join(filter(None, (wanted, there)))
-        noun = f"{change.kind}: {plural(len(change.names), 'pair')} of {_ends(change)}"
-        yield Text(f"\n{noun}, {told}", style=COLOURS.get(change.kind, ""))
-        made = table("from", "to", "pairs", left=2)
-        rows = blocks(zip(change.names, change.others, strict=True))
-        for lows, highs in rows[:MOST_BLOCKS]:
-            made.add_row(range_of(lows), range_of(highs), format_count(len(lows) * len(highs)))
-        yield made
-        if len(rows) > MOST_BLOCKS:
-            yield Text(f"and {plural(len(rows) - MOST_BLOCKS, 'more row')}", style="dim")
-
-
-def _ends(change: Change) -> str:
-    return "a node and a switch" if change.part == "node link" else "switches"
+    if len(rows) > MOST_BLOCKS:
+        yield Text(f"and {plural(len(rows) - MOST_BLOCKS, 'more row')}", style="dim")

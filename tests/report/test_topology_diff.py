@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from planner.report.topology_diff import topology_diff_document, topology_diff_view
-from planner.topology.difference import compare
+from planner.topology.changes import Change
+from planner.topology.difference import TopologyDifference, compare
 from tests.report.jobs import text_of
 from tests.topology.test_difference import FABRIC, TEXT, TRUNKS, cluster
 
@@ -21,12 +24,12 @@ def difference():
 
 
 def test_view():
-    """All that have something in common are one row, with ranges of names."""
+    """All that have something in common are told once, with ranges of names."""
     text = text_of(topology_diff_view(difference()), 120)
     assert "small should have 12 nodes, small has 8; 8 by the same name" in text
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "node missing 4 u1-n[1-4]" in lines
-    assert "nic1 down 8 u[2-3]-n[1-4]" in lines
+    assert lines[lines.index("missing: 4 nodes") + 1] == "u1-n[1-4]"
+    assert lines[lines.index("down: nic1 of 8 nodes") + 1] == "u[2-3]-n[1-4]"
     assert "missing: 4 pairs of switches, 2 x 50 GB/s expected" in lines
     assert "leaf3-1 spine[1-4] 4" in lines
 
@@ -46,3 +49,27 @@ def test_document():
     assert by_part["switch link"]["count"] == 4
     assert by_part["switch link"]["links"][0] == ["leaf3-1", "spine1"]
     assert by_part["switch link"]["found"] is None
+
+
+def test_many_ranges():
+    """Of many ranges the first are shown."""
+    names = tuple(f"n{number}x" + "y" * (number % 30) for number in range(60))
+    change = Change("node", "missing", names)
+    shown = text_of(topology_diff_view(TopologyDifference(cluster(), cluster(), (change,), 0)), 100)
+    assert "missing: 60 nodes" in shown
+    assert "and 10 more ranges" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (Change("gpu", "fewer", ("a", "b"), (), "8", "4"), "fewer: GPUs of 2 nodes, 8 expected, 4 found"),
+        (Change("switch", "extra", ("a", "b")), "extra: 2 switches"),
+        (Change("unit", "missing", ("a",)), "missing: 1 unit"),
+        (Change("leaf", "missing", ("a", "b")), "missing: 2 leaves"),
+        (Change("node link", "missing", ("a",), ("b",), "1 link"), "missing: 1 pair of a node and a switch"),
+    ],
+)
+def test_what(change, told):
+    """Each kind of thing is told in words."""
+    assert told in text_of(topology_diff_view(TopologyDifference(cluster(), cluster(), (change,), 0)), 100)
