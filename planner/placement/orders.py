@@ -141,7 +141,8 @@ def slurm_block(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     """Slurm's ``--distribution=block``: consecutive tasks share a node (srun manual).
 
     Slurm sorts nodes by their names, numbers in them as numbers, whatever order they are configured
-    or asked for in. On top runs Megatron's default order.
+    or asked for in; newer versions by leaf switch where TopologyParam=SwitchAsNodeRank is set. On top
+    runs Megatron's default order.
     """
     return _by_axes(mesh, MEGATRON_AXES, _slurm_order(cluster, mesh, available))
 
