@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
+    from planner.formats.options import Option
+
 PARTS = {
     "F": "Files",
     "Y": "YAML",
@@ -218,13 +220,29 @@ def exports_page() -> str:
         parts += [f"## {name}\n", f"{inspect.cleandoc(module.__doc__ or '')}\n"]
         if name in SINGLE_FILES:
             parts.append("With `-o FILE` it is that file alone.\n")
-        rows = [
-            (f"`{each.name}`", f"`{each.default}`" if each.default else "", each.expected, f"{each.about}")
-            for each in module.OPTIONS
-        ]
-        if rows:
-            parts.append(_table(("option", "default", "value", "meaning"), rows))
-    return "\n".join(parts)
+        parts += _options(module.OPTIONS)
+    return "\n".join([*parts, *_topology_exports()])
+
+
+def _topology_exports() -> list[str]:
+    """Each format of `planner topology export`, and what it can be told."""
+    from planner.formats.topology_exporters import TOPOLOGY_EXPORTERS, topology_exporter
+
+    parts = ["## Topologies\n", "What `planner topology export TOPOLOGY --to FORMAT -o FILE` writes.\n"]
+    for name in TOPOLOGY_EXPORTERS:
+        module = topology_exporter(name)
+        parts += [f"### {name} (topology)\n", f"{inspect.cleandoc(module.__doc__ or '')}\n"]
+        parts += _options(module.OPTIONS)
+    return parts
+
+
+def _options(options: Sequence[Option]) -> list[str]:
+    """A table of what a format can be told, where there is anything."""
+    rows = [
+        (f"`{each.name}`", f"`{each.default}`" if each.default else "", each.expected, f"{each.about}")
+        for each in options
+    ]
+    return [_table(("option", "default", "value", "meaning"), rows)] if rows else []
 
 
 def schema_page(model: Any, title: str, introduction: str) -> str:

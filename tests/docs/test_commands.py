@@ -36,6 +36,7 @@ def test_tutorial_and_howtos_are_run():
         "tutorial/first-placement.md",
         "howto/author-a-topology.md",
         "howto/describe-a-job.md",
+        "howto/export-a-topology.md",
         "howto/import-a-site.md",
         "howto/launch-a-placement.md",
         "howto/plan-a-degraded-cluster.md",
