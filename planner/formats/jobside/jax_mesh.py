@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def hosts() -> list[tuple[str, list[int]]]:
     return [(host, sorted(gpus)) for host, gpus in found.items()]
 
 
+@cache
 def _rows() -> list[tuple[str, int]]:
     """Host and GPU of every rank."""
     with (_HERE / "ranks.csv").open(newline="") as file:
