@@ -77,6 +77,7 @@ def readme(placement: Placement, to: str, given: Iterable[str], export: Export) 
 
 def _commands(export: Export) -> Iterator[str]:
     if export.command:
-        yield f"Launch, from this folder:\n\n```sh\n{export.command}\n```"
+        where = "from this folder, or by the path to it from your program's"
+        yield f"Launch, {where}:\n\n```sh\n{export.command}\n```"
     if export.proof:
         yield f"Prove that every rank is where the plan says:\n\n```sh\n{export.proof}\n```"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from planner.cli.destination import require_writable
+from planner.cli.destination import require_folder, require_other, require_writable
 from planner.errors import UsageError
 
 
-def refusal(path, **options):
+def refusal(path, *, of=require_writable, **options):
     """Code of the problem with a path."""
     with pytest.raises(UsageError) as caught:
-        require_writable(path, **options)
+        of(path, **options)
     return caught.value.problems[0].code
 
 
@@ -72,3 +72,34 @@ def test_what_is_no_file(tmp_path):
 def test_name_too_long(tmp_path):
     """What the system refuses to look for cannot be written either."""
     assert refusal(tmp_path / ("a" * 300)) == "U004"
+
+
+def test_a_file_that_is_there_may_have_to_stay(tmp_path):
+    """A device is not one, and a new file is none yet."""
+    (tmp_path / "a").write_text("")
+    assert refusal(tmp_path / "a", replace=False) == "E005"
+    require_writable(tmp_path / "a")
+    require_writable(tmp_path / "b", replace=False)
+    require_writable(Path("/dev/null"), replace=False)
+
+
+def test_folders_to_write(tmp_path, monkeypatch):
+    """One that is there or can be made; never a file, nor a folder in a folder that is missing."""
+    (tmp_path / "a").write_text("")
+    require_folder(tmp_path)
+    require_folder(tmp_path / "new")
+    assert refusal(tmp_path / "a", of=require_folder) == "E007"
+    assert refusal(tmp_path / "no" / "new", of=require_folder) == "U003"
+    assert refusal(Path("-"), of=require_folder) == "U001"
+    assert refusal(Path("x" * 5000), of=require_folder) == "U004"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert refusal(tmp_path, of=require_folder) == "U004"
+
+
+def test_a_file_of_a_folder_may_be_an_input(tmp_path):
+    """Under any of its names."""
+    source = tmp_path / "a"
+    source.write_text("")
+    (tmp_path / "b").symlink_to(source)
+    assert refusal(tmp_path / "b", of=require_other, inputs=(source,)) == "U005"
+    require_other(tmp_path / "c", inputs=(source, tmp_path / "gone"))

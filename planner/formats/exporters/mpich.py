@@ -1,4 +1,4 @@
-"""MPICH's ``mpiexec`` (Hydra), and Intel MPI's: a machinefile whose lines follow the ranks.
+"""MPICH's ``mpiexec`` (Hydra): a machinefile whose lines follow the ranks.
 
 A host whose ranks have gaps comes back later in the file. MPICH then counts its local ranks wrong,
 so ``place.py`` counts them itself, and gives each process the GPU that the plan has for it.
