@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.errors import InputError
+from planner.formats.bundle import launcher_files
 from planner.formats.listings import recognised, seats
 from planner.formats.seating import seated
 from planner.formats.site.site import Source
 from planner.placement.check import check
 from planner.placement.placement import Objective, Status
-from tests.builders import grid_workload
+from tests.builders import claimed, grid_workload, ragged_cluster
 from tests.formats.jobs import irregular, regular
 
 
@@ -98,3 +101,22 @@ def test_gpus_that_are_not_there():
     assert refused("n00 # gpu 4\nn00*3\nn01*4\n", regular()) == [("E013", 1, None)]
     assert [each[0] for each in refused("n00*5\nn01*3\n", regular())] == ["E013"]
     assert [each[0] for each in refused("n00*4\nn01*4\n", regular(), 7)] == ["E013"] * 8
+
+
+@st.composite
+def scattered(draw):
+    """Ranks on any GPUs of hosts of any size, in any order."""
+    sizes = draw(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=3))
+    cluster = ragged_cluster(sizes)
+    order = draw(st.permutations(range(cluster.gpus)))
+    ranks = draw(st.integers(1, cluster.gpus))
+    return claimed(cluster, grid_workload(dp=ranks, families=[("dp", "all_reduce", 1)]), order[:ranks])
+
+
+@settings(deadline=None, max_examples=30)
+@given(scattered())
+def test_every_placement_comes_back(placement):
+    """From each kind of list, whatever the hosts, the ranks and the GPUs."""
+    for to, path in (("slurm", "hostfile"), ("openmpi", "rankfile"), ("csv", "ranks.csv")):
+        text = launcher_files(placement, to).files[path].decode()
+        assert placed(text, placement).gpu_of_rank.tolist() == placement.gpu_of_rank.tolist()
