@@ -113,6 +113,16 @@ def test_fixtures_are_what_the_programs_print(simulator):
         assert graph(imported(module, fabric.run(*command))) == graph(imported(module, recorded(name).text))
 
 
+def test_list_of_ports(simulator):
+    """The list of ports that ibnetdiscover prints with --ports tells of the same fabric."""
+    fabric = simulator(FOLDER / "two-units.net")
+    fabric.assign_lids()
+    printed = fabric.run("ibnetdiscover", "--ports")
+    assert graph(imported(ibnetdiscover, printed)) == graph(
+        imported(ibnetdiscover, recorded("two-units.ibnetdiscover").text)
+    )
+
+
 def test_both_programs_give_the_same_site(simulator, tmp_path):
     """Of four units with four rails and three links missing both programs tell what the net says."""
     net = tmp_path / "net"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.errors import Position
     from planner.formats.site.site import Site, Source
 
+LISTED_KINDS = {"SW": "S", "CA": "H", "RT": "R"}
 KINDS = {"switch": "S", "ca": "H", "hca": "H", "fca": "H", "rt": "R", "router": "R"}
 FARTHEST = 2_000
 
@@ -27,6 +28,12 @@ _RECORD = re.compile(r'\s*(?P<kind>[A-Za-z]+)\s+\d+\s+"(?P<key>[^"]+)"(?:\s*#\s*
 _PORT = re.compile(
     r"\s*\[(?P<port>\d+)\](?:\[ext[^\]]*\])?(?:\([0-9a-fA-Fx]+\))?\s*"
     r'"(?P<key>[^"]+)"\s*\[(?P<far>\d+)\](?:\[ext[^\]]*\])?(?:\([0-9a-fA-Fx]+\))?(?P<rest>.*)'
+)
+# A line of ``ibnetdiscover --ports``: both ends of one link, or a port that leads nowhere.
+_LISTED = re.compile(
+    r"\s*(?P<kind>CA|SW|RT)\s+\d+\s+(?P<port>\d+)\s+(?P<key>0x[0-9a-fA-F]+)\s+(?P<speed>\S+\s+\S+)\s+"
+    r"(?:-\s+(?P<far_kind>CA|SW|RT)\s+\d+\s+(?P<far_port>\d+)\s+(?P<far_key>0x[0-9a-fA-F]+)\s+"
+    r"\(\s*'(?P<called>.*)'\s+-\s+'(?P<far_called>.*)'\s*\)|'.*')\s*\Z"
 )
 _CALLED = re.compile(r'"(.*)"')
 # Lines that say nothing about who is joined to whom.
@@ -37,8 +44,11 @@ _IDLE = re.compile(
 
 def recognises(source: Source) -> bool:
     """Whether `source` has records of InfiniBand devices with links."""
-    matches = map(_RECORD.match, source.lines[:FARTHEST])
-    return any(match and match["kind"].lower() in KINDS for match in matches)
+    head = source.lines[:FARTHEST]
+    records = map(_RECORD.match, head)
+    return any(record and record["kind"].lower() in KINDS for record in records) or any(
+        map(_LISTED.match, head)
+    )
 
 
 def read(source: Source) -> Site:
@@ -58,6 +68,8 @@ def read(source: Source) -> Site:
             current = _add_device(fabric, source, number, record)
         elif (port := _PORT.match(line)) and current:
             _add_cable(fabric, source, number, current, port)
+        elif listed := _LISTED.match(line):
+            _add_listed(fabric, source, number, listed)
         elif not _IDLE.match(line):
             odd.append(source.position(number, 1, max(1, len(line))))
     if not fabric.devices:
@@ -96,6 +108,23 @@ def _add_cable(fabric: Fabric, source: Source, number: int, current: str, port: 
         fabric.mention(Device(key, kind, called[1].strip() if called else "", place))
     speed = bandwidth(_CALLED.sub("", port["rest"]))
     fabric.cables.append(Cable((current, int(port["port"])), (key, int(port["far"])), speed, place))
+    if speed is None:
+        fabric.speedless.append(place)
+
+
+def _add_listed(fabric: Fabric, source: Source, number: int, listed: re.Match[str]) -> None:
+    """Add the devices and the link of a line that lists a port."""
+    if listed["far_key"] is None:
+        return
+    place = _place(source, number, listed)
+    ends = []
+    for side in ("", "far_"):
+        kind = LISTED_KINDS[listed[f"{side}kind"]]
+        key = key_of(f"{kind}-{listed[f'{side}key'].removeprefix('0x')}")
+        fabric.record(Device(key, kind, listed[f"{side}called"].strip(), place))
+        ends.append((key, int(listed[f"{side}port"])))
+    speed = bandwidth(listed["speed"])
+    fabric.cables.append(Cable(ends[0], ends[1], speed, place))
     if speed is None:
         fabric.speedless.append(place)
 

@@ -176,3 +176,20 @@ def test_own_name_counts():
     first, rest = listing(CABLES).split("Ca\t", 1)
     site = read(source(first.replace("n1 HCA-1", "other HCA-1") + "Ca\t" + rest))
     assert sorted(site.hosts) == ["n1", "n2", "n3", "n4"]
+
+
+PORTS = """\
+CA    18  1 0x0002c90400001023 4x NDR - SW    12  3 0x0002c90200000012 ( 'n1 HCA-1' - 'leaf' )
+SW    12  3 0x0002c90200000012 4x NDR - CA    18  1 0x0002c90400001023 ( 'leaf' - 'n1 HCA-1' )
+SW    12  4 0x0002c90200000012 4x SDR                                    'leaf'
+SW    12  5 0x0002c90200000012 4x HDR - CA     7  1 0x0002c90400001099 ( 'leaf' - 'it's n2 HCA-1' )
+"""
+
+
+def test_list_of_ports():
+    """The list that the program prints with --ports."""
+    assert recognises(source(PORTS))
+    site = read(source(PORTS))
+    assert ends(site) == {("leaf", "n1"): 1, ("it-s-n2", "leaf"): 1}
+    assert {link.bytes_per_s for link in site.links} == {50e9, 25e9}
+    assert codes(site) == ["I044"]
