@@ -94,6 +94,10 @@ class HostLists:
         except InputError as error:
             self.findings.extend(error.problems)
             return []
+        if "ALL" in hosts:
+            message = "ALL is a node of that name to Slurm in this place, and is left out"
+            self.findings.append(Problem("I023", message, value.position, "names of nodes"))
+            hosts = [host for host in hosts if host != "ALL"]
         self._left -= len(hosts)
         if self._left < 0:
             raise InputError.of("I021", "too many hosts in all lists together", position=value.position)

@@ -131,7 +131,7 @@ def _record(source: Source, line: _Line, findings: list[Problem]) -> Record | No
         place = line.position(source, pair.start(group), len(pair[group]))
         if pair[1].lower() in values and kind in CHECKED:
             findings.append(Problem("I022", f"{pair[1]} stands twice in one line; the last holds", place))
-        values[pair[1].lower()] = Value(pair[group], place)
+        values[pair[1].lower()] = Value(pair[group].replace("\\#", "#"), place)
     if kind in CHECKED:
         _check(source, line, kind, findings)
     return Record(kind, values)

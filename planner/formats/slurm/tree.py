@@ -134,11 +134,12 @@ def _link(site: Site, tree: _Tree, speeds: dict[str, float]) -> None:
 
 def _speeds(site: Site, lines: list[SwitchLine]) -> dict[str, float]:
     """Bandwidth of each switch's uplink, where every LinkSpeed is a usual rate in Mb/s."""
-    given = {line.name.text: line.speed.text for line in lines if line.speed}
-    speeds = {
-        name: RATES.get(int(text)) if text.isdecimal() and len(text) < 9 else None
-        for name, text in given.items()
-    }
+    for line in lines:
+        if line.speed and not line.speed.text.isdecimal():
+            message = f"LinkSpeed {line.speed.text[:60]!r} is no number, and is left out"
+            site.findings.append(Problem("I022", message, line.speed.position, "a number"))
+    given = {line.name.text: line.speed.text for line in lines if line.speed and line.speed.text.isdecimal()}
+    speeds = {name: RATES.get(int(text)) if len(text) < 9 else None for name, text in given.items()}
     known = {name: speed for name, speed in speeds.items() if speed is not None}
     if known and len(known) == len(given):
         site.assumptions.append(

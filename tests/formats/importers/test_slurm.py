@@ -147,6 +147,12 @@ def test_tree():
     assert not site.findings
 
 
+def test_names_of_switches():
+    """Brackets in the name of a switch are part of it, as in Slurm, and an escaped comment sign is."""
+    site = site_of("SwitchName=s[1-2] Nodes=n1\nSwitchName=s\\#3 Nodes=n2 # a comment\n")
+    assert list(site.switches) == ["s[1-2]", "s#3"]
+
+
 def test_link_speed():
     """A usual rate is the bandwidth of the uplink in Mb/s, and said to be assumed; Slurm's own 1 is none."""
     site = site_of(TREE)
@@ -253,6 +259,8 @@ ODD = {
     "unknown key": ("SwitchName=a Nods=n1 Nodes=n1\n", [("I022", 1)]),
     "stray word": ("SwitchName=a Nodes=n1, n2\n", [("I022", 1)]),
     "key twice": ("SwitchName=a Nodes=n2 nodes=n1\n", [("I022", 1)]),
+    "all": ("SwitchName=a Nodes=ALL\nSwitchName=b Nodes=n1\n", [("I023", 1), ("I023", 1)]),
+    "speed": ("SwitchName=a Nodes=n1 LinkSpeed=fast\n", [("I022", 1)]),
     "bad host list": ("SwitchName=a Nodes=n[2-1]\nSwitchName=b Nodes=n1\n", [("I020", 1), ("I023", 1)]),
     "include": ("Include other.conf\nSwitchName=s Switches=a,b\nSwitchName=a Nodes=n1\n", [("I029", 1)]),
     "two blocks": ("BlockName=a Nodes=n[1-2]\nBlockName=b Nodes=n[2-3]\n", [("I024", 2)]),
