@@ -157,20 +157,22 @@ class _Body:
 
     def _domains(self) -> Iterator[str]:
         yield "domains:"
-        rows: dict[tuple[Path, int, Nics, str | None], list[str]] = defaultdict(list)
+        rows: dict[tuple[Path, int, Nics, str | None, bool], list[str]] = defaultdict(list)
         for each in self.settled:
             path = self._path(each)
-            rows[path[:-1], each.gpus, each.nics, each.model].append(path[-1])
+            lost = each.host.name in self.where.made_up
+            rows[path[:-1], each.gpus, each.nics, each.model, lost].append(path[-1])
         tiers = [tier.name for tier in reversed(self.where.tiers)]
-        for (outer, gpus, nics, model), nodes in rows.items():
+        for (outer, gpus, nics, model, lost), nodes in rows.items():
             parts = [f"{tier}: {_text(word)}" for tier, word in zip(tiers, outer, strict=True)]
             rest = [f"gpus: {gpus}"]
             if nics != self.nics:
                 rest.append(f"nics: {_nics(nics)}")
             if model != self.model:
                 rest.append(f"gpu: {_gpu(model or 'unknown')}")
+            why = "   # no source says where these are" if lost else ""
             for line in in_lines(nodes):
-                yield f"  - {{{', '.join([*parts, f'{self.where.node}: {_text(line)}', *rest])}}}"
+                yield f"  - {{{', '.join([*parts, f'{self.where.node}: {_text(line)}', *rest])}}}{why}"
 
     def _down(self) -> Iterator[str]:
         yield from self._of_hosts(lambda host: host.down)

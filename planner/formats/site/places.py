@@ -59,6 +59,8 @@ class Places:
         Names of the first and the last tier.
     boundary
         Index among all tiers, the node being 0, of the one whose domains are NVLink domains.
+    made_up
+        Hosts that no source puts into a domain of some tier, nor into one beside others.
     """
 
     node: str
@@ -66,6 +68,7 @@ class Places:
     tiers: tuple[Tier, ...]
     boundary: int
     path_of: dict[str, Path]
+    made_up: frozenset[str] = frozenset()
 
     def domain(self, host: str, tier: int) -> Path:
         """Path of the domain of `tier` (the node being 0) that a host lies in."""
@@ -93,21 +96,29 @@ def places(site: Site, settled: Sequence[Figures]) -> Places:
         Tier(name, each.source, each.word_of, Names(each.word_of.values()))
         for name, each in zip(names, groupings, strict=True)
     )
-    node_names = Names(host.name for host in hosts)
-    for word in node_names.changed[:MOST_NOTED]:
-        problem = Problem(
-            "I013",
-            f"{word!r} cannot be a host name; {node_names[word]!r} stands for it",
-            site.hosts[word].position,
-            "letters, digits, '.', '_' and '-'",
-        )
-        site.findings.append(problem)
+    node_names = _node_names(site, hosts)
     paths = {
         host.name: (*(tier.names[tier.word_of[host.name]] for tier in reversed(tiers)), node_names[host.name])
         for host in hosts
     }
     node = _free_name(("node", "host", "server"), names)
-    return Places(node, _free_name(("cluster", "site", "all"), [*names, node]), tiers, boundary, paths)
+    cluster = _free_name(("cluster", "site", "all"), [*names, node])
+    made_up = frozenset(name for name, fates in outside.items() if any(lost for _, _, lost in fates))
+    return Places(node, cluster, tiers, boundary, paths, made_up)
+
+
+def _node_names(site: Site, hosts: Sequence[Host]) -> Names:
+    """Names of the nodes; each that is not its host's is noted."""
+    names = Names(host.name for host in hosts)
+    for word in names.changed[:MOST_NOTED]:
+        problem = Problem(
+            "I013",
+            f"{word!r} cannot be a host name; {names[word]!r} stands for it",
+            site.hosts[word].position,
+            "letters, digits, '.', '_' and '-'",
+        )
+        site.findings.append(problem)
+    return names
 
 
 def _tiers(site: Site, hosts: Sequence[Host]) -> list[str]:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from planner.errors import InputError
 from planner.formats.importers import topograph
+from planner.formats.importing import Asked, import_topology
+from planner.formats.site.given import Given
 from planner.formats.site.site import Source
 from tests.formats.importers.fixtures import source
+
+SAMPLES = Path(__file__).parents[4] / "shared/data/samples/topograph"
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples of topograph are not here")
+@pytest.mark.parametrize(
+    ("sample", "domains"),
+    [("small-tree.yaml", [6, 2, 1]), ("medium.yaml", [8, 4, 2, 1]), ("nvl72.yaml", [72, 4, 2, 1])],
+)
+def test_models_of_its_makers(sample, domains):
+    """Nothing is odd about them, and their blocks are NVLink domains."""
+    done = import_topology([Asked(str(SAMPLES / sample))], Given(gpus=4))
+    assert not done.site.findings
+    assert [tier.domains for tier in done.cluster.tiers] == domains
+    assert done.cluster.boundary == 1
 
 
 def test_a_model():

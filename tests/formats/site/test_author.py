@@ -290,7 +290,7 @@ def test_hosts_outside_of_groups():
     text = author(site)
     assert [problem.code for problem in site.findings] == ["I015", "I015"]
     assert 'pod: p1, rack: r001, node: "r001n[01-04]"' in text
-    assert "pod: no-pod, rack: no-rack, node: r002n02" in text
+    assert "pod: no-pod, rack: no-rack, node: r002n02, gpus: 8}   # no source says where" in text
 
 
 def test_a_domain_in_several():
