@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from planner.errors import UsageError
 from planner.formats.bundle import bundle, launcher_files
 from planner.formats.exporters import kubernetes
 from planner.formats.exporters.kubernetes import MOST_PINNED
+from planner.formats.folder import write_folder
 from planner.formats.manifests import LARGEST_DATA, Job, data_bytes, job_set
 from planner.formats.node_table import nodes_of
 from tests.builders import claimed, grid_cluster, grid_workload
@@ -156,6 +158,29 @@ def test_nodes_by_label():
     assert b"planner/plan=test.gpus-8' sh <nodes-gpus-8" in export.files["label-nodes.sh"]
     assert export.executable == {"label-nodes.sh"}
     assert export.command.startswith("./label-nodes.sh && ")
+
+
+def test_labelling_script(tmp_path):
+    """It tells kubectl every node of each shape, a hundred at a time."""
+    workload = grid_workload(dp=251, families=[("dp", "all_reduce", 1)])
+    placement = claimed(grid_cluster(1, 251, 1), workload, np.arange(251))
+    write_folder(launcher_files(placement, "kubernetes", ["nodes=label"]), tmp_path / "out")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\necho "$@"\n')
+    kubectl.chmod(0o755)
+    done = subprocess.run(
+        [tmp_path / "out" / "label-nodes.sh"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert [(words[:3], len(words) - 4, words[-1]) for words in told] == [
+        (["label", "node", "--overwrite"], count, f"planner/plan=test.{shape}")
+        for count, shape in [(1, "first"), (100, "gpus-1"), (100, "gpus-1"), (50, "gpus-1")]
+    ]
+    assert sorted(name for words in told for name in words[3:-1]) == sorted(placement.cluster.host_names)
 
 
 def test_proof_runs_in_the_same_pods():

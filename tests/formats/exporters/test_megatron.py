@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from planner.errors import UsageError
-from planner.formats.bundle import launcher_files
+from planner.formats.bundle import bundle, launcher_files
+from planner.formats.folder import write_folder
 from planner.placement.groups import groups_along
 from planner.workload.mesh import Mesh
 from tests.builders import claimed, grid_cluster, grid_workload
-from tests.formats.jobs import irregular
 
 STEP = {
     "model": {"name": "small"},
@@ -99,10 +101,23 @@ def test_groups_are_the_planned_ones():
     assert groups["pp"][0] == [0, 8]
 
 
-def test_the_command_carries_the_arguments():
-    """Those that are given to the script run as they are."""
-    export = launcher_files(irregular(), "megatron", ["command=python pretrain_gpt.py"])
-    assert b'set -- python pretrain_gpt.py $(cat "$here/arguments")' in export.files["launch.sh"]
+def test_the_command_carries_the_arguments(tmp_path):
+    """As words of its own behind the exported command, and not behind one that the script is given."""
+    write_folder(bundle(job(tp=2), "megatron", ["command=echo pretrain"]), tmp_path / "out")
+    said = [launch(tmp_path / "out"), launch(tmp_path / "out", "echo", "mine")]
+    assert said == [["pretrain " + " ".join(arguments(tp=2))] * 2, ["mine"] * 2]
+
+
+def launch(folder, *command):
+    """What the ranks of the only host print."""
+    done = subprocess.run(
+        [folder / "launch.sh", *command],
+        env={**os.environ, "PLANNER_HOST": "r00-n00"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
 
 
 def test_schedules_that_megatron_lacks_are_named():
