@@ -138,7 +138,7 @@ def _report_stray_domain(site: Site, domain: Domain, switches: Sequence[str], li
 
 
 def measure(wiring: Wiring, domains: list[Domain], level: int) -> None:
-    """Set the uplink of each domain; it stays None where a link's bandwidth is not known."""
+    """Set the uplink of each domain, by the links whose bandwidth is known; None where none is."""
     for domain in domains:
         own = set(domain.switches)
         leaving = [
@@ -148,6 +148,6 @@ def measure(wiring: Wiring, domains: list[Domain], level: int) -> None:
             if other not in own and wiring.level.get(other, 0) >= level
             for link in links
         ]
-        speeds = [link.bytes_per_s for link in leaving if link.bytes_per_s is not None]
-        if len(speeds) == len(leaving):
-            domain.uplink_bytes_per_s = sum(weight([link]) for link in leaving)
+        known = [link for link in leaving if link.bytes_per_s is not None]
+        if known or not leaving:
+            domain.uplink_bytes_per_s = sum(weight([link]) for link in known)

@@ -49,7 +49,8 @@ class Trunks:
     Parameters
     ----------
     switches
-        Name ranges of all switches, one line a level, the leaves first.
+        Name ranges of the switches, one line a level, the leaves first; without those of which no
+        link has a known bandwidth.
     rows
         The links: between switches first, then to hosts.
     names
@@ -87,8 +88,10 @@ def trunks(site: Site, path_of: Mapping[str, Sequence[str]]) -> Trunks:
         for row in _rows(pairs, places, nodes, Trunk(("", ""), speed, count, nic))
     ]
     by_level: dict[int, list[str]] = defaultdict(list)
+    silent = {end for link in site.links for end in link.ends} - {end for link in known for end in link.ends}
     for switch in site.switches.values():
-        by_level[switch.level or 0].append(names[switch.name])
+        if switch.name not in silent:
+            by_level[switch.level or 0].append(names[switch.name])
     switches = [range_of(by_level[level]) for level in sorted(by_level)]
     return Trunks(switches, rows, names, all(link.bytes_per_s for link in site.links))
 

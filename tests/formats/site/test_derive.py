@@ -111,6 +111,19 @@ def test_unknown_bandwidth():
     assert site.uplink_bytes_per_s == {}
 
 
+def test_tree_beside_a_fabric():
+    """A tree without bandwidths beside a fabric with them changes neither its groups nor its uplinks."""
+    site, tree = (
+        two_tier(),
+        fabric({f"rack{u}": [f"u{u}-h{n}" for n in range(4)] for u in range(3)}, speed=None),
+    )
+    site.switches |= tree.switches
+    site.links += tree.links
+    derive(site)
+    assert partition(site, "unit") == units(4, 4, 4)
+    assert set(site.uplink_bytes_per_s["unit"].values()) == {4 * SPEED}
+
+
 def test_no_common_root():
     """Trees that nothing joins are parts of one cluster, with a finding."""
     beneath = {f"l{i}": [f"h{i}{j}" for j in range(2)] for i in range(4)}

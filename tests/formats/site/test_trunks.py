@@ -64,4 +64,5 @@ def test_unknown_bandwidth():
     """Links of unknown bandwidth are left out, and the fabric is not complete."""
     site = derive(fabric({"a": ["n1"]}, speed=None))
     assert trunks(site, {"n1": ("n1",)}).rows == []
+    assert trunks(site, {"n1": ("n1",)}).switches == []
     assert not trunks(site, {"n1": ("n1",)}).complete
