@@ -30,9 +30,9 @@ def import_topology(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="[FORMAT] SOURCE...",
-            help="Files of one site, - for standard input; a format in front holds for all of them, "
-            "format:path for one. Formats: " + ", ".join(sorted(IMPORTERS)) + ".",
+            metavar="SOURCE",
+            help="Files of one site, - for standard input. A FORMAT in front of the first holds for all, "
+            "FORMAT:path for one. Formats: " + ", ".join(sorted(IMPORTERS)) + ".",
             autocompletion=_complete,
         ),
     ],
