@@ -7,8 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.hostlist import compress
 from planner.formats.site.site import Host
+from planner.topology.names import compress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

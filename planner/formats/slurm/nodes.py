@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.hostlist import compress
 from planner.formats.site.site import Host, Node
+from planner.topology.names import compress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

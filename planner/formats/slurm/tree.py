@@ -8,8 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.hostlist import compress
 from planner.formats.site.site import Host, Link, Switch
+from planner.topology.names import compress
 
 if TYPE_CHECKING:
     from planner.errors import Position

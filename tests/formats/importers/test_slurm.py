@@ -261,6 +261,7 @@ ODD = {
     "key twice": ("SwitchName=a Nodes=n2 nodes=n1\n", [("I022", 1)]),
     "all": ("SwitchName=a Nodes=ALL\nSwitchName=b Nodes=n1\n", [("I023", 1), ("I023", 1)]),
     "speed": ("SwitchName=a Nodes=n1 LinkSpeed=fast\n", [("I022", 1)]),
+    "odd name": ("SwitchName=a Nodes=n{1},n1\nSwitchName=b Nodes=n{1}\n", [("I024", 2)]),
     "bad host list": ("SwitchName=a Nodes=n[2-1]\nSwitchName=b Nodes=n1\n", [("I020", 1), ("I023", 1)]),
     "include": ("Include other.conf\nSwitchName=s Switches=a,b\nSwitchName=a Nodes=n1\n", [("I029", 1)]),
     "two blocks": ("BlockName=a Nodes=n[1-2]\nBlockName=b Nodes=n[2-3]\n", [("I024", 2)]),
