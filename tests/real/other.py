@@ -6,6 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
 
 
@@ -16,3 +18,13 @@ def ask(script, question):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def needs(*packages):
+    """The mark of tests that run `packages`, which skip where they are not installed."""
+    places = PYTHON.parents[1].glob("lib/python*/site-packages")
+    there = {path.name for place in places for path in place.iterdir()}
+    missing = [package for package in packages if package not in there]
+    return pytest.mark.skipif(
+        bool(missing), reason=f"tests/real/install.sh has not installed {', '.join(missing)}"
+    )

@@ -10,8 +10,9 @@ import pytest
 from planner.placement.groups import groups_along
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.real.exported import run, write
+from tests.real.other import needs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("torch")]
 
 ALL_RANKS = """
 import json, sys, torch.distributed as dist

@@ -11,10 +11,10 @@ import pytest
 
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.real.exported import write
-from tests.real.other import PYTHON
+from tests.real.other import PYTHON, needs
 from tests.real.test_jax_mesh import free_port
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("torch", "jax")]
 
 # A line is written at once, or those of several ranks would mix.
 TORCH = """

@@ -13,8 +13,9 @@ from planner.formats.seats import hosts_of
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
 from tests.real.exported import run, start, write
+from tests.real.other import needs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("jax")]
 
 SCRIPT = """
 import json, jax, jax_mesh

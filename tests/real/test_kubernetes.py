@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 from planner.formats.bundle import bundle
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
-from tests.real.other import ask
+from tests.real.other import ask, needs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("jsonschema", "kubeflow_trainer_api")]
 
 SCHEMAS = Path(__file__).parents[1] / "formats" / "exporters" / "kubernetes"
 VALIDATE = """

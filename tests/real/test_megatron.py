@@ -12,9 +12,9 @@ from planner.placement.groups import groups_along
 from planner.workload.mesh import Mesh
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.real.exported import run, write
-from tests.real.other import ask
+from tests.real.other import ask, needs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("torch", "megatron")]
 
 DEFAULT = ("tp", "cp", "ep", "dp", "pp")
 DENSE = {"tp": ("tp",), "cp": ("cp",), "dp": ("dp",), "pp": ("pp",)}

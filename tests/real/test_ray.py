@@ -9,9 +9,9 @@ import pytest
 
 from tests.builders import claimed, grid_workload, ragged_cluster
 from tests.real.exported import run, write
-from tests.real.other import PYTHON
+from tests.real.other import PYTHON, needs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, needs("ray")]
 
 CLUSTER = """
 import json, os, subprocess, sys
