@@ -1,0 +1,1 @@
+"""How long a step takes: compute, network, pipeline schedules."""

@@ -1,0 +1,270 @@
+"""Seconds that one GPU computes for one microbatch, layer by layer.
+
+A pass over a layer is a list of matrix products, attention, and element-wise work that moves memory.
+Products of m rows, n outputs and k inputs take
+
+    2 m n k / (peak efficiency) (1 + narrow / n) (1 + shallow / k)
+
+which is what H200s were measured to take within 6 % on average (`tests/benchmarks/gpus`). Backward
+takes two products for each of forward's, by input and by weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from planner.cost.figures import figures_of
+from planner.workload.job import DataParallel, Precision, Recompute
+from planner.workload.stages import shard_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from planner.cost.figures import Figures
+    from planner.topology.presets import Gpu
+    from planner.workload.job import Job
+
+# The grain in rows by which kernels cut a product: fewer rows take as long.
+ROWS = 128
+REFERENCE_FLOPS = 989e12
+# Multiply-adds of attention's backward for each of its forward (FlashAttention: scores made again).
+ATTENTION_BACKWARD = 2.5
+
+
+class Product(NamedTuple):
+    """`count` matrix products of m rows, n outputs and k inputs."""
+
+    rows: float
+    outputs: float
+    inputs: float
+    count: float = 1.0
+
+
+class Passes(NamedTuple):
+    """Seconds of forward, of backward by input, and of backward by weight."""
+
+    forward: float
+    by_input: float
+    by_weight: float
+
+    def __add__(self, other: object) -> Passes:  # type: ignore[override]
+        """Both, one after the other."""
+        if not isinstance(other, Passes):
+            return NotImplemented
+        return Passes(*(a + b for a, b in zip(self, other, strict=True)))
+
+    @property
+    def total(self) -> float:
+        """All three."""
+        return sum(self)
+
+
+NOTHING = Passes(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Software:
+    """What the training framework can do.
+
+    Parameters
+    ----------
+    fused_attention
+        Attention is one kernel (flash); without, its scores go through memory, masked or not.
+    overlaps
+        Communication of tensor and data parallelism runs beside products.
+    """
+
+    fused_attention: bool = True
+    overlaps: bool = True
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Times of a job's parts on one kind of GPU.
+
+    Parameters
+    ----------
+    imbalance
+        Tokens of the busiest expert rank over the mean.
+    """
+
+    job: Job
+    gpu: Gpu
+    software: Software = Software()
+    imbalance: float = 1.0
+    figures: Figures | None = None
+
+    @property
+    def constants(self) -> Figures:
+        """Constants of the GPU's generation, or those given."""
+        return self.figures or figures_of(self.gpu)
+
+    @property
+    def recomputes_all(self) -> bool:
+        """Whether backward runs all of forward again."""
+        return self.job.recompute is Recompute.FULL
+
+    def layer(self, number: int) -> Passes:
+        """One microbatch through one layer."""
+        return _layer(self, self.job.model.is_moe_layer(number))
+
+    def head(self) -> Passes:
+        """Output projection and loss of one microbatch."""
+        job = self.job
+        one = Product(job.tokens, job.model.vocab / job.mesh.tp, job.model.hidden)
+        # The head runs in 16 bits whatever the layers do; softmax reads logits and writes them, twice.
+        logits = job.tokens * job.model.vocab / job.mesh.tp
+        return self._products([one], Precision.BF16) + self._moved(logits * 8, logits * 8)
+
+    def attention_s(self) -> Passes:
+        """Attention of one layer and microbatch, projections left out."""
+        return _attention(self)
+
+    def optimizer_s(self, stage: int) -> float:
+        """Update of one GPU's share of the parameters.
+
+        Adam in mixed precision reads and writes master copy and two moments, reads the gradient and
+        writes the parameter: 30 bytes a parameter.
+        """
+        shard, mesh = shard_parameters(self.job)[stage], self.job.mesh
+        shares = self.job.data_parallel is not DataParallel.DDP
+        dense, expert = (mesh.cp * mesh.dp, mesh.edp) if shares else (1, 1)
+        return self._memory_s(30 * (shard.dense / dense + shard.expert / expert))
+
+    def product_s(self, product: Product, precision: Precision) -> float:
+        """Seconds of a matrix product."""
+        peak = self.gpu.flops(precision.value) or self.gpu.flops(Precision.BF16.value)
+        if not peak or not product.rows:
+            return 0.0
+        known, figures = self.gpu.flops(precision.value) is not None, self.constants
+        efficiency = figures.of_products(precision if known else Precision.BF16)
+        rows = max(product.rows, ROWS)
+        shallow = figures.shallow_inputs * peak / REFERENCE_FLOPS
+        slower = (1 + figures.narrow_outputs / product.outputs) * (1 + shallow / product.inputs)
+        return (
+            product.count * 2 * rows * product.outputs * product.inputs / (peak * efficiency) * slower
+        )
+
+    def _products(self, products: list[Product], precision: Precision) -> Passes:
+        """Products in forward, and the two that each takes in backward."""
+        forward = sum(self.product_s(each, precision) for each in products)
+        by_input = sum(
+            self.product_s(Product(p.rows, p.inputs, p.outputs, p.count), precision) for p in products
+        )
+        by_weight = sum(
+            self.product_s(Product(p.outputs, p.inputs, p.rows, p.count), precision) for p in products
+        )
+        return Passes(forward, by_input, by_weight)
+
+    def _memory_s(self, moved_bytes: float) -> float:
+        speed = self.gpu.memory_bytes_per_s
+        return moved_bytes / (speed * self.constants.memory_efficiency) if speed else 0.0
+
+    def _moved(self, forward_bytes: float, backward_bytes: float) -> Passes:
+        return Passes(self._memory_s(forward_bytes), self._memory_s(backward_bytes), 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _layer(compute: Compute, moe: bool) -> Passes:  # noqa: FBT001
+    """One microbatch through a layer of this kind."""
+    job = compute.job
+    products = [*_attention_products(job)]
+    total = compute._products(products, job.precision)
+    if moe:
+        total += compute._products([*_expert_products(job, compute.imbalance)], job.precision)
+    else:
+        total += compute._products([*_ffn_products(job, job.model.ffn, job.tokens)], job.precision)
+    total += _attention(compute) + _elementwise(compute, moe=moe)
+    total += Passes(compute.constants.layer_overhead_s, compute.constants.layer_overhead_s, 0.0)
+    return _with_recomputation(compute, total)
+
+
+def _with_recomputation(compute: Compute, once: Passes) -> Passes:
+    """Full recomputation runs forward again; selective what is cheap, and unfused attention's core."""
+    match compute.job.recompute:
+        case Recompute.FULL:
+            again = once.forward
+        case Recompute.SELECTIVE if not compute.software.fused_attention:
+            again = _attention(compute).forward
+        case _:
+            again = 0.0
+    return Passes(once.forward, once.by_input + again, once.by_weight)
+
+
+def _attention_products(job: Job) -> Iterator[Product]:
+    """Projections of one layer's attention."""
+    model, tp, tokens = job.model, job.mesh.tp, job.tokens
+    mla = model.latent_attention
+    if mla is None:
+        yield Product(tokens, (model.q_dim + model.k_dim + model.v_dim) / tp, model.hidden)
+    else:
+        if mla.q_lora:
+            yield Product(job.split_tokens, mla.q_lora, model.hidden)
+        yield Product(tokens, model.q_dim / tp, mla.q_lora or model.hidden)
+        yield Product(job.split_tokens, mla.kv_lora + mla.rope, model.hidden)
+        yield Product(tokens, model.heads * (mla.nope + mla.v) / tp, mla.kv_lora)
+    yield Product(tokens, model.hidden, model.attention_out_dim / tp)
+
+
+def _ffn_products(job: Job, inner: float, tokens: float, count: float = 1.0) -> Iterator[Product]:
+    """Projections of `count` FFNs of inner size `inner`."""
+    hidden, tp = job.model.hidden, job.mesh.tp
+    yield Product(tokens, (2 if job.model.gated_ffn else 1) * inner / tp, hidden, count)
+    yield Product(tokens, hidden, inner / tp, count)
+
+
+def _expert_products(job: Job, imbalance: float) -> Iterator[Product]:
+    """Router, routed experts of this rank, shared experts."""
+    experts, ep = job.model.experts, job.mesh.ep
+    if experts is None:
+        return
+    held = experts.count / ep
+    routed = job.tokens * experts.top_k * imbalance / held
+    yield Product(job.split_tokens, experts.count, job.model.hidden)
+    yield from _ffn_products(job, experts.ffn, routed, held)
+    if experts.shared:
+        yield from _ffn_products(job, experts.shared * experts.ffn, job.tokens)
+
+
+def _attention(compute: Compute) -> Passes:
+    """Scores and their use: every token of the rank with those before it."""
+    job, model = compute.job, compute.job.model
+    widths = (model.q_dim + model.attention_out_dim) / job.mesh.tp
+    whole = 2 * job.tokens * job.sequence * widths
+    peak = compute.gpu.flops(Precision.BF16.value)
+    if not peak:
+        return NOTHING
+    if compute.software.fused_attention:
+        forward = whole / 2 / (peak * compute.constants.attention_efficiency)
+        return Passes(forward, ATTENTION_BACKWARD * forward, 0.0)
+    forward = whole / (peak * compute.constants.of_products(Precision.BF16))
+    # Unfused, scores of all heads are written, scaled and masked, normed, dropped and read again:
+    # seven passes of two bytes and the mask's one, and as many and half more in backward.
+    scores = job.tokens * job.sequence * model.heads / job.mesh.tp
+    return Passes(forward, 2 * forward, 0.0) + compute._moved(13 * scores, 17 * scores)
+
+
+def _elementwise(compute: Compute, *, moe: bool) -> Passes:
+    """Norms, residuals, rotary positions, activations, and casts to narrow formats."""
+    job, model = compute.job, compute.job.model
+    experts = model.experts
+    inner, copies = float(model.ffn), 0.0
+    if moe and experts is not None:
+        inner = experts.ffn * (experts.top_k + experts.shared)
+        # Tokens are permuted to their experts and back.
+        copies = 4 * experts.top_k * compute.imbalance
+    element = job.precision.element_bytes
+    tp = job.mesh.tp
+    # Two norms (read, write) and two residuals (read two, write one) over the hidden dimension.
+    hidden = job.split_tokens * model.hidden * (10 + copies)
+    rotated = job.tokens * (model.q_dim + model.k_dim) / tp * 2
+    active = job.tokens * inner / tp * (3 if model.gated_ffn else 2)
+    forward = (hidden + rotated + active) * element
+    backward = 1.5 * forward
+    if job.precision.is_narrow:
+        cast = job.tokens * (2 * model.hidden + (model.attention_out_dim + inner) / tp)
+        # Read in 16 bits, written in 8 twice: by rows for one product, by columns for the other.
+        forward, backward = forward + 4 * cast, backward + 4 * cast
+    return compute._moved(forward, backward)

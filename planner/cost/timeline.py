@@ -1,0 +1,140 @@
+"""When every pass of a pipeline runs: event by event, each as soon as all it waits for is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.cost.schedules import Pass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.cost.schedules import Program
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Durations:
+    """Seconds of passes, each of shape (stages, chunks).
+
+    Parameters
+    ----------
+    forward, by_input, by_weight
+        A pass over one chunk and one microbatch.
+    together
+        Factor on the sum of a forward and a backward that run beside each other.
+    sent
+        From the end of a chunk's forward to where the next one may start on it; backward the same.
+    """
+
+    forward: FloatArray
+    by_input: FloatArray
+    by_weight: FloatArray
+    sent: FloatArray
+    together: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """Every pass that ran.
+
+    Parameters
+    ----------
+    stage, kind, chunk, microbatch
+        What ran where, each of shape (passes,); of passes that ran together, the forward's.
+    start, end
+        Seconds from the start of the step, shape (passes,).
+    """
+
+    stage: IntArray
+    kind: IntArray
+    chunk: IntArray
+    microbatch: IntArray
+    start: FloatArray
+    end: FloatArray
+
+    @property
+    def total_s(self) -> float:
+        """Seconds until the last pass has ended."""
+        return float(self.end.max(initial=0.0))
+
+    def busy_s(self, stages: int) -> FloatArray:
+        """Seconds that each stage works, shape (stages,)."""
+        busy: FloatArray = np.bincount(self.stage, weights=self.end - self.start, minlength=stages)
+        return busy
+
+    def last_end_s(self, stages: int) -> FloatArray:
+        """When each stage has run its last pass, shape (stages,)."""
+        ends = np.zeros(stages)
+        np.maximum.at(ends, self.stage, self.end)
+        return ends
+
+
+class Stuck(RuntimeError):
+    """A schedule in which every stage waits for another; its message names who waits for what."""
+
+
+def run(program: Program, durations: Durations) -> Timeline:
+    """Run all passes.
+
+    Raises
+    ------
+    Stuck
+        Where stages wait for each other in a circle.
+    """
+    from planner.cost.timeline_kernel import play
+
+    lengths = np.array([len(order) for order in program.order], np.int64)
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    orders = np.concatenate(program.order)
+    before, after = _neighbours(program)
+    microbatches = int(orders[:, 2].max(initial=-1)) + 1
+    table, passes = play(
+        orders,
+        starts,
+        before,
+        after,
+        microbatches,
+        durations.forward,
+        durations.by_input,
+        durations.by_weight,
+        durations.sent,
+        durations.together,
+        program.fills,
+        program.most_held,
+    )
+    if passes < 0:
+        raise Stuck(_circle(program, table))
+    table = table[:passes]
+    whole = table[:, :4].astype(np.int32)
+    return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
+
+
+def _neighbours(program: Program) -> tuple[IntArray, IntArray]:
+    """Stage and chunk before and after each chunk along its pipeline, shape (stages, chunks, 2); -1 at ends."""
+    at = {
+        (int(program.pipelines[chunk]), int(place)): (stage, chunk)
+        for (stage, chunk), place in np.ndenumerate(program.position)
+    }
+    before = np.full((*program.position.shape, 2), -1, np.int32)
+    after = before.copy()
+    for (pipeline, place), (stage, chunk) in at.items():
+        before[stage, chunk] = at.get((pipeline, place - 1), (-1, -1))
+        after[stage, chunk] = at.get((pipeline, place + 1), (-1, -1))
+    return before, after
+
+
+def _circle(program: Program, progress: FloatArray) -> str:
+    """What the stages wait for, from how far each came."""
+    parts = []
+    for stage, order in enumerate(program.order):
+        done = int(progress[stage, 0])
+        if done < len(order):
+            kind, chunk, index, *_ = order[done].tolist()
+            parts.append(f"stage {stage} at {Pass(kind).name.lower()} of chunk {chunk}, microbatch {index}")
+    return "every stage waits: " + "; ".join(parts)

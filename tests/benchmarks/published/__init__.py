@@ -1,0 +1,1 @@
+"""The step-time model against published runs."""
