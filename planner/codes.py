@@ -167,6 +167,7 @@ CODES: dict[str, str] = {
     "U004": "file may not be written",
     "U005": "file to write is one of the inputs",
     "U006": "rank, tier or number that is not there",
+    "U007": "step time that nothing says",
     # Exports
     "E001": "option that the format does not have",
     "E002": "option with a value that cannot be",

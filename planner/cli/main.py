@@ -21,6 +21,7 @@ from planner.cli import (
     plan,
     presets,
     schema,
+    simulate,
     topology,
     topology_export,
     topology_import,
@@ -69,6 +70,7 @@ app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("diff")(diff.diff)
+app.command("simulate")(simulate.simulate)
 app.command("export")(export.export)
 app.command("import-placement")(import_placement.import_placement)
 app.command("presets")(presets.presets)

@@ -12,7 +12,7 @@ takes two products for each of forward's, by input and by weight.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from planner.cost.figures import figures_of
@@ -22,7 +22,7 @@ from planner.workload.stages import shard_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from planner.cost.figures import Figures
+    from planner.cost.figures import Figures, FiguresFile
     from planner.topology.presets import Gpu
     from planner.workload.job import Job
 
@@ -34,31 +34,38 @@ ATTENTION_BACKWARD = 2.5
 
 
 class Product(NamedTuple):
-    """`count` matrix products of m rows, n outputs and k inputs."""
+    """So many (`times`) matrix products of m rows, n outputs and k inputs."""
 
     rows: float
     outputs: float
     inputs: float
-    count: float = 1.0
+    times: float = 1.0
 
 
-class Passes(NamedTuple):
+@dataclass(frozen=True)
+class Passes:
     """Seconds of forward, of backward by input, and of backward by weight."""
 
     forward: float
     by_input: float
     by_weight: float
 
-    def __add__(self, other: object) -> Passes:  # type: ignore[override]
+    def __add__(self, other: Passes) -> Passes:
         """Both, one after the other."""
-        if not isinstance(other, Passes):
-            return NotImplemented
-        return Passes(*(a + b for a, b in zip(self, other, strict=True)))
+        return Passes(
+            self.forward + other.forward,
+            self.by_input + other.by_input,
+            self.by_weight + other.by_weight,
+        )
+
+    def __mul__(self, times: float) -> Passes:
+        """So many of them."""
+        return Passes(self.forward * times, self.by_input * times, self.by_weight * times)
 
     @property
     def total(self) -> float:
         """All three."""
-        return sum(self)
+        return self.forward + self.by_input + self.by_weight
 
 
 NOTHING = Passes(0.0, 0.0, 0.0)
@@ -80,6 +87,9 @@ class Software:
     overlaps: bool = True
 
 
+MODERN = Software()
+
+
 @dataclass(frozen=True)
 class Compute:
     """Times of a job's parts on one kind of GPU.
@@ -88,23 +98,20 @@ class Compute:
     ----------
     imbalance
         Tokens of the busiest expert rank over the mean.
+    constants
+        Constants of the model; those that ship with the planner where not given.
     """
 
     job: Job
     gpu: Gpu
-    software: Software = Software()
+    software: Software = MODERN
     imbalance: float = 1.0
-    figures: Figures | None = None
+    constants: FiguresFile | None = None
 
-    @property
-    def constants(self) -> Figures:
-        """Constants of the GPU's generation, or those given."""
-        return self.figures or figures_of(self.gpu)
-
-    @property
-    def recomputes_all(self) -> bool:
-        """Whether backward runs all of forward again."""
-        return self.job.recompute is Recompute.FULL
+    @cached_property
+    def figures(self) -> Figures:
+        """Constants of the GPU's generation."""
+        return figures_of(self.gpu, self.constants)
 
     def layer(self, number: int) -> Passes:
         """One microbatch through one layer."""
@@ -138,36 +145,34 @@ class Compute:
         peak = self.gpu.flops(precision.value) or self.gpu.flops(Precision.BF16.value)
         if not peak or not product.rows:
             return 0.0
-        known, figures = self.gpu.flops(precision.value) is not None, self.constants
+        known, figures = self.gpu.flops(precision.value) is not None, self.figures
         efficiency = figures.of_products(precision if known else Precision.BF16)
         rows = max(product.rows, ROWS)
-        shallow = figures.shallow_inputs * peak / REFERENCE_FLOPS
-        slower = (1 + figures.narrow_outputs / product.outputs) * (1 + shallow / product.inputs)
-        return (
-            product.count * 2 * rows * product.outputs * product.inputs / (peak * efficiency) * slower
-        )
+        shallow = figures.shared.shallow_inputs * peak / REFERENCE_FLOPS
+        slower = (1 + figures.shared.narrow_outputs / product.outputs) * (1 + shallow / product.inputs)
+        return product.times * 2 * rows * product.outputs * product.inputs / (peak * efficiency) * slower
 
     def _products(self, products: list[Product], precision: Precision) -> Passes:
         """Products in forward, and the two that each takes in backward."""
         forward = sum(self.product_s(each, precision) for each in products)
         by_input = sum(
-            self.product_s(Product(p.rows, p.inputs, p.outputs, p.count), precision) for p in products
+            self.product_s(Product(p.rows, p.inputs, p.outputs, p.times), precision) for p in products
         )
         by_weight = sum(
-            self.product_s(Product(p.outputs, p.inputs, p.rows, p.count), precision) for p in products
+            self.product_s(Product(p.outputs, p.inputs, p.rows, p.times), precision) for p in products
         )
         return Passes(forward, by_input, by_weight)
 
     def _memory_s(self, moved_bytes: float) -> float:
         speed = self.gpu.memory_bytes_per_s
-        return moved_bytes / (speed * self.constants.memory_efficiency) if speed else 0.0
+        return moved_bytes / (speed * self.figures.shared.memory_efficiency) if speed else 0.0
 
     def _moved(self, forward_bytes: float, backward_bytes: float) -> Passes:
         return Passes(self._memory_s(forward_bytes), self._memory_s(backward_bytes), 0.0)
 
 
 @lru_cache(maxsize=4096)
-def _layer(compute: Compute, moe: bool) -> Passes:  # noqa: FBT001
+def _layer(compute: Compute, moe: bool) -> Passes:
     """One microbatch through a layer of this kind."""
     job = compute.job
     products = [*_attention_products(job)]
@@ -177,7 +182,7 @@ def _layer(compute: Compute, moe: bool) -> Passes:  # noqa: FBT001
     else:
         total += compute._products([*_ffn_products(job, job.model.ffn, job.tokens)], job.precision)
     total += _attention(compute) + _elementwise(compute, moe=moe)
-    total += Passes(compute.constants.layer_overhead_s, compute.constants.layer_overhead_s, 0.0)
+    total += Passes(compute.figures.shared.layer_overhead_s, compute.figures.shared.layer_overhead_s, 0.0)
     return _with_recomputation(compute, total)
 
 
@@ -208,11 +213,11 @@ def _attention_products(job: Job) -> Iterator[Product]:
     yield Product(tokens, model.hidden, model.attention_out_dim / tp)
 
 
-def _ffn_products(job: Job, inner: float, tokens: float, count: float = 1.0) -> Iterator[Product]:
-    """Projections of `count` FFNs of inner size `inner`."""
+def _ffn_products(job: Job, inner: float, tokens: float, times: float = 1.0) -> Iterator[Product]:
+    """Projections of so many FFNs of inner size `inner`."""
     hidden, tp = job.model.hidden, job.mesh.tp
-    yield Product(tokens, (2 if job.model.gated_ffn else 1) * inner / tp, hidden, count)
-    yield Product(tokens, hidden, inner / tp, count)
+    yield Product(tokens, (2 if job.model.gated_ffn else 1) * inner / tp, hidden, times)
+    yield Product(tokens, hidden, inner / tp, times)
 
 
 def _expert_products(job: Job, imbalance: float) -> Iterator[Product]:
@@ -237,9 +242,9 @@ def _attention(compute: Compute) -> Passes:
     if not peak:
         return NOTHING
     if compute.software.fused_attention:
-        forward = whole / 2 / (peak * compute.constants.attention_efficiency)
+        forward = whole / 2 / (peak * compute.figures.shared.attention_efficiency)
         return Passes(forward, ATTENTION_BACKWARD * forward, 0.0)
-    forward = whole / (peak * compute.constants.of_products(Precision.BF16))
+    forward = whole / (peak * compute.figures.of_products(Precision.BF16))
     # Unfused, scores of all heads are written, scaled and masked, normed, dropped and read again:
     # seven passes of two bytes and the mask's one, and as many and half more in backward.
     scores = job.tokens * job.sequence * model.heads / job.mesh.tp

@@ -1,6 +1,6 @@
 """Constants of the cost model: efficiencies of GPUs, memory and links, from one data file.
 
-The file says of each where it comes from; those that were fitted to published runs are written by
+The file says of each where it comes from. Those that were fitted to published runs are written by
 ``python -m tests.benchmarks.published --fit``.
 """
 
@@ -9,79 +9,99 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from planner.source import parse_document
-from planner.workload.job import Precision
+from pydantic import Field
+
+from planner.source import Authored, parse_document, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from planner.topology.presets import Gpu
+    from planner.workload.job import Precision
 
 FILE = Path(__file__).with_name("figures.yaml")
 GENERIC = "generic"
+Share = Annotated[float, Field(gt=0, le=1.5)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class SharedFigures(Authored):
+    """Constants that all GPUs share."""
+
+    formats: dict[str, Share]
+    """Efficiency of products in narrow formats, over that in 16 bits, each of its own peak."""
+    attention_efficiency: Share
+    """Share of the peak in 16 bits that fused attention reaches, forward and backward together."""
+    memory_efficiency: Share
+    """Share of the memory's bandwidth that element-wise work reaches."""
+    narrow_outputs: float
+    """Outputs of a product at which it takes twice as long an operation as a large one."""
+    shallow_inputs: float
+    """Inputs at which it does, on a GPU of 989 TFLOP/s; in proportion to the peak on others."""
+    scale_up_efficiency: Share
+    """Share of NVLink's rate that collectives reach."""
+    scale_out_efficiency: Share
+    """Share of the NICs' rate that collectives reach."""
+    scale_up_latency_s: Seconds
+    """Start of a collective."""
+    scale_out_latency_s: Seconds
+    """Each step of a collective between domains."""
+    tensor_overlap: Share
+    """Part of tensor-parallel communication that hides behind products."""
+    expert_overlap: Share
+    """Part of expert-parallel communication that does."""
+    layer_overhead_s: Seconds
+    """Time of each pass over a layer that is no arithmetic: gaps between kernels."""
+    step_overhead_s: Seconds
+    """Time of a step outside of the passes: gradient norm, data, the optimizer's starts."""
+
+
+class Generation(Authored):
+    """GPU models that share an efficiency."""
+
+    gpus: list[str]
+    """Their presets."""
+    efficiency: Share
+    """Share of the peak in 16 bits that large products reach in a training step."""
+
+
+class FiguresFile(Authored):
+    """The data file."""
+
+    shared: SharedFigures
+    """Constants that all GPUs share."""
+    generations: dict[str, Generation]
+    """Those of each generation, and `generic` for GPUs of none."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Constants of one GPU generation and of what all share.
+    """Constants for one GPU model: those that all share, and its generation's efficiency."""
 
-    Parameters
-    ----------
-    product_efficiency
-        Share of the peak that large matrix products reach in a training step, by precision.
-    attention_efficiency
-        The same for fused attention, of the peak in 16 bits.
-    memory_efficiency
-        Share of the memory's bandwidth that element-wise work reaches.
-    narrow_outputs, shallow_inputs
-        Outputs and inputs of a projection at which a product takes twice as long an operation as a
-        large one; `shallow_inputs` for a GPU of 989 TFLOP/s, in proportion to others' peaks.
-    scale_up_efficiency, scale_out_efficiency
-        Share of the line rate that collectives reach.
-    scale_up_latency_s, scale_out_latency_s
-        Start of a collective, and of each step between domains.
-    tensor_overlap, expert_overlap
-        Share of such communication that hides behind products.
-    layer_overhead_s
-        Time of a layer's pass that is no arithmetic: starts of kernels, gaps between them.
-    step_overhead_s
-        Time of a step outside of the pipeline: gradient norm, data loading, the optimizer's starts.
-    """
-
-    product_efficiency: Mapping[str, float] = field(hash=False)
-    attention_efficiency: float
-    memory_efficiency: float
-    narrow_outputs: float
-    shallow_inputs: float
-    scale_up_efficiency: float
-    scale_out_efficiency: float
-    scale_up_latency_s: float
-    scale_out_latency_s: float
-    tensor_overlap: float
-    expert_overlap: float
-    layer_overhead_s: float
-    step_overhead_s: float
+    shared: SharedFigures = field(hash=False)
+    efficiency: float
 
     def of_products(self, precision: Precision) -> float:
-        """Efficiency of large matrix products in `precision`."""
-        return self.product_efficiency[precision.value]
+        """Share of the peak in `precision` that large products reach."""
+        return self.efficiency * self.shared.formats.get(precision.value, 1.0)
+
+
+def read_figures(text: str, name: str = FILE.name) -> FiguresFile:
+    """The constants in a text of the data file's form."""
+    return validate(parse_document(text, name), FiguresFile)
 
 
 @cache
-def document() -> dict[str, dict[str, object]]:
-    """The data file as plain data."""
-    content: dict[str, dict[str, object]] = parse_document(FILE.read_text(), FILE.name).data
-    return content
+def shipped_figures() -> FiguresFile:
+    """The constants that ship with the planner."""
+    return read_figures(FILE.read_text())
 
 
-def figures_of(gpu: Gpu) -> Figures:
-    """Constants for a GPU model: those of its generation, or of a generic one where it is none of ours."""
-    read = document()
-    generations = read["generations"]
-    own = next(
-        (each for each in generations.values() if gpu.name in each["gpus"]),  # type: ignore[index]
-        generations[GENERIC],
-    )
-    return Figures(**{**read["shared"], **{k: v for k, v in own.items() if k != "gpus"}})  # type: ignore[dict-item, attr-defined]
+def figures_of(gpu: Gpu, constants: FiguresFile | None = None) -> Figures:
+    """Constants for a GPU model; for one of no known generation those of a generic one."""
+    file = constants or shipped_figures()
+    own: Mapping[str, Generation] = file.generations
+    generation = next((each for each in own.values() if gpu.name in each.gpus), own[GENERIC])
+    return Figures(file.shared, generation.efficiency)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.cost.figures import Figures
+    from planner.placement.spread import Edges
     from planner.topology.cluster import Cluster
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
@@ -53,8 +54,9 @@ class FamilyTime:
 
     def at(self, link: str, figures: Figures) -> FloatArray:
         """What one link takes at the rate that collectives reach, shape (pp,)."""
-        inside = link == SCALE_UP
-        return self.by_link[link] / (figures.scale_up_efficiency if inside else figures.scale_out_efficiency)
+        shared = figures.shared
+        share = shared.scale_up_efficiency if link == SCALE_UP else shared.scale_out_efficiency
+        return self.by_link[link] / share
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,7 @@ class Network:
             spread = spread.climb(self.cluster.tiers[tier].parent)
         return FamilyTime(links, max(1, domains))
 
-    def _inside(self, family: Family, spread: object) -> FloatArray:
+    def _inside(self, family: Family, spread: Runs | Edges) -> FloatArray:
         """Seconds inside the scale-up domains, shape (pp,)."""
         speed = self.scale_up_bytes_per_s
         if not np.isfinite(speed):
@@ -101,9 +103,9 @@ class Network:
     def _all_split(self, family: Family, spread: Runs) -> bool:
         return len(np.unique(spread.group)) == len(group_index(self.mesh, family).members)
 
-    def _across(self, family: Family, spread: object, uplink: FloatArray) -> FloatArray:
+    def _across(self, family: Family, spread: Runs | Edges, uplink: FloatArray) -> FloatArray:
         """Seconds over the uplinks of one tier, shape (pp,)."""
-        egress = spread.egress(len(uplink))  # type: ignore[attr-defined]
+        egress = spread.egress(len(uplink))
         each = np.divide(egress, uplink, out=np.zeros_like(egress), where=uplink > 0)
         if not isinstance(spread, Runs):
             return np.full(self.mesh.pp, float(each.max(initial=0.0)))

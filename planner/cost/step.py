@@ -6,14 +6,14 @@ schedule runs them event by event; data parallelism and the optimizer come at th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import NOTHING, Compute, Passes, Software
+from planner.cost.compute import MODERN, NOTHING, Compute, Passes
 from planner.cost.schedules import program
 from planner.cost.timeline import Durations, run
 from planner.workload.job import DataParallel, Recompute, Schedule
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.cost.figures import Figures
+    from planner.cost.compute import Software
+    from planner.cost.figures import Figures, FiguresFile
     from planner.cost.network import FamilyTime
     from planner.cost.timeline import Timeline
     from planner.topology.presets import Gpu
@@ -77,25 +78,26 @@ class Step:
     job: Job
     gpu: Gpu
     network: Mapping[str, FamilyTime]
-    software: Software = Software()
+    software: Software = MODERN
     imbalance: float = 1.0
-    figures: Figures | None = None
+    constants: FiguresFile | None = None
     compute: Compute = field(init=False)
 
     def __post_init__(self) -> None:
-        made = Compute(self.job, self.gpu, self.software, self.imbalance, self.figures)
+        made = Compute(self.job, self.gpu, self.software, self.imbalance, self.constants)
         object.__setattr__(self, "compute", made)
 
     @property
-    def constants(self) -> Figures:
+    def figures(self) -> Figures:
         """Constants of the GPU's generation."""
-        return self.compute.constants
+        return self.compute.figures
 
     def time(self) -> StepTime:
         """Run the schedule and add what comes before and after."""
         pp = self.job.mesh.pp
         schedule = program(self.job.schedule, pp, self.job.mesh.vp, self.job.num_microbatches)
         timeline = run(schedule, self.durations)
+        at_once = run(schedule, replace(self.durations, sent=np.zeros_like(self.durations.sent)))
         ends = timeline.last_end_s(pp)
         first = np.full(pp, np.inf)
         np.minimum.at(first, timeline.stage, timeline.start)
@@ -105,9 +107,10 @@ class Step:
         pipeline = float((ends - first)[slowest])
         busy = timeline.busy_s(pp)
         exposed = {axis: float(each[slowest]) for axis, each in self.exposed_by_axis.items()}
+        exposed["pp"] = max(0.0, timeline.total_s - at_once.total_s)
         exposed["dp"] = float(data[slowest])
         return StepTime(
-            step_s=float(tails[slowest]) + self.constants.step_overhead_s,
+            step_s=float(tails[slowest]) + self.figures.shared.step_overhead_s,
             pipeline_s=pipeline,
             bubble_s=pipeline - float(busy[slowest]),
             exposed_s=exposed,
@@ -122,7 +125,7 @@ class Step:
         held = chunks_of_stage(self.job)
         layers = chunks(self.job.model.layers, max(chunk for stage in held for chunk in stage) + 1)
         passes = [[self._chunk(stage, chunk, layers) for chunk in own] for stage, own in enumerate(held)]
-        table = np.array(passes)
+        table = np.array([[(p.forward, p.by_input, p.by_weight) for p in stage] for stage in passes])
         sent = np.full(table.shape[:2], self.sent_s)
         return Durations(table[..., 0], table[..., 1], table[..., 2], sent)
 
@@ -164,18 +167,18 @@ class Step:
             backward += (1 - share) * total
         if axis == "cp":
             return self._beside_attention(forward, backward)
-        overlap = {"tp": self.constants.tensor_overlap, "ep": self.constants.expert_overlap}[axis]
+        overlap = {"tp": self.figures.shared.tensor_overlap, "ep": self.figures.shared.expert_overlap}[axis]
         exposed = 1 - overlap if self.software.overlaps else 1.0
         return forward * exposed, backward * exposed
 
     def _microbatch_s(self, name: str, found: FamilyTime) -> FloatArray:
         """Seconds that a family takes for one microbatch, with the latency of each call, shape (pp,)."""
-        per_microbatch = found.seconds(self.constants) / self.job.microbatches_per_layer
+        per_microbatch = found.seconds(self.figures) / self.job.microbatches_per_layer
         layers = np.array([len(stage.layers) for stage in stages(self.job)])
         calls = layers * _calls_a_layer(name, self.job)
-        latency = self.constants.scale_up_latency_s
+        latency = self.figures.shared.scale_up_latency_s
         if found.domains > 1:
-            latency += self.constants.scale_out_latency_s * ceil(log2(found.domains))
+            latency += self.figures.shared.scale_out_latency_s * ceil(log2(found.domains))
         return per_microbatch + np.where(per_microbatch > 0, calls * latency, 0.0)
 
     def _beside_attention(self, forward: FloatArray, backward: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -194,8 +197,8 @@ class Step:
         if found is None:
             return 0.0
         crossings = self.job.mesh.vp * (2 if self.job.schedule is Schedule.ZB_V else 1)
-        each = float(found.seconds(self.constants).max()) / (self.job.num_microbatches * crossings)
-        return each + self.constants.scale_up_latency_s
+        each = float(found.seconds(self.figures).max()) / (self.job.num_microbatches * crossings)
+        return each + self.figures.shared.scale_up_latency_s
 
     @cached_property
     def optimizer_s(self) -> FloatArray:
@@ -214,7 +217,7 @@ class Step:
         totals = np.zeros(pp)
         for name, found in self.network.items():
             if _axis_of(name) == "dp":
-                totals += found.seconds(self.constants)
+                totals += found.seconds(self.figures)
         if not self.software.overlaps:
             return totals
         durations = self.durations
@@ -226,12 +229,13 @@ class Step:
             beside = beside * min(pp, self.job.num_microbatches) * (vp - 1) / vp
         layers = np.array([max(1, len(stage.layers)) for stage in stages(self.job)])
         # The last bucket's reduction and the first one's gathering have nothing beside them.
-        return np.maximum(totals - beside, totals / layers)
+        exposed: FloatArray = np.maximum(totals - beside, totals / layers)
+        return exposed
 
 
 def _axis_of(name: str) -> str:
     """The axis that a family's exposed time is counted under."""
-    axis = name.split("_")[0]
+    axis = name.partition("_")[0]
     return {"expert": "dp", "mirror": "dp", "embedding": "dp"}.get(axis, axis)
 
 

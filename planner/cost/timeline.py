@@ -65,8 +65,7 @@ class Timeline:
 
     def busy_s(self, stages: int) -> FloatArray:
         """Seconds that each stage works, shape (stages,)."""
-        busy: FloatArray = np.bincount(self.stage, weights=self.end - self.start, minlength=stages)
-        return busy
+        return np.bincount(self.stage, weights=self.end - self.start, minlength=stages).astype(np.float64)
 
     def last_end_s(self, stages: int) -> FloatArray:
         """When each stage has run its last pass, shape (stages,)."""
@@ -75,7 +74,7 @@ class Timeline:
         return ends
 
 
-class Stuck(RuntimeError):
+class StuckError(RuntimeError):
     """A schedule in which every stage waits for another; its message names who waits for what."""
 
 
@@ -84,39 +83,39 @@ def run(program: Program, durations: Durations) -> Timeline:
 
     Raises
     ------
-    Stuck
+    StuckError
         Where stages wait for each other in a circle.
     """
-    from planner.cost.timeline_kernel import play
+    from planner.cost.timeline_kernel import Rules, play
 
     lengths = np.array([len(order) for order in program.order], np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))
     orders = np.concatenate(program.order)
     before, after = _neighbours(program)
     microbatches = int(orders[:, 2].max(initial=-1)) + 1
-    table, passes = play(
+    rules = Rules(
         orders,
         starts,
         before,
         after,
-        microbatches,
-        durations.forward,
-        durations.by_input,
-        durations.by_weight,
-        durations.sent,
-        durations.together,
+        np.ascontiguousarray(durations.forward),
+        np.ascontiguousarray(durations.by_input),
+        np.ascontiguousarray(durations.by_weight),
+        np.ascontiguousarray(durations.sent),
+        float(durations.together),
         program.fills,
         program.most_held,
     )
+    table, passes = play(rules, microbatches)
     if passes < 0:
-        raise Stuck(_circle(program, table))
+        raise StuckError(_circle(program, table))
     table = table[:passes]
     whole = table[:, :4].astype(np.int32)
     return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
 
 
 def _neighbours(program: Program) -> tuple[IntArray, IntArray]:
-    """Stage and chunk before and after each chunk along its pipeline, shape (stages, chunks, 2); -1 at ends."""
+    """Stage and chunk before and after each chunk of a pipeline, (stages, chunks, 2); -1 at its ends."""
     at = {
         (int(program.pipelines[chunk]), int(place)): (stage, chunk)
         for (stage, chunk), place in np.ndenumerate(program.position)

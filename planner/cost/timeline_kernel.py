@@ -2,120 +2,178 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 FORWARD, BACKWARD, BY_INPUT, BY_WEIGHT, TOGETHER = 0, 1, 2, 3, 4
+NEVER = np.inf
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def play(
-    orders: Any,
-    starts: Any,
-    before: Any,
-    after: Any,
-    microbatches: Any,
-    forward_s: Any,
-    by_input_s: Any,
-    by_weight_s: Any,
-    sent_s: Any,
-    together: Any,
-    fills: Any,
-    most_held: Any,
-) -> Any:
+class Rules(NamedTuple):
+    """What does not change while the passes run: the schedule's program as arrays, and durations."""
+
+    orders: Any
+    starts: Any
+    before: Any
+    after: Any
+    forward_s: Any
+    by_input_s: Any
+    by_weight_s: Any
+    sent_s: Any
+    together: Any
+    fills: Any
+    most_held: Any
+
+
+class State(NamedTuple):
+    """What does.
+
+    When the output of each forward and backward is where it is needed (`arrived`, `returned`) and each
+    forward is done; of each stage its next pass, its clock, how many activations it holds, and the weight
+    halves that wait there, as a queue.
+    """
+
+    arrived: Any
+    returned: Any
+    done: Any
+    following: Any
+    clock: Any
+    held: Any
+    queue: Any
+    head: Any
+    tail: Any
+
+
+@numba.njit(cache=True)
+def play(rules: Any, microbatches: Any) -> Any:
     """Rows of stage, kind, chunk, microbatch, start, end, in order of their start; and how many.
 
     -1 rows where all stages wait; then column 0 says how far each came.
     """
-    stages, chunks = forward_s.shape
-    never = np.inf
-    # When the output of each pass is where it is needed.
-    ready_f = np.full((stages, chunks, microbatches), never)
-    ready_b = np.full((stages, chunks, microbatches), never)
-    done_f = np.full((stages, chunks, microbatches), never)
-    table = np.empty((3 * len(orders) + stages, 6))
-    next_pass = starts[:-1].copy()
-    clock = np.zeros(stages)
-    held = np.zeros(stages, np.int64)
-    # Weight halves that wait, a ring buffer a stage: at most one for each backward.
-    queue = np.empty((stages, chunks * microbatches, 2), np.int64)
-    head, tail = np.zeros(stages, np.int64), np.zeros(stages, np.int64)
+    stages, chunks = rules.forward_s.shape
+    shape = (stages, chunks, microbatches)
+    state = State(
+        np.full(shape, NEVER),
+        np.full(shape, NEVER),
+        np.full(shape, NEVER),
+        rules.starts[:-1].copy(),
+        np.zeros(stages),
+        np.zeros(stages, np.int64),
+        np.empty((stages, chunks * microbatches, 2), np.int64),
+        np.zeros(stages, np.int64),
+        np.zeros(stages, np.int64),
+    )
+    table = np.empty((3 * len(rules.orders) + stages, 6))
+    at, filling = np.empty(stages), np.empty(stages, np.bool_)
+    for stage in range(stages):
+        at[stage], filling[stage] = next_start(rules, state, stage)
     rows = 0
     while True:
         # Of all passes that could run next, the one that starts first.
-        chosen, chosen_start, chosen_fill = -1, never, False
-        unfinished = False
-        for stage in range(stages):
-            waiting = tail[stage] > head[stage]
-            if next_pass[stage] == starts[stage + 1]:
-                if fills and waiting:
-                    unfinished = True
-                    if clock[stage] < chosen_start:
-                        chosen, chosen_start, chosen_fill = stage, clock[stage], True
-                continue
-            unfinished = True
-            row = orders[next_pass[stage]]
-            kind, chunk, index = row[0], row[1], row[2]
-            start = clock[stage]
-            if kind == FORWARD or kind == TOGETHER:
-                if before[stage, chunk, 0] >= 0:
-                    start = max(start, ready_f[before[stage, chunk, 0], before[stage, chunk, 1], index])
-            if kind == TOGETHER:
-                chunk, index = row[3], row[4]
-            if kind == BACKWARD or kind == BY_INPUT or kind == TOGETHER:
-                start = max(start, done_f[stage, chunk, index])
-                if after[stage, chunk, 0] >= 0:
-                    start = max(start, ready_b[after[stage, chunk, 0], after[stage, chunk, 1], index])
-            fill = False
-            if fills and waiting:
-                full = kind == FORWARD and held[stage] >= most_held
-                if full or start > clock[stage]:
-                    start, fill = clock[stage], True
-            if start < chosen_start:
-                chosen, chosen_start, chosen_fill = stage, start, fill
-        if not unfinished:
-            return table, rows
-        if chosen < 0:
-            for stage in range(stages):
-                table[stage, 0] = next_pass[stage] - starts[stage]
+        chosen = np.argmin(at)
+        if at[chosen] == NEVER:
+            if (state.following == rules.starts[1:]).all():
+                return table, rows
+            table[:stages, 0] = state.following - rules.starts[:-1]
             return table, -1
-        stage = chosen
-        if chosen_fill:
-            chunk, index = queue[stage, head[stage], 0], queue[stage, head[stage], 1]
-            head[stage] += 1
-            kind, end = BY_WEIGHT, chosen_start + by_weight_s[stage, chunk]
-            held[stage] -= 1
+        if filling[chosen]:
+            fill_in(rules, state, chosen, at[chosen], table, rows)
         else:
-            row = orders[next_pass[stage]]
-            next_pass[stage] += 1
-            kind, chunk, index = row[0], row[1], row[2]
-            if kind == FORWARD:
-                end = chosen_start + forward_s[stage, chunk]
-                done_f[stage, chunk, index] = end
-                ready_f[stage, chunk, index] = end + sent_s[stage, chunk]
-                held[stage] += 1
-            elif kind == BY_WEIGHT:
-                end = chosen_start + by_weight_s[stage, chunk]
-                held[stage] -= 1
-            elif kind == TOGETHER:
-                back, at = row[3], row[4]
-                length = forward_s[stage, chunk] + by_input_s[stage, back] + by_weight_s[stage, back]
-                end = chosen_start + together * length
-                done_f[stage, chunk, index] = end
-                ready_f[stage, chunk, index] = end + sent_s[stage, chunk]
-                ready_b[stage, back, at] = end + sent_s[stage, back]
-            else:
-                end = chosen_start + by_input_s[stage, chunk]
-                if kind == BACKWARD:
-                    end += by_weight_s[stage, chunk]
-                    held[stage] -= 1
-                elif fills:
-                    queue[stage, tail[stage], 0], queue[stage, tail[stage], 1] = chunk, index
-                    tail[stage] += 1
-                ready_b[stage, chunk, index] = end + sent_s[stage, chunk]
-        clock[stage] = end
-        table[rows, 0], table[rows, 1], table[rows, 2], table[rows, 3] = stage, kind, chunk, index
-        table[rows, 4], table[rows, 5] = chosen_start, end
+            advance(rules, state, chosen, at[chosen], table, rows)
         rows += 1
+        # Only this stage and those that its chunks send to can have been waiting for it.
+        at[chosen], filling[chosen] = next_start(rules, state, chosen)
+        for chunk in range(chunks):
+            for other in (rules.before[chosen, chunk, 0], rules.after[chosen, chunk, 0]):
+                if other >= 0:
+                    at[other], filling[other] = next_start(rules, state, other)
+
+
+@numba.njit(cache=True, inline="always")
+def next_start(rules: Any, state: Any, stage: Any) -> Any:
+    """When a stage's next pass starts, and whether that is a weight half instead of the order's next."""
+    now = state.clock[stage]
+    waiting = rules.fills and state.tail[stage] > state.head[stage]
+    if state.following[stage] == rules.starts[stage + 1]:
+        return (now, True) if waiting else (NEVER, False)
+    start = ordered_start(rules, state, stage)
+    kind = rules.orders[state.following[stage], 0]
+    full = kind == FORWARD and state.held[stage] >= rules.most_held
+    if waiting and (full or start > now):
+        return now, True
+    return start, False
+
+
+@numba.njit(cache=True, inline="always")
+def ordered_start(rules: Any, state: Any, stage: Any) -> Any:
+    """When all that the order's next pass waits for is there."""
+    row = state.following[stage]
+    kind, chunk, index = rules.orders[row, 0], rules.orders[row, 1], rules.orders[row, 2]
+    start = state.clock[stage]
+    if kind in (FORWARD, TOGETHER) and rules.before[stage, chunk, 0] >= 0:
+        where = rules.before[stage, chunk, 0], rules.before[stage, chunk, 1], index
+        start = max(start, state.arrived[where])
+    if kind == TOGETHER:
+        chunk, index = rules.orders[row, 3], rules.orders[row, 4]
+    if kind in (BACKWARD, BY_INPUT, TOGETHER):
+        start = max(start, state.done[stage, chunk, index])
+        if rules.after[stage, chunk, 0] >= 0:
+            where = rules.after[stage, chunk, 0], rules.after[stage, chunk, 1], index
+            start = max(start, state.returned[where])
+    return start
+
+
+@numba.njit(cache=True, inline="always")
+def fill_in(rules: Any, state: Any, stage: Any, start: Any, table: Any, row: Any) -> None:
+    """Run the weight half that has waited longest."""
+    chunk, index = state.queue[stage, state.head[stage], 0], state.queue[stage, state.head[stage], 1]
+    state.head[stage] += 1
+    state.held[stage] -= 1
+    table[row, 0], table[row, 1], table[row, 2], table[row, 3] = stage, BY_WEIGHT, chunk, index
+    table[row, 4], table[row, 5] = start, start + rules.by_weight_s[stage, chunk]
+    state.clock[stage] = table[row, 5]
+
+
+@numba.njit(cache=True, inline="always")
+def advance(rules: Any, state: Any, stage: Any, start: Any, table: Any, row: Any) -> None:
+    """Run the order's next pass."""
+    at = state.following[stage]
+    state.following[stage] += 1
+    kind, chunk, index = rules.orders[at, 0], rules.orders[at, 1], rules.orders[at, 2]
+    end = start + length(rules, stage, at)
+    table[row, 0], table[row, 1], table[row, 2], table[row, 3] = stage, kind, chunk, index
+    table[row, 4], table[row, 5] = start, end
+    state.clock[stage] = end
+    if kind in (FORWARD, TOGETHER):
+        state.done[stage, chunk, index] = end
+        state.arrived[stage, chunk, index] = end + rules.sent_s[stage, chunk]
+        state.held[stage] += 1
+    if kind == TOGETHER:
+        chunk, index = rules.orders[at, 3], rules.orders[at, 4]
+    if kind in (BACKWARD, BY_INPUT, TOGETHER):
+        state.returned[stage, chunk, index] = end + rules.sent_s[stage, chunk]
+    if kind == BY_INPUT and rules.fills:
+        state.queue[stage, state.tail[stage], 0] = chunk
+        state.queue[stage, state.tail[stage], 1] = index
+        state.tail[stage] += 1
+    if kind in (BACKWARD, BY_WEIGHT, TOGETHER):
+        state.held[stage] -= 1
+
+
+@numba.njit(cache=True, inline="always")
+def length(rules: Any, stage: Any, at: Any) -> Any:
+    """Seconds of a pass of the order."""
+    kind, chunk = rules.orders[at, 0], rules.orders[at, 1]
+    if kind == FORWARD:
+        return rules.forward_s[stage, chunk]
+    if kind == BY_WEIGHT:
+        return rules.by_weight_s[stage, chunk]
+    if kind == BY_INPUT:
+        return rules.by_input_s[stage, chunk]
+    if kind == BACKWARD:
+        return rules.by_input_s[stage, chunk] + rules.by_weight_s[stage, chunk]
+    back = rules.orders[at, 3]
+    backward = rules.by_input_s[stage, back] + rules.by_weight_s[stage, back]
+    return rules.together * (rules.forward_s[stage, chunk] + backward)

@@ -206,7 +206,7 @@ def replicated(part, rank):
 
 
 def pipelined(part, rank):
-    """1F1B over two stages; each direction has a communicator of its own, so that neither blocks the other."""
+    """1F1B over two stages; each direction has a communicator of its own, so that none blocks the other."""
     count = MODEL["global_batch"] // MODEL["micro_batch"]
     down, up = _directions()
     sent = []

@@ -6,7 +6,7 @@ import csv
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from planner.workload.memory import memory
 from planner.workload.mesh import Mesh
 from planner.workload.model import Model
 from tests.builders import grid_cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # GPUs of a node and of a scale-up domain as they are used, and the GPU.
 SYSTEMS = {
@@ -44,7 +47,7 @@ class Run:
     id: str
     source: str
     family: str
-    gpu: str
+    system: str
     gpus: int
     job: Job
     software: Software
@@ -160,11 +163,13 @@ def cluster_of(system: str, gpus: int):
     domain = min(scale_up, gpus)
     if scale_up > node:
         made = grid_cluster(
-            -(-gpus // domain), domain // node, node,
-            uplinks=(None, domain * nic), boundary=1, scale_up=gpu.scale_up_bytes_per_s or 600e9,
+            -(-gpus // domain),
+            domain // node,
+            node,
+            uplinks=(None, domain * nic),
+            boundary=1,
+            scale_up=gpu.scale_up_bytes_per_s or 600e9,
         )
     else:
-        made = grid_cluster(
-            -(-gpus // node), node, uplinks=(node * nic,), scale_up=gpu.scale_up_bytes_per_s
-        )
+        made = grid_cluster(-(-gpus // node), node, uplinks=(node * nic,), scale_up=gpu.scale_up_bytes_per_s)
     return replace(made, gpu_kinds=(gpu,))
