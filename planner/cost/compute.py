@@ -12,7 +12,7 @@ takes two products for each of forward's, by input and by weight.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from planner.cost.figures import figures_of
@@ -115,7 +115,12 @@ class Compute:
 
     def layer(self, number: int) -> Passes:
         """One microbatch through one layer."""
-        return _layer(self, self.job.model.is_moe_layer(number))
+        return self._kinds[self.job.model.is_moe_layer(number)]
+
+    @cached_property
+    def _kinds(self) -> tuple[Passes, Passes]:
+        """One microbatch through a dense layer, and through one with experts."""
+        return _layer(self, moe=False), _layer(self, moe=True)
 
     def head(self) -> Passes:
         """Output projection and loss of one microbatch."""
@@ -171,8 +176,7 @@ class Compute:
         return Passes(self._memory_s(forward_bytes), self._memory_s(backward_bytes), 0.0)
 
 
-@lru_cache(maxsize=4096)
-def _layer(compute: Compute, moe: bool) -> Passes:
+def _layer(compute: Compute, *, moe: bool) -> Passes:
     """One microbatch through a layer of this kind."""
     job = compute.job
     products = [*_attention_products(job)]
@@ -272,4 +276,5 @@ def _elementwise(compute: Compute, *, moe: bool) -> Passes:
         cast = job.tokens * (2 * model.hidden + (model.attention_out_dim + inner) / tp)
         # Read in 16 bits, written in 8 twice: by rows for one product, by columns for the other.
         forward, backward = forward + 4 * cast, backward + 4 * cast
-    return compute._moved(forward, backward)
+    passes = compute.figures.shared.memory_passes
+    return compute._moved(passes * forward, passes * backward)

@@ -36,6 +36,8 @@ class SharedFigures(Authored):
     """Share of the peak in 16 bits that fused attention reaches, forward and backward together."""
     memory_efficiency: Share
     """Share of the memory's bandwidth that element-wise work reaches."""
+    memory_passes: Annotated[float, Field(ge=1)]
+    """How often element-wise work moves what it must move at least once."""
     narrow_outputs: float
     """Outputs of a product at which it takes twice as long an operation as a large one."""
     shallow_inputs: float

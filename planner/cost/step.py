@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import MODERN, NOTHING, Compute, Passes
+from planner.cost.compute import MODERN, NOTHING, Compute
 from planner.cost.schedules import program
 from planner.cost.timeline import Durations, run
 from planner.workload.job import DataParallel, Recompute, Schedule
-from planner.workload.stages import chunks, chunks_of_stage, stages
+from planner.workload.stages import alike, chunks, chunks_of_stage, stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +66,25 @@ class StepTime:
 
 
 @dataclass(frozen=True, eq=False)
+class _Played:
+    """Passes of some microbatches: of each stage from its first to its last, and of that its work, (pp,)."""
+
+    timeline: Timeline
+    span_s: FloatArray
+    busy_s: FloatArray
+    sending_s: float
+
+    def beyond(self, fewer: _Played, times: float) -> _Played:
+        """What `times` as many microbatches more would give as these have more than `fewer`."""
+        return _Played(
+            self.timeline,
+            self.span_s + times * (self.span_s - fewer.span_s),
+            self.busy_s + times * (self.busy_s - fewer.busy_s),
+            self.sending_s + times * (self.sending_s - fewer.sending_s),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """A job on a kind of GPU and a network.
 
@@ -92,58 +111,100 @@ class Step:
         """Constants of the GPU's generation."""
         return self.compute.figures
 
-    def time(self) -> StepTime:
-        """Run the schedule and add what comes before and after."""
-        pp = self.job.mesh.pp
-        schedule = program(self.job.schedule, pp, self.job.mesh.vp, self.job.num_microbatches)
-        timeline = run(schedule, self.durations)
-        at_once = run(schedule, replace(self.durations, sent=np.zeros_like(self.durations.sent)))
-        ends = timeline.last_end_s(pp)
-        first = np.full(pp, np.inf)
-        np.minimum.at(first, timeline.stage, timeline.start)
+    def time(self, *, quick: bool = False) -> StepTime:
+        """Run the schedule and add what comes before and after.
+
+        Parameters
+        ----------
+        quick
+            Of many microbatches run some only: once a pipeline is full, each takes as long as the one
+            before. The timeline then holds those that were run, and what of the bubble is due to
+            sending is not told apart.
+        """
+        pp, count = self.job.mesh.pp, self.job.num_microbatches
+        # DualPipe needs two rounds from either end before it is full.
+        few = 2 * pp if self.job.schedule in (Schedule.DUALPIPE, Schedule.ZB_H2) else pp
+        if quick and count > few + pp:
+            more = self._play(few + pp, sending=False)
+            played = more.beyond(self._play(few, sending=False), (count - few - pp) / pp)
+        else:
+            played = self._play(count, sending=not quick)
         data = self.exposed_data_s
-        tails = ends - first + data + self.optimizer_s
+        tails = played.span_s + data + self.optimizer_s
         slowest = int(tails.argmax())
-        pipeline = float((ends - first)[slowest])
-        busy = timeline.busy_s(pp)
         exposed = {axis: float(each[slowest]) for axis, each in self.exposed_by_axis.items()}
-        exposed["pp"] = max(0.0, timeline.total_s - at_once.total_s)
+        exposed["pp"] = played.sending_s
         exposed["dp"] = float(data[slowest])
+        pipeline = float(played.span_s[slowest])
         return StepTime(
             step_s=float(tails[slowest]) + self.figures.shared.step_overhead_s,
             pipeline_s=pipeline,
-            bubble_s=pipeline - float(busy[slowest]),
+            bubble_s=pipeline - float(played.busy_s[slowest]),
             exposed_s=exposed,
             optimizer_s=float(self.optimizer_s[slowest]),
-            timeline=timeline,
-            stage_s=busy,
+            timeline=played.timeline,
+            stage_s=played.busy_s,
         )
+
+    @cached_property
+    def least_s(self) -> float:
+        """A step's time without running it: the busiest stage's work, and the bubble by its formula.
+
+        The formulas are those of the schedules' papers, with stages as they are: 1F1B and GPipe wait for
+        one microbatch on all other stages, interleaving for 1/v of it, ZB-H1 for what its weight halves
+        do not fill, the others for nothing. On uneven stages a step takes longer.
+        """
+        durations = self.durations
+        both = (durations.forward + durations.by_input).sum(axis=1)
+        weight = durations.by_weight.sum(axis=1)
+        passes = both + weight
+        busiest = int(passes.argmax())
+        waiting = 0.0
+        match self.job.schedule:
+            case Schedule.GPIPE | Schedule.ONE_F_ONE_B | Schedule.INTERLEAVED:
+                waiting = float(passes.sum() - passes[busiest]) / self.job.mesh.vp
+            case Schedule.ZB_H1:
+                waiting = max(0.0, float((both - weight).sum() - (both - weight)[busiest]))
+        tails = passes * self.job.microbatches_per_layer + self.exposed_data_s + self.optimizer_s
+        return float(tails.max()) + waiting
+
+    def _play(self, microbatches: int, *, sending: bool) -> _Played:
+        """Run so many microbatches, and once more as if `sending` took no time."""
+        pp = self.job.mesh.pp
+        schedule = program(self.job.schedule, pp, self.job.mesh.vp, microbatches)
+        timeline = run(schedule, self.durations)
+        waited = 0.0
+        if self.sent_s and sending:
+            at_once = replace(self.durations, sent=np.zeros_like(self.durations.sent))
+            waited = max(0.0, timeline.total_s - run(schedule, at_once).total_s)
+        first = np.full(pp, np.inf)
+        np.minimum.at(first, timeline.stage, timeline.start)
+        return _Played(timeline, timeline.last_end_s(pp) - first, timeline.busy_s(pp), waited)
 
     @cached_property
     def durations(self) -> Durations:
         """Seconds of every pass of every chunk."""
-        held = chunks_of_stage(self.job)
-        layers = chunks(self.job.model.layers, max(chunk for stage in held for chunk in stage) + 1)
-        passes = [[self._chunk(stage, chunk, layers) for chunk in own] for stage, own in enumerate(held)]
-        table = np.array([[(p.forward, p.by_input, p.by_weight) for p in stage] for stage in passes])
-        sent = np.full(table.shape[:2], self.sent_s)
-        return Durations(table[..., 0], table[..., 1], table[..., 2], sent)
+        held = np.array(chunks_of_stage(self.job))
+        layers = chunks(self.job.model.layers, int(held.max()) + 1)
+        own = np.array([self._compute_of(chunk, last=chunk is layers[-1]) for chunk in layers])
+        # Of its stage's exposed communication a chunk has as much as it has of its layers.
+        counts = np.array([len(chunk) for chunk in layers], np.float64)[held]
+        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        forward = sum((f for f, _ in self._exposed_passes.values()), np.zeros(len(held)))
+        backward = sum((b for _, b in self._exposed_passes.values()), np.zeros(len(held)))
+        return Durations(
+            own[held, 0] + share * forward[:, None],
+            own[held, 1] + share * backward[:, None],
+            own[held, 2],
+            np.full(held.shape, self.sent_s),
+        )
 
-    def _chunk(self, stage: int, chunk: int, layers: Sequence[Sequence[int]]) -> Passes:
-        """Passes over one chunk: its layers, their exposed communication, embedding and head."""
-        total = NOTHING
-        for layer in layers[chunk]:
-            total += self.compute.layer(layer)
-        if chunk == len(layers) - 1:
-            total += self.compute.head()
-        share = len(layers[chunk]) / max(1, len(stages(self.job)[stage].layers))
-        for forward, backward in self._blocking(stage):
-            total += Passes(forward * share, backward * share, 0.0)
-        return total
-
-    def _blocking(self, stage: int) -> list[tuple[float, float]]:
-        """Exposed seconds of tp, cp and ep in forward and backward of one microbatch, for a stage."""
-        return [(float(f[stage]), float(b[stage])) for f, b in self._exposed_passes.values()]
+    def _compute_of(self, layers: Sequence[int], *, last: bool) -> tuple[float, float, float]:
+        """Forward and both backwards of a chunk of layers, with the head after the last."""
+        total = self.compute.head() if last else NOTHING
+        for layer, times in alike(self.job.model, layers):
+            total += self.compute.layer(layer) * times
+        return total.forward, total.by_input, total.by_weight
 
     @cached_property
     def _exposed_passes(self) -> dict[str, tuple[FloatArray, FloatArray]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.workload.activations import layer_activation_bytes, logits_bytes, transient_layer_bytes
 from planner.workload.job import DataParallel, Precision, Schedule
-from planner.workload.stages import shard_parameters, stages
+from planner.workload.stages import alike, shard_parameters, stages
 
 if TYPE_CHECKING:
     from planner.workload.job import Job
@@ -98,16 +98,20 @@ def optimizer_bytes(precision: Precision) -> int:
 def _gathered_bytes(job: Job, stage: int) -> float:
     """The two largest layers that fsdp has whole at once: the one in use and the next."""
     model, mesh = job.model, job.mesh
-    sizes = [model.layer_parameters(layer) for layer in stages(job)[stage].layers]
-    shards = sorted((part.dense + part.routed_experts / mesh.ep) / mesh.tp for part in sizes)
+    shards: list[float] = []
+    for layer, times in alike(model, stages(job)[stage].layers):
+        part = model.layer_parameters(layer)
+        shards += [(part.dense + part.routed_experts / mesh.ep) / mesh.tp] * times
+    shards.sort()
     return sum(shards[-2:]) * job.precision.element_bytes
 
 
 def _activation_bytes(job: Job, stage: int) -> float:
     """Activations kept for backward, and what the busiest moment needs beside them."""
     held = stages(job)[stage]
-    kept = sum(layer_activation_bytes(job, layer) for layer in held.layers)
-    transient = transient_layer_bytes(job, held.layers)
+    kinds = alike(job.model, held.layers)
+    kept = sum(times * layer_activation_bytes(job, layer) for layer, times in kinds)
+    transient = transient_layer_bytes(job, [layer for layer, _ in kinds])
     if held.head:
         transient = max(transient, logits_bytes(job))
     return kept * microbatches_in_flight(job, stage) + transient

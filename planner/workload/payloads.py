@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from planner.workload.family import Family, Kind
 from planner.workload.job import DataParallel, Recompute, Schedule
-from planner.workload.stages import shard_parameters, stages
+from planner.workload.stages import alike, shard_parameters, stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,6 +193,7 @@ def tied_embedding(job: Job) -> Iterator[Family]:
 def _per_layer(job: Job, bytes_of_layer: Callable[[int], float]) -> tuple[float, ...]:
     """Bytes a stage and step, from the bytes of each of its layers in one microbatch."""
     return tuple(
-        job.microbatches_per_layer * sum(bytes_of_layer(layer) for layer in stage.layers)
+        job.microbatches_per_layer
+        * sum(times * bytes_of_layer(layer) for layer, times in alike(job.model, stage.layers))
         for stage in stages(job)
     )

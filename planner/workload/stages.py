@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING
 from planner.workload.job import Schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from planner.workload.job import Job
+    from planner.workload.model import Model
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class ShardParameters:
         return self.dense + self.expert
 
 
+def alike(model: Model, layers: Iterable[int]) -> list[tuple[int, int]]:
+    """One layer of each kind among `layers`, and how many there are: layers of a kind are all alike."""
+    first, times = {}, Counter[bool]()
+    for layer in layers:
+        kind = model.is_moe_layer(layer)
+        first.setdefault(kind, layer)
+        times[kind] += 1
+    return [(layer, times[kind]) for kind, layer in first.items()]
+
+
 def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
     """`layers` layers in `count` consecutive chunks.
 
@@ -72,22 +86,30 @@ def chunks_of_stage(job: Job) -> list[list[int]]:
     zb-v goes down and up again (Qi et al. 2024, "Pipeline Parallelism with Controllable Memory");
     DualPipe gives each stage a second copy of its mirror image's chunk (DeepSeek-V3, section 3.2.1).
     """
-    pp = job.mesh.pp
-    if job.schedule is Schedule.ZB_V:
+    return _chunks_of_stage(job.schedule, job.mesh.pp, job.mesh.vp)
+
+
+def _chunks_of_stage(schedule: Schedule, pp: int, vp: int) -> list[list[int]]:
+    if schedule is Schedule.ZB_V:
         return [[stage, 2 * pp - 1 - stage] for stage in range(pp)]
-    if job.schedule is Schedule.DUALPIPE:
+    if schedule is Schedule.DUALPIPE:
         return [[stage, pp - 1 - stage] for stage in range(pp)]
-    return [[virtual * pp + stage for virtual in range(job.mesh.vp)] for stage in range(pp)]
+    return [[virtual * pp + stage for virtual in range(vp)] for stage in range(pp)]
 
 
-@lru_cache(maxsize=64)
 def stages(job: Job) -> tuple[Stage, ...]:
     """What each stage holds."""
-    held = chunks_of_stage(job)
+    return _stages(job.model.layers, job.schedule, job.mesh.pp, job.mesh.vp)
+
+
+# A search looks at thousands of jobs that are cut alike.
+@lru_cache(maxsize=1024)
+def _stages(layers: int, schedule: Schedule, pp: int, vp: int) -> tuple[Stage, ...]:
+    held = _chunks_of_stage(schedule, pp, vp)
     last = max(chunk for stage in held for chunk in stage)
-    layers = chunks(job.model.layers, last + 1)
+    cut = chunks(layers, last + 1)
     return tuple(
-        Stage(tuple(layer for chunk in stage for layer in layers[chunk]), 0 in stage, last in stage)
+        Stage(tuple(layer for chunk in stage for layer in cut[chunk]), 0 in stage, last in stage)
         for stage in held
     )
 
@@ -104,9 +126,11 @@ def shard_parameters(job: Job) -> tuple[ShardParameters, ...]:
 
 def _shard_parameters(job: Job, stage: Stage) -> ShardParameters:
     model, tp = job.model, job.mesh.tp
-    parts = [model.layer_parameters(layer) for layer in stage.layers]
-    whole = float(sum(part.router + part.norms for part in parts))
-    split = float(sum(part.attention + part.dense_ffn + part.shared_experts for part in parts))
+    parts = [(model.layer_parameters(layer), times) for layer, times in alike(job.model, stage.layers)]
+    whole = float(sum(times * (part.router + part.norms) for part, times in parts))
+    split = float(
+        sum(times * (part.attention + part.dense_ffn + part.shared_experts) for part, times in parts)
+    )
     if stage.embedding:
         split += model.embedding_parameters
     if stage.head:
@@ -114,5 +138,5 @@ def _shard_parameters(job: Job, stage: Stage) -> ShardParameters:
         split += model.head_parameters
         if model.tied_embeddings and not stage.embedding:
             split += model.word_embedding_parameters
-    expert = sum(part.routed_experts for part in parts) / (job.mesh.ep * tp)
+    expert = sum(times * part.routed_experts for part, times in parts) / (job.mesh.ep * tp)
     return ShardParameters(whole + split / tp, expert)

@@ -17,6 +17,7 @@ SHARED = {
     "expert_overlap": 0.4,
     "layer_overhead_s": 2e-5,
     "step_overhead_s": 0.02,
+    "memory_passes": 1.5,
 }
 START = {**FORMATS, **EFFICIENCIES, **SHARED}
 ERROR, HELD_BACK = 0.08, 0.3
@@ -52,7 +53,8 @@ def fit(runs) -> Fit:
 
     def fitted(logs):
         values = dict(zip(names, (start * np.exp(logs)).tolist(), strict=True))
-        return Fit(values | {name: min(1.0, values[name]) for name in ("tensor_overlap", "expert_overlap")})
+        limited = {name: min(1.0, values[name]) for name in ("tensor_overlap", "expert_overlap")}
+        return Fit(values | limited | {"memory_passes": max(1.0, values["memory_passes"])})
 
     for _ in range(ROUNDS):
         constants = fitted(found).constants()

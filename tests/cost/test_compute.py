@@ -1,0 +1,97 @@
+"""Seconds of compute."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planner.cost.compute import Compute, Product, Software
+from planner.topology.presets import preset
+from planner.workload.architecture import load_architecture, to_model
+from planner.workload.job import Precision, Recompute
+from tests.workload.jobs import job, moe_model
+
+MEASURED = Path(__file__).parent.parent / "benchmarks" / "gpus" / "h200.json"
+LLAMA = to_model(load_architecture("llama-3.1-8b"))
+
+
+def compute(**options):
+    """Llama 3.1 8B on an H100, one sample of 4,096 tokens a microbatch."""
+    return Compute(job(LLAMA, batch=(8, 1, 4096), **options), preset("h100"))
+
+
+def test_no_faster_than_the_peak():
+    """A layer takes longer than its products at the peak."""
+    one = compute()
+    products = LLAMA.layer_parameters(0).total - LLAMA.layer_parameters(0).norms
+    assert one.layer(0).total > 6 * products * 4096 / 989e12
+
+
+def test_tensor_parallelism_divides_less_than_evenly():
+    """Half of a layer takes more than half the time: products get narrow."""
+    whole, half = compute().layer(0).total, compute(tp=2).layer(0).total
+    assert whole / 2 < half < whole
+
+
+def test_full_recomputation_adds_a_forward():
+    """To backward by input, and nothing to the others."""
+    kept, again = compute().layer(0), compute(recompute=Recompute.FULL).layer(0)
+    assert (again.forward, again.by_weight) == (kept.forward, kept.by_weight)
+    assert again.by_input == pytest.approx(kept.by_input + kept.forward)
+
+
+def test_narrow_formats_are_faster():
+    """FP8 on an H100, but not by its factor of two: casts and attention stay."""
+    wide, narrow = compute().layer(0).total, compute(precision=Precision.FP8).layer(0).total
+    assert wide / 2 < narrow < wide
+
+
+def test_format_that_the_gpu_lacks_runs_as_bf16():
+    """An A100 has no FP8; products then take as long as in BF16."""
+    a100 = preset("a100")
+    product = Product(4096, 4096, 4096)
+    wide = Compute(job(LLAMA), a100).product_s(product, Precision.BF16)
+    assert Compute(job(LLAMA), a100).product_s(product, Precision.FP8) == wide
+
+
+def test_unfused_attention_is_slower():
+    """Its scores go through memory."""
+    fused = compute().layer(0).total
+    assert replace(compute(), software=Software(fused_attention=False)).layer(0).total > fused
+
+
+def test_imbalance_of_experts_costs():
+    """The busiest rank has so much more to multiply."""
+    even = Compute(job(moe_model(), batch=(8, 1, 4096), ep=2, dp=4), preset("h100"))
+    assert replace(even, imbalance=1.5).layer(0).total > even.layer(0).total
+
+
+def test_few_tokens_an_expert_waste_rows():
+    """A product of one row takes as long as one of 128."""
+    one = compute()
+    few, many = (one.product_s(Product(rows, 2048, 2048), Precision.BF16) for rows in (1, 128))
+    assert few == many
+
+
+def test_optimizer_is_shared_by_the_distributed_one():
+    """Four replicas update a quarter each."""
+    alone, shared = compute(dp=1).optimizer_s(0), compute(dp=4).optimizer_s(0)
+    assert shared == pytest.approx(alone / 4)
+
+
+def test_shape_of_products_is_as_measured():
+    """On an H200, relative to a large product: within 8 % on average, timer and start taken off.
+
+    The level is fitted to training steps, in which products reach less than alone.
+    """
+    products = json.loads(MEASURED.read_text())["products"]
+    rows = [row for row in products if row["precision"] == "bf16" and row["s"] > 60e-6]
+    one = Compute(job(LLAMA), preset("h200"))
+    predicted = np.array([one.product_s(Product(r["m"], r["n"], r["k"]), Precision.BF16) for r in rows])
+    measured = np.array([row["s"] for row in rows]) - 15e-6
+    ratio = measured / predicted
+    assert np.abs(ratio / np.median(ratio) - 1).mean() < 0.08

@@ -1,0 +1,110 @@
+"""When passes run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from planner.cost.schedules import Pass, program
+from planner.cost.timeline import Durations, StuckError, run
+from planner.workload.job import Schedule
+
+
+def even(stages, chunks, *, sent=0.0):
+    """Passes of one second a stage, forward and both backwards."""
+    each = np.full((stages, chunks), 1.0 / chunks)
+    return Durations(each, each, each, np.full((stages, chunks), sent))
+
+
+def span(made, stages):
+    """Seconds from the first pass of a stage to its last, of the slowest stage."""
+    first = np.full(stages, np.inf)
+    np.minimum.at(first, made.stage, made.start)
+    return float((made.last_end_s(stages) - first).max())
+
+
+def bubble(schedule, stages, virtual, microbatches):
+    """What the slowest stage waits, with F = B = W = 1 a stage."""
+    planned = program(schedule, stages, virtual, microbatches)
+    chunks = 1 if schedule is Schedule.DUALPIPE else planned.position.shape[1]
+    each = even(stages, planned.position.shape[1])
+    if schedule is Schedule.DUALPIPE:
+        whole = np.ones_like(each.forward)
+        each = Durations(whole, whole, whole, np.zeros_like(whole))
+    assert chunks >= 1
+    return span(run(planned, each), stages) - 3 * microbatches
+
+
+@pytest.mark.parametrize("stages", [2, 4, 8])
+@pytest.mark.parametrize("rounds", [2, 4])
+def test_bubbles_are_those_of_the_papers(stages, rounds):
+    """GPipe and 1F1B (p-1)(F+B+W), interleaved that over v, ZB-H1 a third, ZB-H2 none, DualPipe."""
+    count = rounds * stages
+    assert bubble(Schedule.GPIPE, stages, 1, count) == pytest.approx(3 * (stages - 1))
+    assert bubble(Schedule.ONE_F_ONE_B, stages, 1, count) == pytest.approx(3 * (stages - 1))
+    assert bubble(Schedule.INTERLEAVED, stages, 2, count) == pytest.approx(3 * (stages - 1) / 2)
+    assert bubble(Schedule.INTERLEAVED, stages, 4, count) == pytest.approx(3 * (stages - 1) / 4)
+    assert bubble(Schedule.ZB_H1, stages, 1, count) == pytest.approx(stages - 1)
+    assert bubble(Schedule.ZB_H2, stages, 1, count) == pytest.approx(0, abs=1e-9)
+    assert bubble(Schedule.DUALPIPE, stages, 1, count) == pytest.approx(2 * (stages / 2 - 1))
+
+
+@pytest.mark.parametrize("stages", [2, 4, 8])
+def test_zb_v_waits_less_than_zb_h1(stages):
+    """With the memory of 1F1B."""
+    assert bubble(Schedule.ZB_V, stages, 1, 4 * stages) < stages - 1 + 1e-9
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+def test_nothing_starts_before_what_it_waits_for(schedule):
+    """A stage runs one pass at a time; a forward comes after the one before it arrived, a backward too."""
+    stages, microbatches, sent = 4, 8, 0.25
+    planned = program(schedule, stages, 2 if schedule is Schedule.INTERLEAVED else 1, microbatches)
+    chunks = planned.position.shape[1]
+    made = run(planned, even(stages, chunks, sent=sent))
+    for stage in range(stages):
+        own = np.argsort(made.start[made.stage == stage])
+        starts, ends = made.start[made.stage == stage][own], made.end[made.stage == stage][own]
+        assert (starts[1:] >= ends[:-1] - 1e-9).all()
+    rows = zip(made.stage, made.kind, made.chunk, made.microbatch, made.start, made.end, strict=True)
+    forwards = {
+        (planned.pipelines[chunk], planned.position[stage, chunk], index): (start, end)
+        for stage, kind, chunk, index, start, end in rows
+        if kind in (Pass.FORWARD, Pass.TOGETHER)
+    }
+    for (pipeline, place, index), (start, _) in forwards.items():
+        if place:
+            assert start >= forwards[pipeline, place - 1, index][1] + sent - 1e-9
+
+
+def test_zero_bubble_keeps_to_its_memory():
+    """ZB-H1 never holds more activations than 1F1B: as many as there are stages."""
+    stages = 4
+    made = run(program(Schedule.ZB_H1, stages, 1, 12), even(stages, 1))
+    for stage in range(stages):
+        own = made.stage == stage
+        starts = np.sort(made.start[own & (made.kind == Pass.FORWARD)])
+        frees = np.sort(made.end[own & (made.kind == Pass.BY_WEIGHT)])
+        held = [int((starts <= at).sum() - (frees <= at + 1e-9).sum()) for at in starts]
+        assert max(held) <= stages
+
+
+def test_slow_stage_sets_the_pace():
+    """A stage of twice the work works without a pause once it has begun."""
+    each = even(4, 1)
+    slow = each.forward.copy()
+    slow[2] = 2.0
+    made = run(program(Schedule.ONE_F_ONE_B, 4, 1, 8), replace(each, forward=slow, by_input=slow))
+    assert made.busy_s(4).tolist() == [24, 24, 40, 24]
+    assert made.total_s >= 40
+
+
+def test_circle_is_named():
+    """Two stages that each want the other's microbatch first never end, and the message says where."""
+    planned = program(Schedule.ONE_F_ONE_B, 2, 1, 2)
+    first, last = planned.order
+    swapped = replace(planned, order=(first[[1, 2, 0, 3]], last))
+    with pytest.raises(StuckError, match=r"stage 0 at backward of chunk 0, microbatch 0; stage 1 at forward"):
+        run(swapped, even(2, 1))
