@@ -21,6 +21,7 @@ from planner.cli import (
     plan,
     presets,
     schema,
+    search,
     simulate,
     topology,
     topology_export,
@@ -71,6 +72,7 @@ app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("diff")(diff.diff)
 app.command("simulate")(simulate.simulate)
+app.command("search")(search.search)
 app.command("export")(export.export)
 app.command("import-placement")(import_placement.import_placement)
 app.command("presets")(presets.presets)

@@ -121,6 +121,4 @@ class Bounds:
         if model.moe_layers:
             kept += model.moe_layers * layer_activation_bytes(job, model.layers - 1)
         by_weight = float(durations.by_weight.sum())
-        return _OfOne(
-            float((durations.forward + durations.by_input).sum()) + by_weight, by_weight, kept
-        )
+        return _OfOne(float((durations.forward + durations.by_input).sum()) + by_weight, by_weight, kept)

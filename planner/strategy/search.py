@@ -124,9 +124,7 @@ class _Looked:
         """How many simulations were made."""
         return len(self.known)
 
-    def fastest(
-        self, ordered: list[tuple[float, int, Strategy]], limit: float, keep: int
-    ) -> list[Found]:
+    def fastest(self, ordered: list[tuple[float, int, Strategy]], limit: float, keep: int) -> list[Found]:
         """The fastest that need at most `limit` bytes, the fastest first."""
         best: list[Found] = []
         # Bound, how closely it was looked at, number; equal bounds come in the order of the space.

@@ -129,9 +129,10 @@ def _context(question: Question, tp: int) -> Iterator[int]:
 
 
 def _stages(question: Question, most: int) -> Iterator[int]:
-    """Numbers of stages that divide the layers, with or without embedding and head as such; powers of two."""
+    """Numbers of stages that divide the layers, embedding and head counted or not, and powers of two."""
     layers = question.model.layers
-    wanted = {*divisors(layers), *divisors(layers + 2), *(2**power for power in range(9) if 2**power <= layers)}
+    powers = (2**power for power in range(9) if 2**power <= layers)
+    wanted = {*divisors(layers), *divisors(layers + 2), *powers}
     yield from (pp for pp in sorted(wanted) if pp <= most and question.allows("pp", pp))
 
 
@@ -176,10 +177,8 @@ def _cuts(layers: int, pp: int) -> tuple[tuple[Schedule, int], ...]:
         left = layers % (pp * virtual)
         if pp * virtual <= layers + 2 and (left == 0 or pp * virtual - left <= 2):
             found.append((Schedule.INTERLEAVED, virtual))
-    for schedule in SPLIT:
-        if pp * (2 if schedule is Schedule.ZB_V else 1) <= layers + 2:
-            found.append((schedule, 1))
-    return tuple(found)
+    fitting = (each for each in SPLIT if pp * (2 if each is Schedule.ZB_V else 1) <= layers + 2)
+    return (*found, *((schedule, 1) for schedule in fitting))
 
 
 @lru_cache(maxsize=4096)

@@ -57,7 +57,8 @@ class ShardParameters:
 
 def alike(model: Model, layers: Iterable[int]) -> list[tuple[int, int]]:
     """One layer of each kind among `layers`, and how many there are: layers of a kind are all alike."""
-    first, times = {}, Counter[bool]()
+    first: dict[bool, int] = {}
+    times = Counter[bool]()
     for layer in layers:
         kind = model.is_moe_layer(layer)
         first.setdefault(kind, layer)
