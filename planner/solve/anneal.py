@@ -106,7 +106,8 @@ def ready(state: State, control: Control) -> bool:
     if control.deterministic:
         compile_it()
         return True
-    compiling = Thread(target=compile_it, daemon=True)
+    # No daemon: the compiler must not be cut off in the middle, so the process outlives it.
+    compiling = Thread(target=compile_it)
     compiling.start()
     while compiling.is_alive() and not control.over:
         compiling.join(POLL_S)
