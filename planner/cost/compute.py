@@ -187,19 +187,21 @@ def _layer(compute: Compute, *, moe: bool) -> Passes:
         total += compute._products([*_ffn_products(job, job.model.ffn, job.tokens)], job.precision)
     total += _attention(compute) + _elementwise(compute, moe=moe)
     total += Passes(compute.figures.shared.layer_overhead_s, compute.figures.shared.layer_overhead_s, 0.0)
-    return _with_recomputation(compute, total)
+    again = _recomputed(compute, total, moe=moe)
+    return Passes(total.forward, total.by_input + again, total.by_weight)
 
 
-def _with_recomputation(compute: Compute, once: Passes) -> Passes:
-    """Full recomputation runs forward again; selective what is cheap, and unfused attention's core."""
+def _recomputed(compute: Compute, once: Passes, *, moe: bool) -> float:
+    """Seconds of forward that backward runs again: all, or what is cheap and unfused attention's core."""
     match compute.job.recompute:
         case Recompute.FULL:
-            again = once.forward
-        case Recompute.SELECTIVE if not compute.software.fused_attention:
-            again = _attention(compute).forward
+            return once.forward
+        case Recompute.SELECTIVE if compute.software.fused_attention:
+            return _elementwise(compute, moe=moe).forward
+        case Recompute.SELECTIVE:
+            return _attention(compute).forward
         case _:
-            again = 0.0
-    return Passes(once.forward, once.by_input + again, once.by_weight)
+            return 0.0
 
 
 def _attention_products(job: Job) -> Iterator[Product]:

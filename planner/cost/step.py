@@ -166,7 +166,7 @@ class Step:
             case Schedule.ZB_H1:
                 waiting = max(0.0, float((both - weight).sum() - (both - weight)[busiest]))
         tails = passes * self.job.microbatches_per_layer + self.exposed_data_s + self.optimizer_s
-        return float(tails.max()) + waiting
+        return float(tails.max()) + waiting + self.figures.shared.step_overhead_s
 
     def _play(self, microbatches: int, *, sending: bool) -> _Played:
         """Run so many microbatches, and once more as if `sending` took no time."""

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from planner.report.style import table
 from planner.units import format_bytes, format_seconds
+from planner.workload.job import DataParallel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from planner.strategy.place import Placed
     from planner.strategy.search import Answer, Found
     from planner.strategy.space import Question
+    from planner.workload.job import Job
+
+
+SHARING = {
+    DataParallel.DDP: "ddp",
+    DataParallel.DISTRIBUTED_OPTIMIZER: "optimizer",
+    DataParallel.FSDP: "fsdp",
+    DataParallel.FSDP_NO_RESHARD: "fsdp, kept",
+}
 
 
 def search_document(answer: Answer, placed: Sequence[Placed]) -> dict[str, object]:
@@ -35,7 +45,6 @@ def search_document(answer: Answer, placed: Sequence[Placed]) -> dict[str, objec
 
 def _document(found: Found) -> dict[str, object]:
     job = found.job
-    tokens = job.global_batch * job.sequence
     return {
         **{axis: getattr(job.mesh, axis) for axis in ("tp", "cp", "ep", "pp", "vp", "dp")},
         "micro_batch": job.micro_batch,
@@ -45,12 +54,23 @@ def _document(found: Found) -> dict[str, object]:
         "rank_order": "-".join(job.mesh.rank_order),
         "gpus": job.mesh.world_size,
         "step_s": found.step_s,
-        "tokens_per_s": tokens / found.step_s,
+        "tokens_per_s": _tokens_per_s(found),
         "tflops_per_gpu": found.tflops_per_gpu(),
         "memory_bytes": found.memory_bytes,
         "exposed_s": dict(found.time.exposed_s),
         "bubble_s": found.time.bubble_s,
     }
+
+
+def _tokens_per_s(found: Found) -> float:
+    return found.job.global_batch * found.job.sequence / found.step_s
+
+
+def _speed(found: Found) -> str:
+    return (
+        f"the fastest: {_tokens_per_s(found):,.0f} tokens/s, "
+        f"{found.tflops_per_gpu():,.0f} TFLOP/s a GPU (causal count)"
+    )
 
 
 def search_view(
@@ -64,6 +84,7 @@ def search_view(
     parts: list[RenderableType] = [
         Text(head, style="bold"),
         f"{answer.considered:,} strategies, {answer.simulated:,} simulated; none of the others is faster",
+        _speed(answer.best[0]),
         _table(answer.best, placed),
     ]
     if len(answer.front) > 1:
@@ -72,21 +93,27 @@ def search_view(
 
 
 def _table(found: Sequence[Found], placed: Sequence[Placed]) -> Table:
-    columns = ["tp", "cp", "ep", "pp", "vp", "dp", "micro", "schedule", "recompute", "data parallel"]
-    made = table(*columns, "memory", "tokens/s", "step", *(["placed"] if placed else []), left=0)
+    columns = ("schedule", "recompute", "sharing", "memory", "step")
+    made = table("degrees, microbatch", *columns, *(["placed"] if placed else []))
     for index, each in enumerate(found):
-        job, mesh = each.job, each.job.mesh
-        degrees = (mesh.tp, mesh.cp, mesh.ep, mesh.pp, mesh.vp, mesh.dp, job.micro_batch)
-        tokens = job.global_batch * job.sequence / each.step_s
+        job = each.job
         there = [format_seconds(placed[index].simulation.time.step_s)] if index < len(placed) else []
         made.add_row(
-            *map(str, degrees),
+            degrees(job),
             str(job.schedule),
             str(job.recompute),
-            str(job.data_parallel),
+            SHARING[job.data_parallel],
             format_bytes(each.memory_bytes),
-            f"{tokens:,.0f}",
             format_seconds(each.step_s),
             *there,
         )
     return made
+
+
+def degrees(job: Job) -> str:
+    """Degrees above 1 and the microbatch: ``tp8 pp16x4 dp8 mb1`` has four virtual stages."""
+    mesh = job.mesh
+    shown = [f"{axis}{mesh.degree(axis)}" for axis in ("tp", "cp", "ep") if mesh.degree(axis) > 1]
+    if mesh.pp > 1:
+        shown.append(f"pp{mesh.pp}" + (f"x{mesh.vp}" if mesh.vp > 1 else ""))
+    return " ".join([*shown, f"dp{mesh.dp}", f"mb{job.micro_batch}"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from planner.cost.figures import figures_of
 from planner.cost.step import Step
 from planner.strategy.space import ORDERS, Question, Strategy
 from planner.workload.activations import layer_activation_bytes
@@ -48,7 +49,8 @@ class Bounds:
                 filling = one.passes_s / strategy.vp
             case Schedule.ZB_H1:
                 filling = one.passes_s - 2 * one.by_weight_s
-        return (microbatches * one.passes_s + (strategy.pp - 1) * max(0.0, filling)) / strategy.pp
+        passes = microbatches * one.passes_s + (strategy.pp - 1) * max(0.0, filling)
+        return passes / strategy.pp + figures_of(self.outline.gpu).shared.step_overhead_s
 
     def memory_bytes(self, strategy: Strategy, sharing: DataParallel) -> float:
         """Bytes of the fullest GPU at the least: shares of parameters and activations on average."""

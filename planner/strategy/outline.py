@@ -1,14 +1,15 @@
 """A cluster in outline, for strategies that are not placed yet: a typical domain of each tier.
 
-Groups are taken to lie as compactly as their order of ranks lets them: of a group whose members are
-`stride` GPUs apart a domain of c GPUs holds at most c / stride. A placement of the solver does no worse
-on a regular cluster; on an irregular one the best few strategies are placed and simulated anyway.
+Ranks are taken to lie in their order, without a hole: a domain of c GPUs holds of a group those members
+that lie less than c GPUs after the first. A placement of the solver does no worse on a regular cluster;
+on an irregular one the best few strategies are placed and simulated anyway.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
+from functools import lru_cache
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from planner.workload.mesh import Mesh
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
 
 
 class Level(NamedTuple):
@@ -76,11 +78,12 @@ class Outline:
 
     def time(self, family: Family, mesh: Mesh) -> FamilyTime:
         """Seconds of one step for the groups of `family` when ranks lie in their order."""
-        stride, ranks = _stride_and_ranks(family, mesh)
+        places = _places(mesh, family.axes)
+        ranks = len(family.stages) if family.stages is not None else len(places)
         by_link: dict[str, FloatArray] = {}
         inside, domains = ranks, 1
         for index, level in enumerate(self.levels):
-            held = max(1, min(ranks, level.gpus // stride))
+            held = max(1, min(ranks, int(np.searchsorted(places, level.gpus))))
             touched = ceil(ranks / held)
             if index == 0:
                 inside, domains = held, touched
@@ -94,21 +97,25 @@ class Outline:
         return FamilyTime(by_link, domains)
 
 
-def _stride_and_ranks(family: Family, mesh: Mesh) -> tuple[int, int]:
-    """GPUs between members of a group that follow each other, and members of a group."""
-    ranks = prod(mesh.degree(axis) for axis in family.axes)
-    fast = mesh.fold_order[0]
-    first = family.axes[0]
-    if family.stages is not None:
-        ranks = len(family.stages)
-    stride = 1
+@lru_cache(maxsize=256)
+def _places(mesh: Mesh, axes: tuple[str, ...]) -> IntArray:
+    """Where the members of a group lie when ranks lie in their order, the first at 0, shape (ranks,)."""
+    strides, step = {}, 1
     for axis in mesh.rank_order:
-        if axis == "ep":
-            continue
-        if axis == first or (first in ("ep", "edp") and axis == fast):
-            break
-        stride *= mesh.degree(axis)
-    return stride * (mesh.ep if first == "edp" else 1), ranks
+        if axis != "ep":
+            strides[axis] = step
+            step *= mesh.degree(axis)
+    places: IntArray = np.zeros(1, np.int64)
+    for axis in axes:
+        index = np.arange(mesh.degree(axis))
+        if axis in ("ep", "edp"):
+            fast, slow = mesh.fold_order
+            folded = index * (mesh.ep if axis == "edp" else 1)
+            along = folded % mesh.degree(fast) * strides[fast] + folded // mesh.degree(fast) * strides[slow]
+        else:
+            along = index * strides[axis]
+        places = (places[:, None] + along[None, :]).ravel()
+    return np.sort(places)
 
 
 def _egress(family: Family, gpus: int, held: int, touched: int, ranks: int) -> FloatArray:

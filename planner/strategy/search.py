@@ -150,7 +150,8 @@ class _Looked:
         return best
 
     def fitting(self, number: int, strategy: Strategy, limit: float) -> Step | None:
-        """The strategy with the least sharing that fits, ranks in the better order; None where none fits."""
+        """The faster way of data parallelism that fits, ranks in the better order; None where none fits."""
+        steps = []
         for way in sharings(self.question):
             if self.bounds.memory_bytes(strategy, way) > limit:
                 continue
@@ -161,8 +162,8 @@ class _Looked:
             if self.needs[key] <= limit:
                 if key not in self.steps:
                     self.steps[key] = self.ordered(strategy, way)
-                return self.steps[key]
-        return None
+                steps.append(self.steps[key])
+        return min(steps, key=lambda step: step.least_s, default=None)
 
     def ordered(self, strategy: Strategy, way: DataParallel) -> Step:
         """The step in the order of ranks that makes it faster."""

@@ -39,9 +39,15 @@ def test_tensor_parallelism_divides_less_than_evenly():
 
 def test_full_recomputation_adds_a_forward():
     """To backward by input, and nothing to the others."""
-    kept, again = compute().layer(0), compute(recompute=Recompute.FULL).layer(0)
+    kept, again = (compute(recompute=each).layer(0) for each in (Recompute.NONE, Recompute.FULL))
     assert (again.forward, again.by_weight) == (kept.forward, kept.by_weight)
     assert again.by_input == pytest.approx(kept.by_input + kept.forward)
+
+
+def test_selective_recomputation_costs_a_little():
+    """More than none, far less than all."""
+    none, some, all_of_it = (compute(recompute=each).layer(0).total for each in Recompute)
+    assert none < some < none + (all_of_it - none) / 3
 
 
 def test_narrow_formats_are_faster():
