@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-    from planner.formats.options import Option
+    from planner.formats.writing.options import Option
 
 PARTS = {
     "F": "Files",

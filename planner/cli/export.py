@@ -83,7 +83,7 @@ def export(
 def _write_file(placement: Placement, to: str, options: list[str], path: Path) -> None:
     """The one file of a format that has no more; where it goes was looked at before."""
     from planner.files import write_atomic
-    from planner.formats.bundle import launcher_files
+    from planner.formats.exporting import launcher_files
 
     write_atomic(path, launcher_files(placement, to, options).files[SINGLE_FILES[to]])
 
@@ -91,8 +91,8 @@ def _write_file(placement: Placement, to: str, options: list[str], path: Path) -
 def _write_folder(
     placement: Placement, to: str, options: list[str], folder: Path, *, source: Path, force: bool
 ) -> None:
-    from planner.formats.bundle import bundle
-    from planner.formats.folder import write_folder
+    from planner.formats.exporting import bundle
+    from planner.formats.writing.folder import write_folder
 
     export = bundle(placement, to, options)
     for path in export.files:

@@ -14,7 +14,7 @@ from planner.errors import UsageError, did_you_mean
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
-    from planner.formats.listings import Seat
+    from planner.formats.rank_lists.listings import Seat
     from planner.placement.placement import Placement
 
 
@@ -60,9 +60,9 @@ def import_placement(
     """
     require_writable(output, inputs=(source, topology, workload))
     gpus = _gpus(gpu_map)
-    from planner.formats.listings import LISTINGS, recognised, seats
-    from planner.formats.seating import seated
-    from planner.formats.sources import read_source
+    from planner.formats.rank_lists.listings import LISTINGS, recognised, seats
+    from planner.formats.rank_lists.seating import seated
+    from planner.formats.reading.sources import read_source
     from planner.placement.file import write_placement
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload

@@ -52,8 +52,8 @@ def export_topology(
     path = Path(output)
     require_writable(path, inputs=(topology,), replace=force)
     from planner.files import write_atomic
-    from planner.formats.options import chosen
     from planner.formats.topology_exporters import topology_exporter
+    from planner.formats.writing.options import chosen
     from planner.topology.load import load_topology
 
     exporter = topology_exporter(to)

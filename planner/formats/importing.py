@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError, PlannerError, Problem, UsageError, did_you_mean
 from planner.formats.importers import IMPORTERS, importer
+from planner.formats.reading.sources import STDIN, read_source
 from planner.formats.site.author import author
 from planner.formats.site.derive import derive
 from planner.formats.site.given import NOTHING
 from planner.formats.site.join import join
-from planner.formats.sources import STDIN, read_source
 from planner.source import parse_document
 from planner.source.document import LARGEST_BYTES
 from planner.topology.load import to_cluster

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from planner.formats.bundle import bundle
-from planner.formats.folder import write_folder
+from planner.formats.exporting import bundle
+from planner.formats.writing.folder import write_folder
 
 
 def exported(placement, to, folder, *given):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
-from planner.formats.bundle import bundle
-from planner.formats.folder import write_folder
+from planner.formats.exporting import bundle
+from planner.formats.writing.folder import write_folder
 from tests.real.other import PYTHON
 
 

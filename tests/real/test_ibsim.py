@@ -14,7 +14,7 @@ import pytest
 from planner.formats.importers import iblinkinfo, ibnetdiscover
 from planner.formats.site.derive import derive
 from planner.formats.site.site import Source
-from tests.formats.infiniband.discovered import FOLDER, recorded
+from tests.formats.reading.infiniband.discovered import FOLDER, recorded
 
 pytestmark = [
     pytest.mark.real,

@@ -9,7 +9,7 @@ import socket
 import numpy as np
 import pytest
 
-from planner.formats.seats import hosts_of
+from planner.formats.writing.seats import hosts_of
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
 from tests.real.exported import run, start, write

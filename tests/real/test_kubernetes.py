@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from planner.formats.bundle import bundle
+from planner.formats.exporting import bundle
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
 from tests.real.other import ask, needs

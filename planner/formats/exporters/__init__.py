@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from planner.formats.options import Option
+    from planner.formats.writing.options import Option
     from planner.placement.placement import Placement
 
 EXPORTERS: dict[str, str] = {

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
-from planner.formats.options import COMMAND, PORT
-from planner.formats.scripts import BY_HAND, SEAT, SHARED, per_host, proof, script
-from planner.formats.seats import hosts_of, require_plain_names
+from planner.formats.writing.options import COMMAND, PORT
+from planner.formats.writing.scripts import BY_HAND, SEAT, SHARED, per_host, proof, script
+from planner.formats.writing.seats import hosts_of, require_plain_names
 
 if TYPE_CHECKING:
-    from planner.formats.seats import Host
+    from planner.formats.writing.seats import Host
     from planner.placement.placement import Placement
 
 OPTIONS = (COMMAND, PORT)

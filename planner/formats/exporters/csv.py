@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
-from planner.formats.table import to_csv
+from planner.formats.writing.table import to_csv
 
 if TYPE_CHECKING:
-    from planner.formats.options import Option
+    from planner.formats.writing.options import Option
     from planner.placement.placement import Placement
 
 OPTIONS: tuple[Option, ...] = ()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from planner.formats.each_rank import NOTES, PROOF, START, launch_files
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.mesh_dims import DIMS, mesh_plan
-from planner.formats.options import COMMAND, PORT, Option
-from planner.formats.seats import hosts_of, require_plain_names
+from planner.formats.writing.each_rank import NOTES, PROOF, START, launch_files
+from planner.formats.writing.mesh_dims import DIMS, mesh_plan
+from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.seats import hosts_of, require_plain_names
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
-from planner.formats.kueue import QUEUE_LABEL, level_labels, slices_of, topology
-from planner.formats.manifests import (
+from planner.formats.writing.kubernetes.kueue import QUEUE_LABEL, level_labels, slices_of, topology
+from planner.formats.writing.kubernetes.manifests import (
     HOSTNAME,
     LARGEST_DATA,
     PLAN_LABEL,
@@ -27,14 +27,14 @@ from planner.formats.manifests import (
     job_set,
     to_yaml,
 )
-from planner.formats.node_table import nodes_of, ranges, table
-from planner.formats.options import COMMAND, PORT, Option
-from planner.formats.table import to_csv
+from planner.formats.writing.kubernetes.node_table import nodes_of, ranges, table
+from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.table import to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from planner.formats.node_table import Node
+    from planner.formats.writing.kubernetes.node_table import Node
     from planner.placement.placement import Placement
 
 OPTIONS = (

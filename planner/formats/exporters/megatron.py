@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import UsageError
-from planner.formats.each_rank import NOTES, PROOF, START, launch_files
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.options import COMMAND, PORT, Option
-from planner.formats.seats import hosts_of, require_plain_names
+from planner.formats.writing.each_rank import NOTES, PROOF, START, launch_files
+from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.seats import hosts_of, require_plain_names
 from planner.placement.groups import groups_along
 
 if TYPE_CHECKING:

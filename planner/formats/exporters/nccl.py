@@ -17,10 +17,10 @@ import numpy as np
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
-from planner.formats.nccl_topology import CPUS, LINKS, Addresses, Board, topology_xml
-from planner.formats.options import COMMAND, Option
-from planner.formats.scripts import SHARED, place_file, script
-from planner.formats.seats import hosts_of, require_plain_names
+from planner.formats.writing.nccl_topology import CPUS, LINKS, Addresses, Board, topology_xml
+from planner.formats.writing.options import COMMAND, Option
+from planner.formats.writing.scripts import SHARED, place_file, script
+from planner.formats.writing.seats import hosts_of, require_plain_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
-from planner.formats.options import COMMAND, PORT, Option
-from planner.formats.scripts import SHARED, place_file, proof, script
-from planner.formats.seats import host_of_rank, hosts_of, require_plain_names
+from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.scripts import SHARED, place_file, proof, script
+from planner.formats.writing.seats import host_of_rank, hosts_of, require_plain_names
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement

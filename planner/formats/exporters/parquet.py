@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
-from planner.formats.table import FIELDS, columns
+from planner.formats.writing.table import FIELDS, columns
 
 if TYPE_CHECKING:
-    from planner.formats.options import Option
+    from planner.formats.writing.options import Option
     from planner.placement.placement import Placement
 
 OPTIONS: tuple[Option, ...] = ()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.options import COMMAND, PORT
-from planner.formats.scripts import SHARED
-from planner.formats.seats import hosts_of, require_plain_names
+from planner.formats.writing.options import COMMAND, PORT
+from planner.formats.writing.scripts import SHARED
+from planner.formats.writing.seats import hosts_of, require_plain_names
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement

@@ -14,9 +14,9 @@ import numpy as np
 from planner.errors import UsageError
 from planner.formats.exporters import Export
 from planner.formats.hostlist import compress
-from planner.formats.options import COMMAND, PORT, Option
-from planner.formats.scripts import SHARED, VERIFY, place_file, script
-from planner.formats.seats import host_of_rank, hosts_of, require_plain_names
+from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.scripts import SHARED, VERIFY, place_file, script
+from planner.formats.writing.seats import host_of_rank, hosts_of, require_plain_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

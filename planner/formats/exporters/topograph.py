@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from planner.formats.exporters import Export
 from planner.formats.hostlist import compress
-from planner.formats.seats import Host, require_plain_names
+from planner.formats.writing.seats import Host, require_plain_names
 
 if TYPE_CHECKING:
-    from planner.formats.options import Option
+    from planner.formats.writing.options import Option
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 

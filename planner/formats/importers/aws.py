@@ -10,9 +10,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
+from planner.formats.reading.structured import (
+    Places,
+    documents,
+    mapping,
+    recognised_documents,
+    sequence,
+    word,
+)
 from planner.formats.site.instances import gpus_of_type
 from planner.formats.site.site import Host, Site
-from planner.formats.structured import Places, documents, mapping, recognised_documents, sequence, word
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Source

@@ -11,10 +11,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from planner.formats.inside.assemble import of_host, site_of
-from planner.formats.inside.markup import Element, parse
-from planner.formats.inside.models import model_of_pci
-from planner.formats.inside.parts import SWITCH, Adapter, Gpu, Near, between
+from planner.formats.reading.inside.assemble import of_host, site_of
+from planner.formats.reading.inside.markup import Element, parse
+from planner.formats.reading.inside.models import model_of_pci
+from planner.formats.reading.inside.parts import SWITCH, Adapter, Gpu, Near, between
 
 if TYPE_CHECKING:
     from planner.errors import Problem

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
-from planner.formats.infiniband.fabric import (
-    GIGABIT,
-    LANE_GIGABITS,
+from planner.formats.lanes import GIGABIT, LANE_GIGABITS
+from planner.formats.reading.infiniband.fabric import (
     Cable,
     Device,
     Fabric,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
-from planner.formats.infiniband.fabric import (
+from planner.formats.reading.infiniband.fabric import (
     Cable,
     Device,
     Fabric,

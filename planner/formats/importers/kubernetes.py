@@ -9,12 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
-from planner.formats.kubernetes.hypernodes import add_hypernodes
-from planner.formats.kubernetes.labels import HOSTNAMES, NVLINK, Levels, known_levels, levels
-from planner.formats.kubernetes.nodes import read_node
-from planner.formats.kubernetes.objects import KINDS, is_topology, labels_of, name_of, objects
+from planner.formats.reading.kubernetes.hypernodes import add_hypernodes
+from planner.formats.reading.kubernetes.labels import HOSTNAMES, NVLINK, Levels, known_levels, levels
+from planner.formats.reading.kubernetes.nodes import read_node
+from planner.formats.reading.kubernetes.objects import KINDS, is_topology, labels_of, name_of, objects
+from planner.formats.reading.structured import (
+    Places,
+    documents,
+    mapping,
+    recognised_documents,
+    sequence,
+    word,
+)
 from planner.formats.site.site import Site
-from planner.formats.structured import Places, documents, mapping, recognised_documents, sequence, word
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Source

@@ -7,10 +7,17 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
+from planner.formats.reading.structured import (
+    Places,
+    documents,
+    mapping,
+    recognised_documents,
+    sequence,
+    word,
+)
+from planner.formats.reading.truncated import completed
 from planner.formats.site.labels import clean
 from planner.formats.site.site import Host, Link, Site, Source, Switch
-from planner.formats.structured import Places, documents, mapping, recognised_documents, sequence, word
-from planner.formats.truncated import completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

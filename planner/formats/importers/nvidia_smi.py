@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
-from planner.formats.inside.assemble import site_of
-from planner.formats.inside.gathered import PREFIX, in_whole_line, lines_by_host, lines_of
-from planner.formats.inside.reports import Reports
-from planner.formats.inside.topo_matrix import find_matrix
+from planner.formats.reading.inside.assemble import site_of
+from planner.formats.reading.inside.gathered import PREFIX, in_whole_line, lines_by_host, lines_of
+from planner.formats.reading.inside.reports import Reports
+from planner.formats.reading.inside.topo_matrix import find_matrix
 from planner.formats.site.site import Host, Site
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from planner.errors import Position, Problem
-from planner.formats.inside.assemble import site_of
-from planner.formats.inside.parts import Gpu
+from planner.formats.reading.inside.assemble import site_of
+from planner.formats.reading.inside.parts import Gpu
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Site, Source

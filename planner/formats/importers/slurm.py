@@ -10,19 +10,19 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
+from planner.formats.reading.slurm.configuration import layout_of
+from planner.formats.reading.slurm.document import chosen_layout, topologies
+from planner.formats.reading.slurm.groups import add_blocks, add_rings, add_toruses
+from planner.formats.reading.slurm.layout import HostLists
+from planner.formats.reading.slurm.lines import records
+from planner.formats.reading.slurm.nodes import add_nodes
+from planner.formats.reading.slurm.tree import add_tree
 from planner.formats.site.site import Site
-from planner.formats.slurm.configuration import layout_of
-from planner.formats.slurm.document import chosen_layout, topologies
-from planner.formats.slurm.groups import add_blocks, add_rings, add_toruses
-from planner.formats.slurm.layout import HostLists
-from planner.formats.slurm.lines import records
-from planner.formats.slurm.nodes import add_nodes
-from planner.formats.slurm.tree import add_tree
 
 if TYPE_CHECKING:
+    from planner.formats.reading.slurm.layout import Layout
+    from planner.formats.reading.slurm.lines import Record
     from planner.formats.site.site import Source
-    from planner.formats.slurm.layout import Layout
-    from planner.formats.slurm.lines import Record
 
 _LINE = re.compile(
     r"^\s*(?:SwitchName|BlockName|AggregatedBlock|BlockSizes|NodeName)\s*=", re.IGNORECASE | re.MULTILINE

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Problem
 from planner.formats.hostlist import expand
+from planner.formats.reading.structured import (
+    Places,
+    documents,
+    mapping,
+    recognised_documents,
+    sequence,
+    word,
+)
 from planner.formats.site.site import Host, Site
-from planner.formats.structured import Places, documents, mapping, recognised_documents, sequence, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

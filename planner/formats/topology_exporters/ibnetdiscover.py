@@ -11,15 +11,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
-from planner.formats.infiniband.cabling import cables
-from planner.formats.infiniband.fabric import GIGABIT, LANE_GIGABITS
+from planner.formats.lanes import GIGABIT, LANE_GIGABITS
+from planner.formats.writing.cabling import cables
 from planner.topology.vertices import node_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from planner.formats.infiniband.cabling import Cable
-    from planner.formats.options import Option
+    from planner.formats.writing.cabling import Cable
+    from planner.formats.writing.options import Option
     from planner.topology.cluster import Cluster
 
 OPTIONS: tuple[Option, ...] = ()

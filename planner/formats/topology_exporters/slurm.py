@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.formats.options import Option
-from planner.formats.slurm.nested import TIER, blocks, switches
+from planner.formats.writing.options import Option
+from planner.formats.writing.slurm_switches import TIER, blocks, switches
 
 if TYPE_CHECKING:
-    from planner.formats.slurm.nested import Switch
+    from planner.formats.writing.slurm_switches import Switch
     from planner.topology.cluster import Cluster
 
 OPTIONS = (

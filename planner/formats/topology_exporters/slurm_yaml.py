@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
-from planner.formats.options import Option
 from planner.formats.site.labels import clean
-from planner.formats.slurm.nested import TIER, blocks, host_list, switches
+from planner.formats.writing.options import Option
+from planner.formats.writing.slurm_switches import TIER, blocks, host_list, switches
 from planner.topology.fabric_schema import Torus
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from planner.formats.bundle import launcher_files
+from planner.formats.exporting import launcher_files
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
 

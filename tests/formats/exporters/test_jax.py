@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from planner.formats.bundle import launcher_files
+from planner.formats.exporting import launcher_files
 from tests.formats.jobs import irregular
 
 

@@ -13,12 +13,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from planner.errors import UsageError
-from planner.formats.bundle import bundle, launcher_files
 from planner.formats.exporters import kubernetes
 from planner.formats.exporters.kubernetes import MOST_PINNED
-from planner.formats.folder import write_folder
-from planner.formats.manifests import LARGEST_DATA, Job, data_bytes, job_set
-from planner.formats.node_table import nodes_of
+from planner.formats.exporting import bundle, launcher_files
+from planner.formats.writing.folder import write_folder
+from planner.formats.writing.kubernetes.manifests import LARGEST_DATA, Job, data_bytes, job_set
+from planner.formats.writing.kubernetes.node_table import nodes_of
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import in_blocks, irregular, regular
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from planner.errors import UsageError
-from planner.formats.bundle import bundle, launcher_files
-from planner.formats.folder import write_folder
+from planner.formats.exporting import bundle, launcher_files
+from planner.formats.writing.folder import write_folder
 from planner.placement.groups import groups_along
 from planner.workload.mesh import Mesh
 from tests.builders import claimed, grid_cluster, grid_workload

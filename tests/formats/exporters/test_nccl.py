@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from planner.errors import UsageError
-from planner.formats.bundle import bundle
+from planner.formats.exporting import bundle
 from tests.formats.jobs import irregular, regular
 from tests.formats.launches import exported
 

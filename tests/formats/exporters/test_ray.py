@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from planner.errors import UsageError
-from planner.formats.bundle import bundle
+from planner.formats.exporting import bundle
 from tests.formats.jobs import irregular, regular
 
 

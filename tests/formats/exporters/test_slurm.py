@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from planner.errors import UsageError
-from planner.formats.bundle import bundle
+from planner.formats.exporting import bundle
 from tests.formats.jobs import in_blocks, irregular, regular
 from tests.formats.launches import called, exported
 

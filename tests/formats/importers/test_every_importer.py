@@ -18,7 +18,7 @@ from tests.formats.importers.test_simai import cluster
 from tests.formats.importers.trees import nccl
 
 HERE = Path(__file__).parent
-INFINIBAND = HERE.parent / "infiniband"
+INFINIBAND = HERE.parent / "reading" / "infiniband"
 # Of formats whose fixtures are files, all of a folder that bear one of some endings.
 FILES = {
     "kubernetes": (HERE / "kubernetes", (".json",)),

@@ -8,7 +8,7 @@ import pytest
 from planner.errors import InputError
 from planner.formats.importers import ibnetdiscover
 from planner.formats.importers.iblinkinfo import read, recognises
-from tests.formats.infiniband.discovered import recorded, source
+from tests.formats.reading.infiniband.discovered import recorded, source
 from tests.formats.site.fabrics import codes
 
 

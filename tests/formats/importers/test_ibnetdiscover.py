@@ -8,7 +8,7 @@ import pytest
 from planner.errors import InputError
 from planner.formats.importers.ibnetdiscover import read, recognises
 from planner.formats.site.derive import derive
-from tests.formats.infiniband.discovered import listing, recorded, sample, source
+from tests.formats.reading.infiniband.discovered import listing, recorded, sample, source
 from tests.formats.site.fabrics import codes, partition
 
 CABLES = [

@@ -8,10 +8,10 @@ import sys
 import pytest
 from ruamel.yaml import YAML
 
-from planner.formats.bundle import launcher_files
+from planner.formats.exporting import launcher_files
 from planner.formats.jobside import pod, program
-from planner.formats.manifests import config_map
-from planner.formats.node_table import nodes_of
+from planner.formats.writing.kubernetes.manifests import config_map
+from planner.formats.writing.kubernetes.node_table import nodes_of
 from tests.formats.jobs import in_blocks, irregular
 
 SHOW = "import os; print(*(os.environ[n] for n in ('RANK', 'LOCAL_RANK', 'CUDA_VISIBLE_DEVICES')))"

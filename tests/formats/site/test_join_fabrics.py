@@ -7,7 +7,7 @@ from planner.formats.importing import write_up
 from planner.formats.site.given import NOTHING
 from planner.formats.site.join import join
 from planner.formats.site.site import Host, Nic, Node, Site
-from tests.formats.infiniband.discovered import listing, source
+from tests.formats.reading.infiniband.discovered import listing, source
 
 
 def _fabric(adapters, leaf, hosts=("n1", "n2")):

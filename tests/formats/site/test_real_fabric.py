@@ -15,7 +15,7 @@ from planner.formats.site.derive import derive
 from planner.formats.site.given import Given
 from planner.formats.site.site import Link
 from planner.topology.difference import compare
-from tests.formats.infiniband.discovered import sample
+from tests.formats.reading.infiniband.discovered import sample
 
 
 @pytest.fixture(scope="module")

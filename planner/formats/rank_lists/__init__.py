@@ -1,0 +1,1 @@
+"""Launchers' lists of ranks, and the placements that they are."""

@@ -1,0 +1,1 @@
+"""What importers share: text of others, and what several formats say alike."""

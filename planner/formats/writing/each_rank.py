@@ -1,0 +1,47 @@
+"""The launch of every rank of a host by a script alone, for frameworks that bring no launcher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.formats.writing.scripts import SEAT, SHARED, per_host, proof, script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from planner.formats.writing.seats import Host
+
+START = "./start.sh"
+PROOF = proof(START)
+BY_OTHERS = (
+    "`start.sh` reaches the hosts by ssh. Whatever starts `launch.sh` once on every host does as well, such"
+    " as `srun --ntasks-per-node=1 ./launch.sh`: each host finds its own ranks and GPUs in `ranks.csv`."
+)
+NOTES = (SHARED, BY_OTHERS)
+
+
+def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *lines: str) -> dict[str, bytes]:
+    """``launch.sh``, which starts the ranks of a host, ``start.sh``, which runs it on all, and their parts.
+
+    Parameters
+    ----------
+    about
+        What ``launch.sh`` says of itself.
+    command
+        What every rank runs, as a shell would read it.
+    port
+        Where the ranks first meet, on the host of rank 0.
+    lines
+        Of shell, which come before the start and may change ``"$@"``.
+    """
+    place = f'python3 "$here/place.py" --slot PLANNER_SLOT --port {port}'
+    start = (
+        "for ((slot = 0; slot < ranks; slot++)); do",
+        f'    PLANNER_SLOT=$slot {place} -- "$@" &',
+        "done",
+        "# The first rank that fails ends the others: they would wait for it.",
+        'while [ -n "$(jobs -p)" ]; do',
+        "    wait -n || { status=$?; kill $(jobs -p) 2>/dev/null; wait; exit $status; }",
+        "done",
+    )
+    return per_host([host.name for host in hosts], script(about, command, *lines, *SEAT, *start))
