@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, PlannerError, Problem, UsageError, did_you_mean
-from planner.formats.importers import IMPORTERS, importer
+from planner.formats.importers import IMPORTERS, TOGETHER, importer
 from planner.formats.reading.sources import STDIN, read_source
 from planner.formats.site.author import author
 from planner.formats.site.derive import derive
@@ -114,15 +114,18 @@ def import_topology(asked: Sequence[Asked], given: Given = NOTHING) -> Imported:
     InputError
         Where a file cannot be read or recognised, or nothing can be made of it.
     """
-    sites, sources = [], []
-    for each in asked:
-        source, odd = read_source(each.path)
+    together: dict[tuple[str, int], list[Source]] = {}
+    odd: list[Problem] = []
+    names = []
+    for number, each in enumerate(asked):
+        source, problems = read_source(each.path)
         name = each.format or recognised(source)
-        site = importer(name).read(source)
-        site.findings[:0] = odd
-        sites.append(site)
-        sources.append((source.name, name))
-    return write_up(join(sites), given, tuple(sources))
+        together.setdefault((name, 0 if name in TOGETHER else number), []).append(source)
+        odd += problems
+        names.append((source.name, name))
+    sites = [importer(name).read(*sources) for (name, _), sources in together.items()]
+    sites[0].findings[:0] = odd
+    return write_up(join(sites), given, tuple(names))
 
 
 def recognised(source: Source) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from planner.placement.wording import plural
 from planner.report.style import table
 from planner.report.values import UNKNOWN
-from planner.topology.boxes import range_of
+from planner.topology.boxes import boxes
 from planner.units import format_bandwidth, format_count
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def fabric_view(facts: FabricSummary) -> Iterator[RenderableType]:
         )
     yield made
     for level in facts.levels:
-        yield Text(f"{_called(level.level)}: {_shortened(range_of(level.switches))}")
+        # Between words, lines break at names.
+        names = _shortened(", ".join(boxes(level.switches)))
+        yield Text(f"{_called(level.level)}: {names}")
     yield from (_trunk_line(trunks) for trunks in facts.trunks)
     yield from _rail_lines(facts.rails)
 

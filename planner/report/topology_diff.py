@@ -11,7 +11,7 @@ from rich.text import Text
 from planner.placement.wording import plural
 from planner.report.style import table
 from planner.topology.blocks import blocks
-from planner.topology.boxes import boxes, range_of
+from planner.topology.boxes import boxes
 from planner.units import format_count
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ def topology_diff_view(found: TopologyDifference) -> RenderableType:
     """The differences for people: all that have something in common are told together."""
     if found.same:
         return Text(f"the same: {plural(found.common, 'node')}", style="green")
+    names = found.first.name, found.second.name
+    first, second = names if names[0] != names[1] else ("the first", "the second")
     headline = Text(
-        f"{found.first.name} should have {plural(found.first.nodes, 'node')}, "
-        f"{found.second.name} has {format_count(found.second.nodes)}; "
+        f"{first} should have {plural(found.first.nodes, 'node')}, "
+        f"{second} has {format_count(found.second.nodes)}; "
         f"{format_count(found.common)} by the same name",
         style="bold",
     )
@@ -118,7 +120,8 @@ def _pairs(change: Change) -> Iterator[RenderableType]:
     made = table("from", "to", "pairs", left=2)
     rows = blocks(zip(change.names, change.others, strict=True))
     for lows, highs in rows[:MOST_BLOCKS]:
-        made.add_row(range_of(lows), range_of(highs), format_count(len(lows) * len(highs)))
+        # Between words, lines break at names.
+        made.add_row(", ".join(boxes(lows)), ", ".join(boxes(highs)), format_count(len(lows) * len(highs)))
     yield made
     if len(rows) > MOST_BLOCKS:
         yield Text(f"and {plural(len(rows) - MOST_BLOCKS, 'more row')}", style="dim")

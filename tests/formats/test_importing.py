@@ -11,7 +11,7 @@ from planner.formats import importing
 from planner.formats.importing import Asked, asked_for, import_topology, write_up
 from planner.formats.site.given import Given
 from planner.formats.site.site import Host, Node, Site
-from tests.formats.importers.kubernetes.make import listed, node
+from tests.formats.importers.kubernetes.make import hypernode, listed, node
 
 TREE = "SwitchName=l1 Nodes=n[1-2]\nSwitchName=l2 Nodes=n[3-4]\nSwitchName=top Switches=l[1-2]\n"
 
@@ -72,6 +72,22 @@ def test_several_sources(tmp_path):
     assert cluster.gpu_kinds[0].name == "h200"
     assert cluster.gpu_in_service.reshape(4, 8).all(axis=1).tolist() == [True, False, True, True]
     assert cluster.tiers[1].domains == 2
+
+
+@pytest.mark.parametrize("order", [("nodes", "groups"), ("groups", "nodes")])
+def test_objects_of_kubernetes_in_several_files(tmp_path, order):
+    """HyperNodes in one file group the nodes of another, whichever is named first."""
+    (tmp_path / "nodes").write_text(json.dumps(listed(*map(node, ("n1", "n2", "n3")))))
+    (tmp_path / "groups").write_text(
+        json.dumps(hypernode("s1", 1, "Node", {"regexMatch": {"pattern": "^n[12]$"}}))
+    )
+    imported = import_topology([Asked(str(tmp_path / name)) for name in order])
+    assert {name: host.groups for name, host in imported.site.hosts.items()} == {
+        "n1": {"tier-1": "s1"},
+        "n2": {"tier-1": "s1"},
+        "n3": {},
+    }
+    assert [form for _, form in imported.sources] == ["kubernetes"] * 2
 
 
 def test_odd_bytes_are_findings(tmp_path):

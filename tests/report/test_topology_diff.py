@@ -26,7 +26,7 @@ def difference():
 def test_view():
     """All that have something in common are told once, with ranges of names."""
     text = text_of(topology_diff_view(difference()), 120)
-    assert "small should have 12 nodes, small has 8; 8 by the same name" in text
+    assert "the first should have 12 nodes, the second has 8; 8 by the same name" in text
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[lines.index("missing: 4 nodes") + 1] == "u1-n[1-4]"
     assert lines[lines.index("down: nic1 of 8 nodes") + 1] == "u[2-3]-n[1-4]"

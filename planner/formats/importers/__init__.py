@@ -32,6 +32,9 @@ IMPORTERS: dict[str, str] = {
 Where none is named they are asked in this order whether they recognise a file.
 """
 
+TOGETHER = frozenset({"kubernetes"})
+"""Formats whose files are read together, since what one names can stand in another."""
+
 
 class Importer(Protocol):
     """What an importer's module offers."""
@@ -40,8 +43,8 @@ class Importer(Protocol):
         """Whether `source` looks like this format; cheap, and never raises."""
         ...
 
-    def read(self, source: Source) -> Site:
-        """The site as `source` describes it.
+    def read(self, source: Source, *more: Source) -> Site:
+        """The site as `source` describes it, with `more` where the format is one of `TOGETHER`.
 
         Raises
         ------

@@ -35,7 +35,7 @@ def recognises(source: Source) -> bool:
 def read(source: Source) -> Site:
     """Instances with their network nodes as tiers, the outermost numbered 1 as in AWS's own labels."""
     documents(source)
-    site, places = Site(), Places(source, "InstanceId", "instanceId")
+    site, places = Site(), Places(source, keys=("InstanceId", "instanceId"))
     found = [mapping(each) for each in _instances(source)]
     nodes_of: dict[str, list[str]] = {}
     for each in found:

@@ -1,5 +1,6 @@
 """Kubernetes: nodes as JSON or YAML, with Kueue's Topology and Volcano's HyperNodes among them.
 
+The kinds may come in one file or in several, such as ``nodes.json`` and ``hypernodes.json``.
 Tiers are those of HyperNodes where there are any, else the levels of a Topology, else the labels of
 the family that most nodes bear.
 """
@@ -39,20 +40,23 @@ def recognises(source: Source) -> bool:
     return False
 
 
-def read(source: Source) -> Site:
+def read(source: Source, *more: Source) -> Site:
     """Nodes with their GPUs, health, NVLink domains and places."""
+    sources = (source, *more)
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
-    for kind, item in objects(documents(source)):
-        if kind in found:
-            found[kind].append(item)
+    for each in sources:
+        for kind, item in objects(documents(each)):
+            if kind in found:
+                found[kind].append(item)
     if not found["Node"]:
         raise InputError.of(
             "I080",
-            f"no Node in {source.name}",
+            f"no Node in {', '.join(each.name for each in sources)}",
             expected="what kubectl get nodes -o json prints",
+            suggestion="naming a file with the nodes as well, where this one says how they are grouped",
             position=source.position(1),
         )
-    site, places = Site(), Places(source)
+    site, places = Site(), Places(*sources)
     labels = _add_nodes(site, places, found["Node"])
     if found["HyperNode"]:
         add_hypernodes(site, places, found["HyperNode"], labels)

@@ -101,13 +101,13 @@ class _Reader:
             above = self._climb(switch, parents) if switch else []
             domain = _domain(block.get("annotations")) or _domain(block.get("labels"))
             domain = domain or word(block.get("nvlink"))
-            for node in self._nodes(block):
-                if self._add(node, above):
+            for node, hosts in self._nodes(block):
+                if self._add(node, above, hosts):
                     self.site.hosts[node].scale_up = domain
                     self.site.hosts[node].node.gpu_model = word(block.get("type"))
         for name, content in switches.items():
-            for node in self._nodes(content):
-                self._add(node, self._climb(name, parents))
+            for node, hosts in self._nodes(content):
+                self._add(node, self._climb(name, parents), hosts)
 
     def _parents(self, switches: dict[str, dict[str, Any]]) -> dict[str, str]:
         parents: dict[str, str] = {}
@@ -127,20 +127,21 @@ class _Reader:
             path.append(parent)
         return path
 
-    def _nodes(self, block: dict[str, Any]) -> Iterator[str]:
-        for hosts in map(word, sequence(block.get("nodes"))):
+    def _nodes(self, block: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Nodes, and the list of hosts that each is written in."""
+        for hosts in filter(None, map(word, sequence(block.get("nodes")))):
             try:
-                yield from expand(hosts) if hosts else ()
+                yield from ((node, hosts) for node in expand(hosts))
             except InputError as error:
                 self.site.findings.append(error.problems[0].at(self.places.of(hosts)))
 
-    def _add(self, name: str, above: list[str]) -> bool:
+    def _add(self, name: str, above: list[str], written: str | None = None) -> bool:
         """Add a host; False where it is known."""
         if name in self.above:
             if self.above[name] != above:
                 self._note("I084", name, f"{name} is listed twice, under other switches; the first holds")
             return False
-        self.site.hosts[name] = Host(name, position=self.places.of(name))
+        self.site.hosts[name] = Host(name, position=self.places.of(written or name))
         self.above[name] = above
         return True
 

@@ -104,17 +104,19 @@ def _unreadable(reason: str, position: Position) -> InputError:
 
 
 class Places:
-    """Finds where things are named, in one pass over the text when the first is asked for.
+    """Finds where things are named, in one pass over each text when the first is asked for.
 
     Parameters
     ----------
+    sources
+        What is looked through, in this order.
     keys
         Keys that things have their names under.
     """
 
-    def __init__(self, source: Source, *keys: str) -> None:
-        self.source = source
-        self.keys = keys or ("name", "id")
+    def __init__(self, *sources: Source, keys: tuple[str, ...] = ("name", "id")) -> None:
+        self.sources = sources
+        self.keys = keys
         self._left = MOST_SEARCHED
 
     def of(self, name: str | None) -> Position | None:
@@ -122,31 +124,36 @@ class Places:
         if not name:
             return None
         found = self._found.get(name) or self._searched(name)
-        return self.source.position(found[0], found[1], len(name)) if found else None
+        return found[0].position(found[1], found[2], len(name)) if found else None
 
-    def _searched(self, name: str) -> tuple[int, int] | None:
-        """Line and column of a word, as long as not too much has been searched for others."""
-        text = self.source.text
-        if self._left < len(text):
-            return None
-        self._left -= len(text)
-        match = re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text)
-        if match is None:
-            return None
-        start = match.start()
-        return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    def _searched(self, name: str) -> tuple[Source, int, int] | None:
+        """Source, line and column of a word, as long as not too much has been searched for others."""
+        word_alone = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
+        for source in self.sources:
+            text = source.text
+            if self._left < len(text):
+                return None
+            self._left -= len(text)
+            for match in word_alone.finditer(text):
+                start = match.start()
+                line_start = text.rfind("\n", 0, start) + 1
+                # A drawing of the cluster in a comment is not where a node is listed.
+                if not text[line_start:start].lstrip().startswith("#"):
+                    return source, text.count("\n", 0, start) + 1, start - line_start + 1
+        return None
 
     @cached_property
-    def _found(self) -> dict[str, tuple[int, int]]:
-        """Line and column of each name."""
+    def _found(self) -> dict[str, tuple[Source, int, int]]:
+        """Source, line and column of each name."""
         keys = "|".join(map(re.escape, self.keys))
         pattern = re.compile(rf"""(?<![\w.-])["']?(?:{keys})["']?[ ]*:[ ]*["']?([^\s"',}}\]]+)""")
-        found: dict[str, tuple[int, int]] = {}
-        text, line, start = self.source.text, 1, 0
-        for match in pattern.finditer(text):
-            line += text.count("\n", start, match.start(1))
-            start = match.start(1)
-            found.setdefault(match[1], (line, start - text.rfind("\n", 0, start)))
+        found: dict[str, tuple[Source, int, int]] = {}
+        for source in self.sources:
+            text, line, start = source.text, 1, 0
+            for match in pattern.finditer(text):
+                line += text.count("\n", start, match.start(1))
+                start = match.start(1)
+                found.setdefault(match[1], (source, line, start - text.rfind("\n", 0, start)))
         return found
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
-from planner.formats.site.figures import named
+from planner.formats.site.figures import named, stated
 from planner.formats.site.site import Host, Link, Nic, Node, Site
 from planner.topology.names import natural
 
@@ -254,7 +254,11 @@ def _note_unknown(joined: Site, sites: Sequence[Site]) -> None:
             _join_hosts(fabric, replace(site, findings=[]))
     others = {name: host for name, host in joined.hosts.items() if name not in fabric.hosts}
     name_of = _matches(fabric, Site(hosts=others))
-    unknown = [host for name, host in others.items() if name_of[name] not in fabric.hosts]
+    unknown = [
+        host
+        for name, host in others.items()
+        if name_of[name] not in fabric.hosts and stated(joined, host, "gpus") != 0
+    ]
     if fabric.hosts and unknown:
         names = named(host.name for host in unknown)
         joined.findings.append(

@@ -39,6 +39,14 @@ def test_a_model():
     assert not site.findings
 
 
+def test_place_of_a_node():
+    """Is the list of hosts that it is written in."""
+    text = "# n1 n2\nswitches: {a: {}}\nblocks: [{switch: a, nodes: ['n[1-2]']}]\n"
+    site = topograph.read(Source("model.yaml", text))
+    place = site.hosts["n2"].position
+    assert (place.line, place.column) == (3, 31)
+
+
 def test_an_older_model():
     """Lists instead of mappings; a block that no switch names is kept, without a place."""
     site = topograph.read(source("topograph/lists.yaml"))

@@ -51,6 +51,15 @@ def test_places():
     assert places.of(None) is None
 
 
+def test_places_in_several_texts():
+    """The first text that has the name, and never a drawing in a comment."""
+    places = Places(Source("a", "# n1 -- n2\nnodes: [n1]"), Source("b", "name: n2"))
+    assert [(place.file, place.line, place.column) for place in map(places.of, ("n1", "n2"))] == [
+        ("a", 2, 9),
+        ("b", 1, 7),
+    ]
+
+
 def test_values_of_the_wrong_type():
     """Are as good as absent."""
     assert mapping([1]) == mapping(None) == {}

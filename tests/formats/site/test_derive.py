@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from planner.formats.site.derive import derive
-from planner.formats.site.site import Host, Link, Site
+from planner.formats.site.site import Host, Link, Node, Site
 from planner.topology.names import is_name
 from tests.formats.site.fabrics import SPEED, codes, fabric, partition, two_tier
 
@@ -176,6 +176,14 @@ def test_host_without_links():
     derive(site)
     assert partition(site, "unit") == units(4, 4, 4) | {frozenset({"lost"})}
     assert codes(site) == ["I034"]
+
+
+def test_host_without_links_and_gpus():
+    """A host to log in to, which has no GPU, is no finding."""
+    site = two_tier()
+    site.hosts["login"] = Host("login", Node(gpus=0))
+    derive(site)
+    assert codes(site) == []
 
 
 def test_no_switches():

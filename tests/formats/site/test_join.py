@@ -124,6 +124,12 @@ def test_hosts_that_the_network_does_not_know():
     assert "n[8-9]" in joined.findings[0].message
 
 
+def test_hosts_without_gpus_need_no_network():
+    """Nothing is said of those that are known to have none, such as hosts to log in to."""
+    joined = join([fabric("n1"), site(Host("n1"), Host("login", Node(gpus=0)))])
+    assert codes(joined) == []
+
+
 def test_links_from_both_ends_count_once():
     """Those that two switches both report, as each lists its neighbours."""
     one = Site(switches={"a": Switch("a"), "b": Switch("b")}, links=[Link(("a", "b"), 50e9)] * 2)
