@@ -23,6 +23,8 @@ from planner.formats.writing.scripts import SHARED, place_file, script
 from planner.formats.writing.seats import hosts_of, require_plain_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
@@ -66,8 +68,20 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     files["nccl.sh"] = script(
         "Runs a command with NCCL's settings for this host.", options["command"], *lines
     )
-    notes = NOTES if any(adapters.values()) else (*NOTES, "The topology has no adapters, so none is named.")
+    notes = (*NOTES, *_names_note(any(adapters.values()), options["hca"]))
     return Export(files, f"./nccl.sh {options['command']}", notes, frozenset({"nccl.sh"}))
+
+
+def _names_note(is_any_named: bool, hca: str) -> Iterator[str]:
+    """What to know of the adapters' names."""
+    if not is_any_named:
+        yield "The topology has no adapters, so none is named."
+    elif hca == HCA.default:
+        yield (
+            "A topology does not say what adapters are called: they are taken to be `mlx5_0`, `mlx5_1` and"
+            " so on. Compare with `ibdev2netdev` on a host, where adapters for storage may stand among"
+            " them; `--option hca=mlx5_0,mlx5_3,...` gives the names in the order of the topology's."
+        )
 
 
 def _adapters(cluster: Cluster, node: int) -> tuple[int, ...]:

@@ -84,7 +84,8 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     # The remark is for people, and for `planner import-placement`.
     lines = "".join(f"{name} # gpu {gpu}\n" for name, gpu in zip(names, local, strict=True))
     files = {"job.sbatch": launch, "hostfile": lines.encode(), **place_file()}
-    prove = f"sbatch --wait --output=verify.log job.sbatch {VERIFY}"
+    # Without --exit-zero the first misplaced rank would end the others before they report.
+    prove = f"sbatch --wait --output=verify.log job.sbatch {VERIFY} --exit-zero"
     return Export(
         files,
         "sbatch job.sbatch",

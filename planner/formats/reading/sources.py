@@ -74,7 +74,7 @@ def _decoded(name: str, raw: bytes) -> tuple[Source, list[Problem]]:
         raise InputError.of("F006", f"{name} is a binary file", expected="text")
     text = _ESCAPE.sub("", raw.decode(encoding, "replace")).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise InputError.of("F005", f"{name} is empty", expected="the description of a site")
+        raise InputError.of("F005", f"{name} is empty", expected="what a program or a person wrote")
     source = Source(name, text)
     return source, _replaced(source)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.formats.writing.scripts import SEAT, SHARED, per_host, proof, script
+from planner.formats.writing.scripts import ENDING, SEAT, SHARED, WAITING, per_host, proof, script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,12 +36,10 @@ def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *li
     """
     place = f'python3 "$here/place.py" --slot PLANNER_SLOT --port {port}'
     start = (
+        *ENDING,
         "for ((slot = 0; slot < ranks; slot++)); do",
         f'    PLANNER_SLOT=$slot {place} -- "$@" &',
         "done",
-        "# The first rank that fails ends the others: they would wait for it.",
-        'while [ -n "$(jobs -p)" ]; do',
-        "    wait -n || { status=$?; kill $(jobs -p) 2>/dev/null; wait; exit $status; }",
-        "done",
+        *WAITING,
     )
     return per_host([host.name for host in hosts], script(about, command, *lines, *SEAT, *start))

@@ -37,6 +37,20 @@ def script(about: str, command: str, *lines: str, here: str = HERE, before: tupl
     return ("\n".join([*head, *lines]) + "\n").encode()
 
 
+# To stand before processes start in the background, where the terminal's Ctrl-C does not reach them.
+ENDING = (
+    'end() { trap - INT TERM HUP; kill $(jobs -p) 2>/dev/null; wait; exit "$1"; }',
+    "trap 'end 129' HUP; trap 'end 130' INT; trap 'end 143' TERM",
+)
+# To stand behind them.
+WAITING = (
+    "# The first that fails ends the others: they would wait for it.",
+    'while [ -n "$(jobs -p)" ]; do',
+    "    wait -n || end $?",
+    "done",
+)
+
+
 def start_script(hosts: list[str]) -> dict[str, bytes]:
     """What runs ``launch.sh`` on every host at once, and the list of the hosts."""
     lines = (
@@ -44,15 +58,13 @@ def start_script(hosts: list[str]) -> dict[str, bytes]:
         "# Runs launch.sh on every host at once, over ssh unless PLANNER_SSH names another way.",
         "set -uo pipefail",
         HERE,
+        *ENDING,
         'printf -v run "%q " "$here/launch.sh" "$@"',
         'printf -v there "%q" "$PWD"',
         "while read -r host; do",
         '    ${PLANNER_SSH:-ssh} "$host" "cd $there && exec $run" </dev/null &',
         'done <"$here/hosts"',
-        "# The first host that fails ends the others: they would wait for it.",
-        'while [ -n "$(jobs -p)" ]; do',
-        "    wait -n || { status=$?; kill $(jobs -p) 2>/dev/null; wait; exit $status; }",
-        "done",
+        *WAITING,
     )
     return {"start.sh": ("\n".join(lines) + "\n").encode(), "hosts": ("\n".join(hosts) + "\n").encode()}
 

@@ -55,6 +55,12 @@ def test_an_adapter_out_of_service(tmp_path, host, hca):
     assert found == {"NCCL_IB_HCA": hca, "NCCL_CROSS_NIC": "2"}
 
 
+def test_names_that_are_a_guess_are_told():
+    """The README says that no topology has them, until they are given."""
+    assert "ibdev2netdev" in bundle(irregular(), "nccl", []).files["README.md"].decode()
+    assert "ibdev2netdev" not in bundle(irregular(), "nccl", ["hca=rdma{}"]).files["README.md"].decode()
+
+
 def test_no_rails(tmp_path):
     """NCCL may change adapters where that is better."""
     placement = regular(nics=2)

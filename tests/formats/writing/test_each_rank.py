@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,22 @@ def test_the_first_rank_that_fails_ends_the_others(folder):
     """Its exit code is that of the launch, and nobody waits."""
     done = launch(folder, "r01-n00", "bash", "-c", "[ $LOCAL_RANK != 1 ] || exit 7; exec sleep 50")
     assert done.returncode == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_ranks(folder, number):
+    """They run in the background, where the terminal's Ctrl-C would not reach them."""
+    command = ["bash", "-c", 'echo "$$"; exec sleep 50']
+    with subprocess.Popen(
+        [folder / "launch.sh", *command],
+        env={**os.environ, "PLANNER_HOST": "r01-n00"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        ranks = [int(process.stdout.readline()) for _ in range(3)]
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 128 + number
+    assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
 
 
 def test_a_host_without_ranks_says_so(folder):

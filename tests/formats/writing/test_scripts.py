@@ -28,6 +28,16 @@ def test_scripts_are_sound(to):
         assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("to", [name for name in EXPORTERS if name not in SINGLE_FILES])
+def test_a_misplaced_rank_does_not_end_the_proof(to):
+    """It exits 0, or waits for all: launchers end every process once one fails."""
+    made = bundle(regular(), to, [])
+    texts = [made.proof, made.files.get("verify.yaml", b"").decode()]
+    runs = [line for text in texts for line in text.splitlines() if "verify.py ranks.csv" in line]
+    assert all("--exit-zero" in line or "--gather" in line for line in runs)
+    assert "verify.yaml" not in made.files or "ranks.csv --exit-zero" in texts[1]
+
+
 @pytest.fixture
 def start(tmp_path):
     """A function that runs start.sh with an agent that runs commands here, and says where."""
