@@ -20,7 +20,7 @@ from planner.workload.job import DataParallel, Recompute, Schedule
 from planner.workload.stages import alike, chunks, chunks_of_stage, stages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -186,7 +186,15 @@ class Step:
         """Seconds of every pass of every chunk."""
         held = np.array(chunks_of_stage(self.job))
         layers = chunks(self.job.model.layers, int(held.max()) + 1)
-        own = np.array([self._compute_of(chunk, last=chunk is layers[-1]) for chunk in layers])
+        known: dict[tuple[tuple[int, int], ...], tuple[float, float, float]] = {}
+        own = np.zeros((len(layers), 3))
+        for index, chunk in enumerate(layers):
+            kinds = tuple(alike(self.job.model, chunk))
+            if kinds not in known:
+                known[kinds] = self._compute_of(kinds)
+            own[index] = known[kinds]
+        head = self.compute.head()
+        own[-1] += (head.forward, head.by_input, head.by_weight)
         # Of its stage's exposed communication a chunk has as much as it has of its layers.
         counts = np.array([len(chunk) for chunk in layers], np.float64)[held]
         share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -199,10 +207,10 @@ class Step:
             np.full(held.shape, self.sent_s),
         )
 
-    def _compute_of(self, layers: Sequence[int], *, last: bool) -> tuple[float, float, float]:
-        """Forward and both backwards of a chunk of layers, with the head after the last."""
-        total = self.compute.head() if last else NOTHING
-        for layer, times in alike(self.job.model, layers):
+    def _compute_of(self, kinds: Iterable[tuple[int, int]]) -> tuple[float, float, float]:
+        """Forward and both backwards of so many layers of each kind."""
+        total = NOTHING
+        for layer, times in kinds:
             total += self.compute.layer(layer) * times
         return total.forward, total.by_input, total.by_weight
 

@@ -10,6 +10,8 @@ from planner.workload.job import DataParallel, Precision, Schedule
 from planner.workload.stages import alike, shard_parameters, stages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from planner.workload.job import Job
 
 
@@ -30,7 +32,9 @@ class StageMemory:
 
 def memory(job: Job) -> tuple[StageMemory, ...]:
     """What a GPU of each stage holds at its fullest; buffers of libraries and drivers left out."""
-    return tuple(_stage_memory(job, stage) for stage in range(job.mesh.pp))
+    model = job.model
+    kept = {layer: layer_activation_bytes(job, layer) for layer, _ in alike(model, range(model.layers))}
+    return tuple(_stage_memory(job, stage, kept) for stage in range(job.mesh.pp))
 
 
 def microbatches_in_flight(job: Job, stage: int) -> float:
@@ -68,8 +72,10 @@ def microbatches_in_flight(job: Job, stage: int) -> float:
     return min(held, job.num_microbatches) / job.model_copies
 
 
-def _stage_memory(job: Job, stage: int) -> StageMemory:
+def _stage_memory(job: Job, stage: int, kept: Mapping[int, float]) -> StageMemory:
     """State of the stage's parameters and activations of the microbatches in flight.
+
+    `kept` says what one layer of each kind keeps of a microbatch.
 
     Bytes a parameter (Megatron-Core's distributed optimizer; Rajbhandari et al. 2020, section 5;
     d ranks share): BF16 with FP32 gradients 18, or 6 + 12/d; FP16 20, or 4 + 16/d; FP32 16, or
@@ -86,7 +92,7 @@ def _stage_memory(job: Job, stage: int) -> StageMemory:
         parameters=held * job.precision.element_bytes + (0.0 if keeps_all else _gathered_bytes(job, stage)),
         gradients=held * job.gradient_bytes,
         optimizer=optimized * optimizer_bytes(job.precision),
-        activations=_activation_bytes(job, stage),
+        activations=_activation_bytes(job, stage, kept),
     )
 
 
@@ -106,12 +112,12 @@ def _gathered_bytes(job: Job, stage: int) -> float:
     return sum(shards[-2:]) * job.precision.element_bytes
 
 
-def _activation_bytes(job: Job, stage: int) -> float:
+def _activation_bytes(job: Job, stage: int, kept: Mapping[int, float]) -> float:
     """Activations kept for backward, and what the busiest moment needs beside them."""
     held = stages(job)[stage]
     kinds = alike(job.model, held.layers)
-    kept = sum(times * layer_activation_bytes(job, layer) for layer, times in kinds)
+    of_microbatch = sum(times * kept[layer] for layer, times in kinds)
     transient = transient_layer_bytes(job, [layer for layer, _ in kinds])
     if held.head:
         transient = max(transient, logits_bytes(job))
-    return kept * microbatches_in_flight(job, stage) + transient
+    return of_microbatch * microbatches_in_flight(job, stage) + transient

@@ -192,8 +192,9 @@ def tied_embedding(job: Job) -> Iterator[Family]:
 
 def _per_layer(job: Job, bytes_of_layer: Callable[[int], float]) -> tuple[float, ...]:
     """Bytes a stage and step, from the bytes of each of its layers in one microbatch."""
+    each = {layer: bytes_of_layer(layer) for layer, _ in alike(job.model, range(job.model.layers))}
     return tuple(
         job.microbatches_per_layer
-        * sum(times * bytes_of_layer(layer) for layer, times in alike(job.model, stage.layers))
+        * sum(times * each[layer] for layer, times in alike(job.model, stage.layers))
         for stage in stages(job)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from planner.workload.job import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from planner.workload.job import Job
     from planner.workload.model import Model
@@ -55,15 +54,12 @@ class ShardParameters:
         return self.dense + self.expert
 
 
-def alike(model: Model, layers: Iterable[int]) -> list[tuple[int, int]]:
+def alike(model: Model, layers: Sequence[int]) -> list[tuple[int, int]]:
     """One layer of each kind among `layers`, and how many there are: layers of a kind are all alike."""
-    first: dict[bool, int] = {}
-    times = Counter[bool]()
-    for layer in layers:
-        kind = model.is_moe_layer(layer)
-        first.setdefault(kind, layer)
-        times[kind] += 1
-    return [(layer, times[kind]) for kind, layer in first.items()]
+    first_moe = model.experts.dense_layers if model.experts else model.layers
+    dense = sum(layer < first_moe for layer in layers) if model.experts else len(layers)
+    kinds = ((0, dense), (model.layers - 1, len(layers) - dense))
+    return [(layer, times) for layer, times in kinds if times]
 
 
 def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
