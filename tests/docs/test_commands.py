@@ -35,6 +35,7 @@ def test_tutorial_and_howtos_are_run():
         "index.md",
         "tutorial/first-placement.md",
         "howto/author-a-topology.md",
+        "howto/choose-a-strategy.md",
         "howto/describe-a-job.md",
         "howto/export-a-topology.md",
         "howto/import-a-site.md",

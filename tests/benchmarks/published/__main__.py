@@ -1,10 +1,10 @@
 """Predicted and measured step times of published runs, side by side.
 
-    python -m tests.benchmarks.published [--runs FILE] [--fit] [--leave-out]
+    python -m tests.benchmarks.published [--runs FILE] [--fit] [--leave-out] [--memory]
 
 Prints every run, then errors by family and in all. ``--fit`` first fits the constants and writes them.
 ``--leave-out`` fits them without each source in turn and predicts that source; and without the largest
-run of each series and predicts that.
+run of each series and predicts that. ``--memory`` prints what each run needs of its GPUs' memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.published.fit import fit, save
+from tests.benchmarks.published.needs import rows
 from tests.benchmarks.published.predict import predict
 from tests.benchmarks.published.runs import read_runs
 
@@ -29,8 +30,13 @@ def main(arguments=None):
     parser.add_argument("--runs", type=Path, default=RUNS)
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--leave-out", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args(arguments)
     runs = read_runs(asked.runs)
+    if asked.memory:
+        for line in rows(runs):
+            write(line)
+        return 0
     constants = None
     if asked.fit:
         found = fit(runs)
