@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from planner import verify as module
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 from planner.placement.file import write_placement
 from planner.verify import (
     Device,

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.destination import require_folder, require_other, require_writable
-from planner.cli.options import PlacementArgument
+from planner.cli.options import PlacementArgument, require_known
 from planner.cli.output import write_error
-from planner.errors import UsageError, did_you_mean
 from planner.formats.exporters import EXPORTERS, SINGLE_FILES
 
 if TYPE_CHECKING:
@@ -57,13 +56,7 @@ def export(
 
     The folder holds all that the launcher takes, and a README with the exact command.
     """
-    if to not in EXPORTERS:
-        raise UsageError.of(
-            "U001",
-            f"--to: no format {to!r}",
-            expected=f"one of {', '.join(EXPORTERS)}",
-            suggestion=did_you_mean(to, EXPORTERS),
-        )
+    require_known("--to", to, EXPORTERS)
     path = Path(output)
     as_file = to in SINGLE_FILES and not path.is_dir() and not output.endswith("/")
     if as_file:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.cli.destination import require_writable
-from planner.cli.options import complete_topology, complete_workload
+from planner.cli.options import complete_topology, complete_workload, require_known
 from planner.cli.output import write_error
-from planner.errors import UsageError, did_you_mean
+from planner.errors import UsageError
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
@@ -67,13 +67,8 @@ def import_placement(
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
 
-    if kind is not None and kind not in LISTINGS:
-        raise UsageError.of(
-            "U001",
-            f"--format: no format {kind!r}",
-            expected=f"one of {', '.join(LISTINGS)}",
-            suggestion=did_you_mean(kind, LISTINGS),
-        )
+    if kind is not None:
+        require_known("--format", kind, LISTINGS)
     text, _ = read_source(source)
     listed = seats(text, kind or recognised(text))
     placement = seated(load_topology(topology), load_workload(workload), listed, objective, gpus)

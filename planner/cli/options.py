@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.errors import UsageError, did_you_mean
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from planner.library import Kind
 
 
@@ -42,6 +46,23 @@ def complete_workload(incomplete: str) -> list[str]:
 def complete_placement(incomplete: str) -> list[str]:
     """Placement files whose path starts with `incomplete`."""
     return _paths(incomplete, ".json")
+
+
+def require_known(option: str, word: str, formats: Collection[str]) -> None:
+    """Refuse a `word` that is none of the `formats`.
+
+    Raises
+    ------
+    UsageError
+        U001 with the format that was probably meant.
+    """
+    if word not in formats:
+        raise UsageError.of(
+            "U001",
+            f"{option}: no format {word!r}",
+            expected=f"one of {', '.join(formats)}",
+            suggestion=did_you_mean(word, formats),
+        )
 
 
 TopologyArgument = Annotated[

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from planner.cli.destination import require_writable
-from planner.cli.options import TopologyArgument
+from planner.cli.options import TopologyArgument, require_known
 from planner.cli.output import write_error
-from planner.errors import UsageError, did_you_mean
 from planner.formats.topology_exporters import TOPOLOGY_EXPORTERS
 
 
@@ -42,13 +41,7 @@ def export_topology(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
 ) -> None:
     """Write a topology for Slurm, or as an InfiniBand fabric that can be simulated."""
-    if to not in TOPOLOGY_EXPORTERS:
-        raise UsageError.of(
-            "U001",
-            f"--to: no format {to!r}",
-            expected=f"one of {', '.join(TOPOLOGY_EXPORTERS)}",
-            suggestion=did_you_mean(to, TOPOLOGY_EXPORTERS),
-        )
+    require_known("--to", to, TOPOLOGY_EXPORTERS)
     path = Path(output)
     require_writable(path, inputs=(topology,), replace=force)
     from planner.files import write_atomic

@@ -12,5 +12,6 @@
 `jobside`              programs that run inside the job, which exporters copy beside their files
 `rank_lists`           the way back: a launcher's list of ranks to a placement
 `hostlist`, `lanes`    notations that are both read and written
+`hostnames`            whether two names mean the same host
 ====================== ==============================================================================
 """

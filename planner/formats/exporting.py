@@ -11,8 +11,8 @@ import planner
 from planner import verify
 from planner.formats.exporters import exporter
 from planner.formats.writing.options import chosen
+from planner.formats.writing.rank_table import to_csv
 from planner.formats.writing.seats import hosts_of
-from planner.formats.writing.table import to_csv
 from planner.placement.wording import plural
 
 if TYPE_CHECKING:

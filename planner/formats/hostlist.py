@@ -31,6 +31,11 @@ _UNWRITABLE = re.compile(r"[\[\]{},\s]|[0-9]{19}\Z|\A\Z", re.ASCII)
 _EXPECTED = "a host list such as n[01-16,20] or gpu1,gpu2"
 
 
+def entries(expression: str) -> list[str]:
+    """What stands between the commas and spaces outside of brackets: names, each with its ranges."""
+    return [entry for entry in _SEPARATOR.split(expression) if entry]
+
+
 def expand(expression: str, position: Position | None = None) -> list[str]:
     """All hosts of an expression in Slurm's order; repeated ones stay.
 
@@ -39,8 +44,8 @@ def expand(expression: str, position: Position | None = None) -> list[str]:
     InputError
         I020 for what Slurm refuses, I021 for more than `planner.topology.names.MOST_NAMES` hosts.
     """
-    entries = [_entry(entry, position) for entry in _SEPARATOR.split(expression) if entry]
-    number = sum(prod(map(len, entry.parts)) for entry in entries)
+    found = [_entry(entry, position) for entry in entries(expression)]
+    number = sum(prod(map(len, entry.parts)) for entry in found)
     if number > names.MOST_NAMES:
         raise InputError.of(
             "I021",
@@ -48,7 +53,7 @@ def expand(expression: str, position: Position | None = None) -> list[str]:
             expected=f"at most {names.MOST_NAMES:,} hosts",
             position=position,
         )
-    return [host for entry in entries for host in entry.hosts()]
+    return [host for entry in found for host in entry.hosts()]
 
 
 def compress(hosts: Iterable[str]) -> str:

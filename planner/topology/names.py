@@ -32,6 +32,7 @@ _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?\Z")
 _BAD = re.compile(r"[^A-Za-z0-9._*\[\],-]")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _LAST_NUMBER = re.compile(rf"(.*?)([0-9]{{1,{MOST_DIGITS}}})\Z", re.DOTALL)
+_COMMA = re.compile(r",(?![^\[]*\])")
 _EXAMPLE = "a name or a range of names, such as r05, n[01-08] or n[1-4,7]"
 
 
@@ -122,9 +123,14 @@ def compress(names: Iterable[str]) -> str:
     )
 
 
+def entries(expression: str) -> list[str]:
+    """What stands between the commas outside of brackets."""
+    return _COMMA.split(expression)
+
+
 def _entries(expression: str) -> Iterator[list[list[_Run]]]:
     """The expressions between outer commas, each as its pieces, each piece as its runs."""
-    for entry in re.split(r",(?![^\[]*\])", expression):
+    for entry in entries(expression):
         rest = _PIECE.sub("", entry)
         if not entry or rest or _BAD.search(entry):
             reason = (

@@ -9,7 +9,7 @@ import pytest
 from planner.errors import UsageError
 from planner.formats.exporters import EXPORTERS, SINGLE_FILES, Export, exporter
 from planner.formats.exporting import bundle, launcher_files, readme
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 from tests.formats.jobs import irregular, regular
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 
 if TYPE_CHECKING:
     from planner.formats.writing.options import Option

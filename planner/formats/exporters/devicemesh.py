@@ -6,12 +6,12 @@ be said. What it cannot say is where a rank is: that is the launch's part.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.writing.each_rank import NOTES, PROOF, START, launch_files
+from planner.formats.writing.data import to_json
+from planner.formats.writing.each_rank import NOTES, ON_THE_PATH, PROOF, START, launch_files
 from planner.formats.writing.mesh_dims import DIMS, mesh_plan
 from planner.formats.writing.options import COMMAND, PORT, Option
 from planner.formats.writing.seats import hosts_of, require_plain_names
@@ -25,7 +25,6 @@ OPTIONS = (
     DIMS,
     Option("kind", "cuda", "kind of device that the mesh is of", choices=("cuda", "cpu", "xpu", "hpu")),
 )
-ON_THE_PATH = 'export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"'
 
 
 def export(placement: Placement, options: dict[str, str]) -> Export:
@@ -34,7 +33,7 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     require_plain_names(hosts, "PyTorch")
     plan = {"kind": options["kind"], **mesh_plan(mesh, options["dims"])}
     files = {
-        "mesh.json": (json.dumps(plan, indent=2) + "\n").encode(),
+        "mesh.json": to_json(plan),
         "device_mesh.py": program("device_mesh.py"),
         **launch_files(
             hosts, "Starts the ranks of this host.", options["command"], options["port"], ON_THE_PATH

@@ -7,12 +7,12 @@ get its planned number, and to see the planned GPUs alone.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.writing.each_rank import NOTES, PROOF, START, launch_files
+from planner.formats.writing.data import to_json
+from planner.formats.writing.each_rank import NOTES, ON_THE_PATH, PROOF, START, launch_files
 from planner.formats.writing.mesh_dims import DIMS, mesh_plan
 from planner.formats.writing.options import COMMAND, PORT, Option
 from planner.formats.writing.scripts import SEAT, per_host, script
@@ -29,7 +29,6 @@ OPTIONS = (
     Option("process", "gpu", "whether a process has one GPU, or all of its host's", choices=("gpu", "host")),
 )
 ABOUT = "Starts the processes of this host under JAX."
-ON_THE_PATH = 'export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"'
 
 
 def export(placement: Placement, options: dict[str, str]) -> Export:
@@ -40,7 +39,7 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     one_gpu = options["process"] == "gpu"
     launch = launch_files if one_gpu else _one_process
     files = {
-        "jax.json": (json.dumps(plan, indent=2) + "\n").encode(),
+        "jax.json": to_json(plan),
         "jax_mesh.py": program("jax_mesh.py"),
         **launch(hosts, ABOUT, options["command"], options["port"], ON_THE_PATH),
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
+from planner.formats.writing.data import to_yaml
 from planner.formats.writing.kubernetes.kueue import QUEUE_LABEL, level_labels, slices_of, topology
 from planner.formats.writing.kubernetes.manifests import (
     HOSTNAME,
@@ -25,11 +26,10 @@ from planner.formats.writing.kubernetes.manifests import (
     config_map,
     data_bytes,
     job_set,
-    to_yaml,
 )
 from planner.formats.writing.kubernetes.node_table import nodes_of, ranges, table
 from planner.formats.writing.options import COMMAND, PORT, Option
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,7 +17,8 @@ import numpy as np
 from planner.errors import UsageError
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
-from planner.formats.writing.each_rank import NOTES, PROOF, START, launch_files
+from planner.formats.writing.data import to_json
+from planner.formats.writing.each_rank import NOTES, ON_THE_PATH, PROOF, START, launch_files
 from planner.formats.writing.options import COMMAND, PORT, Option
 from planner.formats.writing.seats import hosts_of, require_plain_names
 from planner.placement.groups import groups_along
@@ -59,17 +60,14 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     require_plain_names(hosts, "Megatron-Core")
     order = _order(workload.mesh, options["entry"])
     plan = {"sizes": sizes(workload.mesh), "order": order, "world_size": workload.mesh.world_size}
-    files = {"megatron.json": _json(plan), "groups.json": _groups(workload.mesh)}
-    command, lines = (
-        options["command"],
-        ['export CUDA_DEVICE_MAX_CONNECTIONS="${CUDA_DEVICE_MAX_CONNECTIONS:-1}"'],
-    )
+    files = {"megatron.json": to_json(plan), "groups.json": _groups(workload.mesh)}
+    command, lines = options["command"], [ONE_CONNECTION]
     if options["entry"] == "arguments":
         files["arguments"] = ("\n".join(arguments(workload, order)) + "\n").encode()
         command += ' $(cat "$here/arguments")'
     else:
         files["parallel.py"] = program("parallel.py")
-        lines.append('export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"')
+        lines.append(ON_THE_PATH)
     files |= launch_files(
         hosts, "Starts the ranks of this host under Megatron.", command, options["port"], *lines
     )
@@ -209,7 +207,3 @@ def _lines(mesh: Mesh, axes: tuple[str, ...]) -> str:
     return ",\n".join(
         json.dumps(group) for group in groups_along(mesh, tuple(fastest_first)).members.tolist()
     )
-
-
-def _json(content: object) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode()

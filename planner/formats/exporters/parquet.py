@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
-from planner.formats.writing.table import FIELDS, columns
+from planner.formats.writing.rank_table import FIELDS, columns
 
 if TYPE_CHECKING:
     from planner.formats.writing.options import Option

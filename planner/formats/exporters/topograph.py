@@ -8,12 +8,11 @@ the ranks themselves are in ``ranks.csv`` alone.
 
 from __future__ import annotations
 
-import re
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from planner.formats.exporters import Export
-from planner.formats.hostlist import compress
+from planner.formats.hostlist import compress, entries
+from planner.formats.writing.data import to_yaml
 from planner.formats.writing.seats import Host, require_plain_names
 
 if TYPE_CHECKING:
@@ -34,15 +33,10 @@ NOTES = (
 
 def export(placement: Placement, options: dict[str, str]) -> Export:  # noqa: ARG001  # it has none
     """The model of the whole cluster."""
-    from ruamel.yaml import YAML
-
     cluster = placement.cluster
     require_plain_names((Host(name, (), ()) for name in cluster.host_names), "topograph")
-    text = StringIO()
-    yaml = YAML()
-    yaml.width = 10**6
-    yaml.dump({"switches": _switches(cluster), "blocks": [*_blocks(cluster)]}, text)
-    return Export({"model.yaml": text.getvalue().encode()}, notes=NOTES)
+    model = to_yaml({"switches": _switches(cluster), "blocks": [*_blocks(cluster)]})
+    return Export({"model.yaml": model}, notes=NOTES)
 
 
 def _switches(cluster: Cluster) -> dict[str, dict[str, list[str]]]:
@@ -64,14 +58,13 @@ def _blocks(cluster: Cluster) -> list[dict[str, Any]]:
     for node, parent in enumerate(cluster.tiers[0].parent.tolist()):
         names.setdefault(parent, []).append(cluster.host_names[node])
     return [
-        {"switch": _identifier(cluster, 1, domain), "nodes": _ranges(nodes), **_scale_up(cluster, domain)}
+        {
+            "switch": _identifier(cluster, 1, domain),
+            "nodes": entries(compress(nodes)),
+            **_scale_up(cluster, domain),
+        }
         for domain, nodes in names.items()
     ]
-
-
-def _ranges(nodes: list[str]) -> list[str]:
-    """The nodes as short ranges, one an entry."""
-    return re.split(r",(?![^\[]*\])", compress(nodes))
 
 
 def _scale_up(cluster: Cluster, domain: int) -> dict[str, dict[str, str]]:

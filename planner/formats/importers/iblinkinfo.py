@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from planner.errors import InputError, Problem
+from planner.errors import InputError
 from planner.formats.lanes import GIGABIT, LANE_GIGABITS
 from planner.formats.reading.infiniband.fabric import (
     Cable,
@@ -16,6 +16,7 @@ from planner.formats.reading.infiniband.fabric import (
     report_unrecorded,
     to_site,
 )
+from planner.formats.reading.odd_lines import odd_lines
 
 if TYPE_CHECKING:
     from planner.errors import Position
@@ -159,13 +160,9 @@ class _Reader:
                 expected="what iblinkinfo prints",
                 position=self.source.position(1),
             )
-        if self.odd:
-            more = f", and {len(self.odd) - 1:,} more such lines" if len(self.odd) > 1 else ""
-            self.fabric.findings.append(
-                Problem(
-                    "I040", f"line that iblinkinfo does not print{more}", self.odd[0], "a device or a port"
-                )
-            )
+        self.fabric.findings += odd_lines(
+            "I040", "line that iblinkinfo does not print", self.odd, "a device or a port"
+        )
         called: dict[str, list[str]] = defaultdict(list)
         for key, device in self.fabric.devices.items():
             called[device.description].append(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from planner.errors import InputError, Problem
+from planner.errors import InputError
 from planner.formats.reading.infiniband.fabric import (
     Cable,
     Device,
@@ -15,6 +15,7 @@ from planner.formats.reading.infiniband.fabric import (
     report_unrecorded,
     to_site,
 )
+from planner.formats.reading.odd_lines import odd_lines
 
 if TYPE_CHECKING:
     from planner.errors import Position
@@ -131,8 +132,4 @@ def _add_listed(fabric: Fabric, source: Source, number: int, listed: re.Match[st
 
 def _report_odd(fabric: Fabric, odd: list[Position]) -> None:
     """Report lines that could not be read."""
-    if odd:
-        more = f", and {len(odd) - 1:,} more such lines" if len(odd) > 1 else ""
-        fabric.findings.append(
-            Problem("I040", f"line that ibnetdiscover does not print{more}", odd[0], "a record or a port")
-        )
+    fabric.findings += odd_lines("I040", "line that ibnetdiscover does not print", odd, "a record or a port")

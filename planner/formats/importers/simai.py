@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem
+from planner.formats.reading.odd_lines import odd_lines
 from planner.formats.site.site import Host, Link, Nic, Node, Site, Switch
 from planner.units import LARGEST_BANDWIDTH, LEAST_BANDWIDTH
 
@@ -100,13 +101,9 @@ def _number(text: str) -> float:
 
 def _report(site: Site, source: Source, cables: _Cables, promised: int) -> None:
     """Report lines that are no links, and a number of links other than the first line says."""
-    if cables.odd:
-        more = f", and {len(cables.odd) - 1:,} more" if len(cables.odd) > 1 else ""
-        site.findings.append(
-            Problem(
-                "I040", f"line that is no link{more}", cables.odd[0], "two nodes, bandwidth, latency, loss"
-            )
-        )
+    site.findings += odd_lines(
+        "I040", "line that is no link", cables.odd, "two nodes, bandwidth, latency, loss"
+    )
     if len(cables.links) != promised:
         site.findings.append(
             Problem(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError, Problem, did_you_mean
-from planner.formats.hostlist import expand
+from planner.formats.hostlist import entries, expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MOST_RANKS = 2**24
 _GPU = re.compile(r"#\s*gpu\s+(\d{1,9})\s*$")
 _RANK = re.compile(r"\s*rank\s+(\d{1,9})\s*=\s*(?P<host>[^\s=]+)(?:\s+slots?\s*=\s*\S+)?\s*$")
-_WORDS = re.compile(r"[,\s]+(?![^\[]*\])")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _slurm(source: Source) -> Iterator[Seat | Problem]:
     for number, line, gpu in _lines(source):
         at = source.position(number, len(line) - len(line.lstrip()) + 1, len(line.strip()))
         try:
-            hosts = [host for word in _WORDS.split(line.strip()) for host in _hosts(word, at)]
+            hosts = [host for word in entries(line) for host in _hosts(word, at)]
         except InputError as error:
             yield from error.problems
             continue

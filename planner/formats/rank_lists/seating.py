@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InputError, Problem, did_you_mean
+from planner.formats.hostnames import may_be_one, short
 from planner.placement.crossing import measure
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 
@@ -92,16 +93,16 @@ class _Nodes:
 
     def __init__(self, cluster: Cluster) -> None:
         self._exact = {name: node for node, name in enumerate(cluster.host_names)}
-        self._short: dict[str, list[int]] = {}
-        for name, node in self._exact.items():
-            self._short.setdefault(name.split(".")[0], []).append(node)
+        self._near: dict[str, list[str]] = {}
+        for name in self._exact:
+            self._near.setdefault(short(name), []).append(name)
 
     def of(self, host: str) -> int | None:
         """The node called `host`, or None."""
         if host in self._exact:
             return self._exact[host]
-        near = self._short.get(host.split(".", maxsplit=1)[0], [])
-        return near[0] if len(near) == 1 else None
+        near = [name for name in self._near.get(short(host), []) if may_be_one(name, host)]
+        return self._exact[near[0]] if len(near) == 1 else None
 
 
 class _Gpus:

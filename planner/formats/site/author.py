@@ -14,14 +14,14 @@ from planner.errors import InputError, printable
 from planner.formats.site.figures import common_scale_up, settle
 from planner.formats.site.given import NOTHING
 from planner.formats.site.models import preset_name
-from planner.formats.site.naming import in_lines
+from planner.formats.site.naming import in_lines, joined
 from planner.formats.site.places import places
 from planner.formats.site.quantities import bandwidth
 from planner.formats.site.site import Host
 from planner.formats.site.trunks import trunks
 from planner.formats.site.uplinks import settle_uplinks
 from planner.source.scalars import resolve
-from planner.topology.names import natural
+from planner.topology.names import entries, natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -240,18 +240,7 @@ class _Body:
 def _switches(found: Trunks) -> Iterator[str]:
     yield "  switches:"
     for names in found.switches:
-        yield from (f"    - {_text(line)}" for line in _broken(names))
-
-
-def _broken(names: str) -> list[str]:
-    """A range in lines, at its outer commas."""
-    lines: list[str] = []
-    for entry in re.split(r",(?![^\[]*\])", names):
-        if lines and len(lines[-1]) + len(entry) < LONGEST_COMMENT:
-            lines[-1] += f",{entry}"
-        else:
-            lines.append(entry)
-    return lines
+        yield from (f"    - {_text(line)}" for line in joined(entries(names), LONGEST_COMMENT))
 
 
 def _link(row: Trunk, most_nics: int) -> str:

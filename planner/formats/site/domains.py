@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from planner.errors import Problem
 from planner.formats.site.figures import stated
 from planner.formats.site.groups import Groups, group
+from planner.placement.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,8 +94,7 @@ def unlinked(site: Site, leaf_groups: list[Domain]) -> list[Domain]:
 
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
-    more = len(names) - MOST_SHOWN
-    return ", ".join(map(repr, names[:MOST_SHOWN])) + (f" and {more:,} more" if more > 0 else "")
+    return shown([repr(name) for name in names], MOST_SHOWN)
 
 
 def joined_domains(site: Site, wiring: Wiring, inner: list[Domain], level: int) -> list[Domain]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from planner.errors import Problem
+from planner.formats.hostnames import may_be_one, short
 from planner.formats.site.figures import named, stated
 from planner.formats.site.site import Host, Link, Nic, Node, Site
 from planner.topology.names import natural
@@ -105,10 +106,9 @@ def _matches(joined: Site, site: Site) -> dict[str, str]:
         if name.lower() in same:
             matches[name] = same[name.lower()]
             continue
-        short = _short(name)
-        candidates = [other for other in by_short[short] if _is_bare(name) or _is_bare(other)]
+        candidates = [other for other in by_short[short(name)] if may_be_one(name, other)]
         free = [other for other in candidates if other.lower() not in own]
-        if len(candidates) == 1 and free and len(own_by_short[short]) == 1:
+        if len(candidates) == 1 and free and len(own_by_short[short(name)]) == 1:
             matches[name] = candidates[0]
             continue
         matches[name] = name
@@ -128,16 +128,8 @@ def _matches(joined: Site, site: Site) -> dict[str, str]:
 def _by_short(hosts: dict[str, Host]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for name in hosts:
-        found[_short(name)].append(name)
+        found[short(name)].append(name)
     return found
-
-
-def _short(name: str) -> str:
-    return name.lower().partition(".")[0]
-
-
-def _is_bare(name: str) -> bool:
-    return "." not in name
 
 
 def _join_links(before: list[Link], more: list[Link]) -> list[Link]:

@@ -53,8 +53,13 @@ def _cleaned(word: str) -> str:
 
 def in_lines(names: Iterable[str], longest: int = LONGEST_RANGE) -> list[str]:
     """`names` as ranges of about `longest` characters each, so that lines stay readable."""
+    return joined((part for box in boxes(names) for part in _parts(box, longest)), longest)
+
+
+def joined(entries: Iterable[str], longest: int) -> list[str]:
+    """`entries` with commas between them, in lines of about `longest` characters."""
     lines: list[str] = []
-    for entry in (part for box in boxes(names) for part in _parts(box, longest)):
+    for entry in entries:
         if lines and len(lines[-1]) + len(entry) < longest:
             lines[-1] += f",{entry}"
         else:

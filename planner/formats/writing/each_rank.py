@@ -18,6 +18,8 @@ BY_OTHERS = (
     " as `srun --ntasks-per-node=1 ./launch.sh`: each host finds its own ranks and GPUs in `ranks.csv`."
 )
 NOTES = (SHARED, BY_OTHERS)
+ON_THE_PATH = 'export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"'
+"""Line of ``launch.sh`` by which programs of the rank can import the modules beside it."""
 
 
 def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *lines: str) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
@@ -61,14 +62,8 @@ def host_of_rank(placement: Placement) -> list[str]:
 
 def runs(names: Iterable[str]) -> Iterator[tuple[str, int]]:
     """Each name with how often it stands in a row; a name that comes back comes again."""
-    last, count = "", 0
-    for name in names:
-        if count and name != last:
-            yield last, count
-            count = 0
-        last, count = name, count + 1
-    if count:
-        yield last, count
+    for name, run in groupby(names):
+        yield name, sum(1 for _ in run)
 
 
 def require_plain_names(hosts: Iterable[Host], to: str) -> None:

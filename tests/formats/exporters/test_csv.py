@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from planner.formats.exporters.csv import OPTIONS, export
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 from tests.formats.jobs import irregular
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from planner.errors import UsageError
 from planner.formats.exporters.parquet import export
-from planner.formats.writing.table import columns
+from planner.formats.writing.rank_table import columns
 from tests.formats.jobs import irregular
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from planner.formats.jobside import place
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 from tests.formats.jobs import irregular
 
 HOSTS = ["r01-n00", "r00-n01", "r00-n00"]

@@ -86,6 +86,15 @@ def test_hosts_that_are_not_there():
     ]
 
 
+def test_names_in_another_domain():
+    """A domain may be left out on either side; a name in another domain is another host."""
+    placement = regular(2, 2)
+    cluster = replace(placement.cluster, host_names=["n1.a", "n2"])
+    placement = replace(placement, cluster=cluster)
+    assert placed("N2.x*2\nn1*2\n", placement).gpu_of_rank.tolist() == [2, 3, 0, 1]
+    assert [each[:2] for each in refused("n1.b*2\nn2*2\n", placement)] == [("E011", 1)]
+
+
 def test_ranks_that_are_not_the_workloads():
     """Twice, beyond, missing."""
     lines = [f"rank {rank}=n00 slot=0" for rank in (0, 1, 1, 3, 4, 5, 6, 8)]

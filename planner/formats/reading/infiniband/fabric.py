@@ -11,11 +11,13 @@ from planner.errors import Position, Problem
 from planner.formats.lanes import GIGABIT, LANE_GIGABITS
 from planner.formats.reading.infiniband.bystanders import set_aside
 from planner.formats.reading.infiniband.unnamed import place_unnamed
+from planner.formats.reading.odd_lines import odd_lines
 from planner.formats.site.labels import clean, unique
 from planner.formats.site.site import Host, Link, Nic, Site, Switch
+from planner.topology.names import natural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _SPEED = re.compile(r"(?<![0-9])(1|2|4|8|12)x\s?([A-Z]{3}[0-9]*)\b", re.IGNORECASE)
 _AGGREGATION = re.compile(r"aggregation node", re.IGNORECASE)
@@ -111,27 +113,19 @@ def report_unrecorded(fabric: Fabric) -> None:
     """Report devices that only others mention, and links without a bandwidth that is known."""
     missing = [device for key, device in fabric.devices.items() if key not in fabric.recorded]
     if missing:
-        fabric.findings.append(
-            Problem(
-                "I041",
-                f"{missing[0].description or missing[0].key!r} has no record of its own{_more(missing)}",
-                missing[0].position,
-                "a record of each device; the file may be cut short",
-            )
+        first = missing[0]
+        fabric.findings += odd_lines(
+            "I041",
+            f"{first.description or first.key!r} has no record of its own",
+            [device.position for device in missing],
+            "a record of each device; the file may be cut short",
         )
-    if fabric.speedless:
-        fabric.findings.append(
-            Problem(
-                "I049",
-                f"link without a bandwidth that is known{_more(fabric.speedless)}",
-                fabric.speedless[0],
-                "a width and a speed, such as 4xNDR",
-            )
-        )
-
-
-def _more(things: Sequence[object]) -> str:
-    return f", and {len(things) - 1:,} more" if len(things) > 1 else ""
+    fabric.findings += odd_lines(
+        "I049",
+        "link without a bandwidth that is known",
+        fabric.speedless,
+        "a width and a speed, such as 4xNDR",
+    )
 
 
 def to_site(fabric: Fabric) -> Site:
@@ -303,15 +297,10 @@ def _add_hosts(
     for name, devices in by_host.items():
         first = min(devices, key=lambda device: device.position.line)
         host = site.hosts.setdefault(name, Host(name, position=first.position))
-        ordered = sorted(devices, key=lambda device: _natural(owners[device.key][1]))
+        ordered = sorted(devices, key=lambda device: natural(owners[device.key][1]))
         host.node.nics = [Nic(owners[device.key][1], speeds[device.key] or None) for device in ordered]
         nics |= {device.key: index for index, device in enumerate(ordered)}
     return nics
-
-
-def _natural(name: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.*?)([0-9]*)", name)
-    return (match[1], int(match[2] or 0)) if match else (name, 0)
 
 
 def _report_slow(site: Site) -> None:

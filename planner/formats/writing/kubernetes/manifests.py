@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from planner.formats.jobside import program
@@ -93,14 +91,6 @@ class Job:
     port: int
     host_network: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-def to_yaml(manifest: Manifest) -> bytes:
-    """A manifest as YAML."""
-    yaml, out = YAML(), io.BytesIO()
-    yaml.width = 4096
-    yaml.dump(manifest, out)
-    return out.getvalue()
 
 
 def config_map(name: str, table: str) -> Manifest:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from planner.formats.writing.table import to_csv
+from planner.formats.writing.rank_table import to_csv
 from tests.builders import claimed, grid_cluster, grid_workload
 
 
