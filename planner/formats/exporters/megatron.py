@@ -61,16 +61,15 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     order = _order(workload.mesh, options["entry"])
     plan = {"sizes": sizes(workload.mesh), "order": order, "world_size": workload.mesh.world_size}
     files = {"megatron.json": to_json(plan), "groups.json": _groups(workload.mesh)}
-    command, lines = options["command"], [ONE_CONNECTION]
+    more, lines = "", [ONE_CONNECTION]
     if options["entry"] == "arguments":
         files["arguments"] = ("\n".join(arguments(workload, order)) + "\n").encode()
-        command += ' $(cat "$here/arguments")'
+        more = '$(cat "$here/arguments")'
     else:
         files["parallel.py"] = program("parallel.py")
         lines.append(ON_THE_PATH)
-    files |= launch_files(
-        hosts, "Starts the ranks of this host under Megatron.", command, options["port"], *lines
-    )
+    about = "Starts the ranks of this host under Megatron."
+    files |= launch_files(hosts, about, options["command"], options["port"], *lines, more=more)
     return Export(
         files,
         command=START,

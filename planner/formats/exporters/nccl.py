@@ -17,6 +17,7 @@ import numpy as np
 
 from planner.errors import UsageError
 from planner.formats.exporters import Export
+from planner.formats.writing.command import as_words
 from planner.formats.writing.nccl_topology import CPUS, LINKS, Addresses, Board, topology_xml
 from planner.formats.writing.options import COMMAND, Option
 from planner.formats.writing.scripts import SHARED, place_file, script
@@ -69,7 +70,7 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         "Runs a command with NCCL's settings for this host.", options["command"], *lines
     )
     notes = (*NOTES, *_names_note(any(adapters.values()), options["hca"]))
-    return Export(files, f"./nccl.sh {options['command']}", notes, frozenset({"nccl.sh"}))
+    return Export(files, f"./nccl.sh {as_words(options['command'])}", notes, frozenset({"nccl.sh"}))
 
 
 def _names_note(is_any_named: bool, hca: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from planner.formats.exporters import Export
 from planner.formats.jobside import program
+from planner.formats.writing.command import as_words
 from planner.formats.writing.options import COMMAND, PORT
 from planner.formats.writing.scripts import SHARED
 from planner.formats.writing.seats import hosts_of, require_plain_names
@@ -41,7 +42,7 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     driver = f"python3 ray_place.py --port {options['port']} --"
     return Export(
         {"ray_place.py": program("ray_place.py")},
-        f"{driver} {options['command']}",
+        f"{driver} {as_words(options['command'])}",
         NOTES,
         proof=f"{driver} python3 planner_verify.py ranks.csv --gather proof",
     )

@@ -22,7 +22,9 @@ ON_THE_PATH = 'export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"'
 """Line of ``launch.sh`` by which programs of the rank can import the modules beside it."""
 
 
-def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *lines: str) -> dict[str, bytes]:
+def launch_files(
+    hosts: Iterable[Host], about: str, command: str, port: str, *lines: str, more: str = ""
+) -> dict[str, bytes]:
     """``launch.sh``, which starts the ranks of a host, ``start.sh``, which runs it on all, and their parts.
 
     Parameters
@@ -35,6 +37,8 @@ def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *li
         Where the ranks first meet, on the host of rank 0.
     lines
         Of shell, which come before the start and may change ``"$@"``.
+    more
+        Words that `command` gets behind it.
     """
     place = f'python3 "$here/place.py" --slot PLANNER_SLOT --port {port}'
     start = (
@@ -44,4 +48,4 @@ def launch_files(hosts: Iterable[Host], about: str, command: str, port: str, *li
         "done",
         *WAITING,
     )
-    return per_host([host.name for host in hosts], script(about, command, *lines, *SEAT, *start))
+    return per_host([host.name for host in hosts], script(about, command, *lines, *SEAT, *start, more=more))

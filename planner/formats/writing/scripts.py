@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from planner.formats.jobside import program
+from planner.formats.writing.command import as_words
 
 PLACE = "place.py"
 SHARED = "The folder must lie at the same path on every host."
@@ -18,12 +19,14 @@ def place_file() -> dict[str, bytes]:
     return {PLACE: program(PLACE)}
 
 
-def script(about: str, command: str, *lines: str, here: str = HERE, before: tuple[str, ...] = ()) -> bytes:
+def script(
+    about: str, command: str, *lines: str, here: str = HERE, before: tuple[str, ...] = (), more: str = ""
+) -> bytes:
     """A shell script that runs `command`, or what it is given, in the way that `lines` say.
 
     The lines find the folder of the exported files in ``$here``, which the line `here` sets, and what
     to run in ``"$@"``. The working folder stays that of the caller. Lines `before` all commands are
-    what a scheduler reads.
+    what a scheduler reads. Words that `command` alone gets behind it are `more`.
     """
     head = [
         "#!/usr/bin/env bash",
@@ -32,7 +35,7 @@ def script(about: str, command: str, *lines: str, here: str = HERE, before: tupl
         "# What is given to this script is run in place of the command below.",
         "set -euo pipefail",
         here,
-        f"[ $# -gt 0 ] || set -- {command}",
+        f"[ $# -gt 0 ] || set -- {as_words(command, more)}",
     ]
     return ("\n".join([*head, *lines]) + "\n").encode()
 
