@@ -10,6 +10,7 @@ from planner.errors import UsageError
 from planner.formats.exporters import EXPORTERS, SINGLE_FILES, Export, exporter
 from planner.formats.exporting import bundle, launcher_files, readme
 from planner.formats.writing.rank_table import to_csv
+from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular, regular
 
 
@@ -31,6 +32,58 @@ def test_every_format_has_a_whole_folder(to):
     for path in set(made.files) - {"README.md"}:
         assert f"`{path}`" in text
     assert exporter(to).__doc__
+
+
+# Another value of each option that any text may follow, and what has to be told with some for it to matter.
+OTHER = {
+    "account": "a",
+    "command": "python b.py",
+    "dims": "dp,pp,cp,tp",
+    "gres": "gpu:8",
+    "gpu-addresses": "0000:1b:00.0,0000:29:00.0,0000:45:00.0,0000:4e:00.0",
+    "hca": "ib{}",
+    "image": "other",
+    "labels": "rack=l",
+    "name": "other",
+    "nic-addresses": "0000:5e:00.0,0000:61:00.0",
+    "partition": "p",
+    "queue": "q",
+    "resource": "amd.com/gpu",
+    "time": "1:00:00",
+    "topo-file": "/a.xml",
+}
+ADDRESSES = [f"{kind}-addresses={OTHER[f'{kind}-addresses']}" for kind in ("gpu", "nic")]
+TOGETHER = {
+    "labels": ["route=kueue"],
+    "queue": ["route=kueue"],
+    **dict.fromkeys(("cpu", "pcie", "sockets"), ADDRESSES),
+    "gpu-addresses": ADDRESSES[1:],
+    "nic-addresses": ADDRESSES[:1],
+}
+
+
+def other(option):
+    """A value that is not the one an option has by itself."""
+    if option.numbers:
+        return str(option.numbers[0])
+    return next((choice for choice in option.choices if choice != option.default), OTHER.get(option.name))
+
+
+@pytest.mark.parametrize(
+    ("to", "option"),
+    [(to, option) for to in EXPORTERS for option in exporter(to).OPTIONS],
+    ids=lambda each: getattr(each, "name", each),
+)
+def test_every_option_does_something(to, option):
+    """Told something else, the launcher gets something else."""
+    workload = grid_workload(dp=16, families=[("dp", "all_reduce", 8)])
+    placement = claimed(grid_cluster(2, 2, 4, nics=2), workload, range(16))
+    together = TOGETHER.get(option.name, [])
+    # Addresses of GPUs and NICs are told together or not at all.
+    plain = [] if option.name.endswith("-addresses") else together
+    made = launcher_files(placement, to, plain)
+    changed = launcher_files(placement, to, [*together, f"{option.name}={other(option)}"])
+    assert (made.files, made.command) != (changed.files, changed.command)
 
 
 @pytest.mark.parametrize("to", params(SINGLE_FILES))

@@ -45,7 +45,7 @@ def test_true_claims_hold(objective):
     assert check(from_bytes(to_bytes(placement))).ok
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(instances())
 def test_agrees_with_the_crossing_code(instance):
     """Two ways of counting give the same bytes, seconds and bottleneck on random jobs."""

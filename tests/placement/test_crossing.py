@@ -236,7 +236,7 @@ def brute_group(family, held, stage):
     return (2 if family.kind is Kind.ALL_REDUCE else 1) * each * (k - 1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(instances())
 def test_counting_pair_by_pair_agrees(instance):
     """On random jobs every tier has the bytes that the definition gives, family by family."""
@@ -253,7 +253,7 @@ def test_counting_pair_by_pair_agrees(instance):
             assert by_group.sum() == pytest.approx(expected[family.name])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(instances())
 def test_egress_adds_up_to_the_crossing_bytes(instance):
     """Every byte leaves exactly one domain, so the egress of all domains is the tier's bytes."""
@@ -263,7 +263,7 @@ def test_egress_adds_up_to_the_crossing_bytes(instance):
         assert egress.sum() == pytest.approx(crossing_bytes(workload.mesh, workload.families, domain))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(instances(), st.integers(2, 1000))
 def test_bytes_scale_with_payloads(instance, factor):
     """Payloads times a factor give crossing bytes times that factor."""

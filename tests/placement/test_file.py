@@ -52,7 +52,7 @@ def test_everything_comes_back(tmp_path):
     assert to_bytes(back) == to_bytes(placement)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(instances())
 def test_random_placements_come_back(instance):
     """Ragged clusters with failures, folded experts and stage subsets survive the file."""
@@ -243,7 +243,7 @@ def test_parts_that_contradict_each_other(path, value):
     assert refusal(json.dumps(document).encode()) == ["P005"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_random_damage_is_never_a_traceback(data):
     """Bytes replaced, cut or doubled at random either fail cleanly or break the digest."""

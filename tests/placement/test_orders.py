@@ -149,7 +149,7 @@ def test_slurm_cyclic_goes_round():
     assert placed(slurm_cyclic, ragged_cluster([2, 1, 2]), grid_workload(dp=5)) == [0, 2, 3, 1, 4]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(instances())
 def test_every_order_is_a_placement(instance):
     """Whatever the job, an order gives every rank an available GPU of its own, or a reason."""

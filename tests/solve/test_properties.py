@@ -16,7 +16,7 @@ from tests.builders import grid_workload, ragged_cluster
 from tests.solve.instances import random_instance
 
 seeds = st.integers(0, 10_000)
-few = settings(max_examples=15, deadline=None, derandomize=True)
+few = settings(max_examples=15)
 
 
 def optimal(cluster, workload, objective):

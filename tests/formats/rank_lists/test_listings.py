@@ -65,3 +65,4 @@ def test_lines_that_cannot_be_read(kind, text, lines):
     with pytest.raises(InputError) as caught:
         listed(text, kind)
     assert [problem.position.line for problem in caught.value.problems] == lines
+    assert {problem.code for problem in caught.value.problems} <= {"E010", "I020"}

