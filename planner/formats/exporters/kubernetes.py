@@ -256,6 +256,8 @@ def _proof(placement: Placement, job: Job, shapes: Sequence[Pods], files: dict[s
     files["verify.yaml"] = to_yaml(job_set(verify, shapes, [f"{job.name}-plan", name]))
     return " &&\n".join(
         [
+            # What a run before has left would be taken for this one's.
+            f"kubectl delete --ignore-not-found jobset/{name} configmap/{name}",
             f"kubectl create configmap {name} --from-file=planner_verify.py --from-file=ranks.csv",
             "kubectl apply --server-side -f configmap.yaml -f verify.yaml",
             (

@@ -193,6 +193,8 @@ def test_proof_runs_in_the_same_pods():
     sources = pod["volumes"][0]["projected"]["sources"]
     assert [source["configMap"]["name"] for source in sources] == ["test-plan", "test-verify"]
     assert "create configmap test-verify" in export.proof
+    first = export.proof.splitlines()[0]
+    assert first.startswith("kubectl delete --ignore-not-found jobset/test-verify configmap/test-verify")
 
 
 @pytest.mark.slow

@@ -166,6 +166,15 @@ def test_a_row_cut_short():
     assert (site.node.gpus_down, site.node.scale_up_links) == ({}, 18)
 
 
+def test_a_table_cut_short():
+    """Rows that are missing are told, and the columns say what they would."""
+    text = topo(4)
+    site = _read(text[: text.index("GPU2\t", text.index("\nGPU1\t"))])
+    assert _codes(site) == ["I067"]
+    assert "GPU2, GPU3" in site.findings[0].message
+    assert (site.node.gpus, site.node.gpus_down, site.findings[0].position.line) == (4, {}, 3)
+
+
 def test_list_of_gpus_with_instances():
     """A GPU that MIG cuts up is no whole GPU for a rank."""
     text = (

@@ -96,7 +96,23 @@ def find_matrix(lines: list[Position], findings: list[Problem]) -> Matrix:
             matrix.columns = _header(line)
         elif _is_row(line):
             _row(matrix, at, line, findings)
+    _note_missing_rows(matrix, findings)
     return matrix
+
+
+def _note_missing_rows(matrix: Matrix, findings: list[Problem]) -> None:
+    """Note GPUs that have a column and no row, as where the table has been cut short."""
+    missing = [name for name in matrix.columns if _GPU.fullmatch(name) and name not in matrix.rows]
+    if matrix.rows and missing:
+        findings.append(
+            Problem(
+                "I067",
+                f"no row of {', '.join(missing)}; the columns of the others are taken",
+                list(matrix.rows.values())[-1],
+                expected="a row for each GPU that has a column",
+                suggestion="the whole table; it may have been cut short",
+            )
+        )
 
 
 def _header(line: str) -> list[str]:
