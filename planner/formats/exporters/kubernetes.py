@@ -96,7 +96,7 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         f"{label}kubectl apply --server-side -f configmap.yaml -f jobset.yaml",
         (*notes, *_notes(nodes, options)),
         frozenset({"label-nodes.sh"} & set(files)),
-        proof,
+        proof and label + proof,
     )
 
 
@@ -161,6 +161,9 @@ def _label_script(name: str, groups: dict[str, list[Node]]) -> dict[str, bytes]:
         "# Labels the nodes of the plan, so that its pods find them.",
         "set -euo pipefail",
         'cd "$(dirname "${BASH_SOURCE[0]}")"',
+        "# Nodes of an earlier plan of this name would draw pods that have no ranks there.",
+        f"kubectl get nodes -l '{PLAN_LABEL} in ({','.join(f'{name}.{key}' for key in groups)})' -o name |",
+        f"    xargs -r -n 100 sh -c 'exec kubectl label \"$@\" {PLAN_LABEL}-' sh",
         *(
             f"xargs -n 100 sh -c 'exec kubectl label node --overwrite \"$@\" {PLAN_LABEL}={name}.{key}' sh"
             f" <nodes-{key}"

@@ -158,15 +158,16 @@ def test_nodes_by_label():
     assert b"planner/plan=test.gpus-8' sh <nodes-gpus-8" in export.files["label-nodes.sh"]
     assert export.executable == {"label-nodes.sh"}
     assert export.command.startswith("./label-nodes.sh && ")
+    assert export.proof.startswith("./label-nodes.sh && ")
 
 
 def test_labelling_script(tmp_path):
-    """It tells kubectl every node of each shape, a hundred at a time."""
+    """It tells kubectl every node of each shape, a hundred at a time, and frees those of an earlier plan."""
     workload = grid_workload(dp=251, families=[("dp", "all_reduce", 1)])
     placement = claimed(grid_cluster(1, 251, 1), workload, np.arange(251))
     write_folder(launcher_files(placement, "kubernetes", ["nodes=label"]), tmp_path / "out")
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\necho "$@"\n')
+    kubectl.write_text('#!/bin/sh\n[ $1 != get ] || set -- node/left\necho "$@"\n')
     kubectl.chmod(0o755)
     done = subprocess.run(
         [tmp_path / "out" / "label-nodes.sh"],
@@ -175,7 +176,9 @@ def test_labelling_script(tmp_path):
         text=True,
         check=True,
     )
-    told = [line.split() for line in done.stdout.splitlines()]
+    first, *rest = done.stdout.splitlines()
+    assert first == "label node/left planner/plan-"
+    told = [line.split() for line in rest]
     assert [(words[:3], len(words) - 4, words[-1]) for words in told] == [
         (["label", "node", "--overwrite"], count, f"planner/plan=test.{shape}")
         for count, shape in [(1, "first"), (100, "gpus-1"), (100, "gpus-1"), (50, "gpus-1")]
