@@ -90,6 +90,15 @@ def test_objects_of_kubernetes_in_several_files(tmp_path, order):
     assert [form for _, form in imported.sources] == ["kubernetes"] * 2
 
 
+def test_hosts_that_no_link_leads_to_bear_a_comment(tmp_path):
+    """Their domain is made up, though it is called as those of the fabric are."""
+    (tmp_path / "topology.conf").write_text(TREE)
+    (tmp_path / "slurm.conf").write_text("NodeName=n[1-5] Gres=gpu:8\n")
+    imported = import_topology([Asked(str(tmp_path / name)) for name in ("topology.conf", "slurm.conf")])
+    marked = [line for line in imported.text.splitlines() if "no source says where" in line]
+    assert ["node: n5" in line for line in marked] == [True]
+
+
 def test_odd_bytes_are_findings(tmp_path):
     """Beside those of the importer, and first."""
     path = tmp_path / "topology.conf"

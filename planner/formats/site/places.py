@@ -103,8 +103,15 @@ def places(site: Site, settled: Sequence[Figures]) -> Places:
     }
     node = _free_name(("node", "host", "server"), names)
     cluster = _free_name(("cluster", "site", "all"), [*names, node])
-    made_up = frozenset(name for name, fates in outside.items() if any(lost for _, _, lost in fates))
-    return Places(node, cluster, tiers, boundary, paths, made_up)
+    made_up = {name for name, fates in outside.items() if any(lost for _, _, lost in fates)}
+    return Places(node, cluster, tiers, boundary, paths, frozenset(made_up | _unlinked(site)))
+
+
+def _unlinked(site: Site) -> set[str]:
+    """Hosts that no link leads to, where tiers are those of the links."""
+    if not site.switches or not site.links:
+        return set()
+    return site.hosts.keys() - {end for link in site.links for end in link.ends}
 
 
 def _node_names(site: Site, hosts: Sequence[Host]) -> Names:
