@@ -11,8 +11,8 @@ Inside the job each rank says where it is and compares that with the placement, 
     verify("ranks.csv", gather=by_torch)
 
 This file needs nothing but Python's standard library, so a copy of it runs where the planner is not
-installed. What a rank cannot know, such as its GPU where nothing says so, is reported as not known
-and not compared.
+installed. That is why all of it is one file, longer than others. What a rank cannot know, such as its
+GPU where nothing says so, is reported as not known and not compared.
 """
 
 from __future__ import annotations

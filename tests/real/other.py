@@ -1,8 +1,9 @@
-"""Running a script where the other projects are installed."""
+"""What tests need to run scripts where the other projects are installed."""
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -28,3 +29,10 @@ def needs(*packages):
     return pytest.mark.skipif(
         bool(missing), reason=f"tests/real/install.sh has not installed {', '.join(missing)}"
     )
+
+
+def free_port():
+    """A port that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])

@@ -11,8 +11,7 @@ import pytest
 
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.real.exported import write
-from tests.real.other import PYTHON, needs
-from tests.real.test_jax_mesh import free_port
+from tests.real.other import PYTHON, free_port, needs
 
 pytestmark = [pytest.mark.real, needs("torch", "jax")]
 

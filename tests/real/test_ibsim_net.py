@@ -13,7 +13,7 @@ from planner.formats.site.site import Source
 from planner.formats.topology_exporters import ibnetdiscover
 from planner.topology.load import load_topology
 from tests.formats.topology_exporters.clusters import LINKS, NVL, RAILS, TREE, cluster
-from tests.real.test_ibsim import Simulator
+from tests.real.ibsim import Simulator
 
 pytestmark = [
     pytest.mark.real,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from planner.formats.writing.seats import hosts_of
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.formats.jobs import irregular
 from tests.real.exported import run, start, write
-from tests.real.other import needs
+from tests.real.other import free_port, needs
 
 pytestmark = [pytest.mark.real, needs("jax")]
 
@@ -30,13 +29,6 @@ import json, jax, jax_mesh
 meshes = [jax_mesh.build(), jax_mesh.build_expert()]
 print(json.dumps([[m.axis_names, [[d.id for d in m.devices.ravel()], m.devices.shape]] for m in meshes]))
 """
-
-
-def free_port():
-    """A port that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
 
 
 def test_irregular_hosts(tmp_path):

@@ -28,7 +28,7 @@ from planner.formats.writing.kubernetes.manifests import (
     job_set,
 )
 from planner.formats.writing.kubernetes.node_table import nodes_of, ranges, table
-from planner.formats.writing.options import COMMAND, PORT, Option
+from planner.formats.writing.options import COMMAND, PORT, Option, refuse_idle
 from planner.formats.writing.rank_table import to_csv
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ _NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 
 def export(placement: Placement, options: dict[str, str]) -> Export:
     """Manifests of the chosen route, and of the proof."""
-    _require_effect(options)
+    idle = {name: route for name, route in ROUTE_OF_OPTION.items() if route != options["route"]}
+    refuse_idle(OPTIONS, options, {name: f"route={route}" for name, route in idle.items()})
     nodes, job = nodes_of(placement), _job(placement, options)
     shapes, files, notes = _route(placement, nodes, job, options)
     plan = config_map(f"{job.name}-plan", table(nodes) if options["route"] == "configmap" else "")
@@ -98,18 +99,6 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         frozenset({"label-nodes.sh"} & set(files)),
         proof and label + proof,
     )
-
-
-def _require_effect(options: dict[str, str]) -> None:
-    """Refuse what the chosen route would not look at."""
-    for option in OPTIONS:
-        route = ROUTE_OF_OPTION.get(option.name, options["route"])
-        if route != options["route"] and options[option.name] != option.default:
-            raise UsageError.of(
-                "E002",
-                f"--option {option.name} has no effect with route={options['route']}",
-                expected=f"it with route={route} alone",
-            )
 
 
 def _route(placement: Placement, nodes: Sequence[Node], job: Job, options: dict[str, str]) -> Route:

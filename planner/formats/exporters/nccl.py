@@ -19,7 +19,7 @@ from planner.errors import UsageError
 from planner.formats.exporters import Export
 from planner.formats.writing.command import as_words
 from planner.formats.writing.nccl_topology import CPUS, LINKS, Addresses, Board, topology_xml
-from planner.formats.writing.options import COMMAND, Option
+from planner.formats.writing.options import COMMAND, Option, refuse_idle
 from planner.formats.writing.scripts import SHARED, place_file, script
 from planner.formats.writing.seats import hosts_of, require_plain_names
 
@@ -119,17 +119,16 @@ def _topologies(
 ) -> tuple[dict[str, bytes], dict[int, str]]:
     """Topology files by name, and what each node has to set for its own."""
     given = options["gpu-addresses"], options["nic-addresses"]
-    if options["topo-file"] and any(given):
+    if not any(given):
+        both = f"{GPU_ADDRESSES.name} and {NIC_ADDRESSES.name}"
+        refuse_idle(OPTIONS, options, {option.name: both for option in (CPU, SOCKETS, PCIE)})
+        return {}, _own_file(nodes, options["topo-file"])
+    if options["topo-file"]:
         raise UsageError.of(
             "E002",
             "--option topo-file and addresses are both given",
             expected="the site's own file, or the addresses to write one from",
         )
-    if options["topo-file"]:
-        _require_path(options["topo-file"])
-        return {}, dict.fromkeys(nodes.tolist(), options["topo-file"])
-    if not any(given):
-        return {}, {}
     addresses = Addresses(_addresses(given[0]), _addresses(given[1]))
     board = Board(options["cpu"], int(options["sockets"]), options["pcie"])
     files: dict[str, str] = {}
@@ -166,11 +165,15 @@ def _require_enough(cluster: Cluster, node: int, addresses: Addresses, needed: t
             )
 
 
-def _require_path(path: str) -> None:
+def _own_file(nodes: NDArray[np.int32], path: str) -> dict[int, str]:
+    """The site's own file for every node, where there is one."""
+    if not path:
+        return {}
     if not re.fullmatch(r"/[A-Za-z0-9_./+-]+", path):
         raise UsageError.of(
             "E002", f"--option topo-file: {path!r} cannot be", expected="a whole path of plain characters"
         )
+    return dict.fromkeys(nodes.tolist(), path)
 
 
 def _cases(variable: str, values: dict[int, str], cluster: Cluster) -> list[str]:

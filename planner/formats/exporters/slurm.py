@@ -19,8 +19,9 @@ from planner.formats.writing.scripts import SHARED, VERIFY, place_file, script
 from planner.formats.writing.seats import host_of_rank, hosts_of, require_plain_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from planner.formats.writing.seats import Host
     from planner.placement.placement import Placement
 
 GRES = Option(
@@ -57,33 +58,14 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     require_plain_names(hosts, "slurm")
     for option in (GRES, TIME, PARTITION, ACCOUNT):
         _require_word(option, options[option.name])
-    gpus = options["gres"] or _gpus(placement)
-    asked = "" if gpus == "none" else f"{gpus} " if gpus.startswith("--") else f"--gres={gpus} "
-    requests = [
-        f"--job-name={_word(placement.workload.name)}",
-        f"--nodes={len(hosts)}",
-        f"--ntasks={len(names)}",
-        f"--nodelist={compress(sorted(host.name for host in hosts))}",
-        "--exclusive",
-        *([asked.strip()] if asked else []),
-        *(f"--{name}={options[name]}" for name in ("time", "partition", "account") if options[name]),
-    ]
-    launch = script(
-        "Runs all ranks under Slurm, each on its host.",
-        options["command"],
-        'export SLURM_HOSTFILE="$here/hostfile"',
-        "# What sbatch sets for the whole job would contradict the host file.",
-        "unset SLURM_NTASKS_PER_NODE SLURM_DISTRIBUTION",
-        f"exec srun --ntasks={len(names)} --distribution=arbitrary {asked}--cpu-bind=none \\",
-        '    --kill-on-bad-exit python3 "$here/place.py" --rank SLURM_PROCID --world SLURM_STEP_NUM_TASKS \\',
-        f'    --port {options["port"]} -- "$@"',
-        here=HERE,
-        before=tuple(f"#SBATCH {request}" for request in requests),
-    )
     local = placement.cluster.gpu_local[placement.gpu_of_rank].tolist()
     # The remark is for people, and for `planner import-placement`.
     lines = "".join(f"{name} # gpu {gpu}\n" for name, gpu in zip(names, local, strict=True))
-    files = {"job.sbatch": launch, "hostfile": lines.encode(), **place_file()}
+    files = {
+        "job.sbatch": _batch_script(placement, hosts, options),
+        "hostfile": lines.encode(),
+        **place_file(),
+    }
     # Without --exit-zero the first misplaced rank would end the others before they report.
     prove = f"sbatch --wait --output=verify.log job.sbatch {VERIFY} --exit-zero"
     return Export(
@@ -92,6 +74,33 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
         (*NOTES, *_health(placement)),
         frozenset({"job.sbatch"}),
         f"{prove}; python3 planner_verify.py check ranks.csv verify.log",
+    )
+
+
+def _batch_script(placement: Placement, hosts: Sequence[Host], options: dict[str, str]) -> bytes:
+    gpus, ranks = options["gres"] or _gpus(placement), len(placement.gpu_of_rank)
+    asked = [] if gpus == "none" else [gpus if gpus.startswith("--") else f"--gres={gpus}"]
+    requests = [
+        f"--job-name={_word(placement.workload.name)}",
+        f"--nodes={len(hosts)}",
+        f"--ntasks={ranks}",
+        f"--nodelist={compress(sorted(host.name for host in hosts))}",
+        "--exclusive",
+        *asked,
+        *(f"--{name}={options[name]}" for name in ("time", "partition", "account") if options[name]),
+    ]
+    step = [f"--ntasks={ranks}", "--distribution=arbitrary", *asked, "--cpu-bind=none"]
+    return script(
+        "Runs all ranks under Slurm, each on its host.",
+        options["command"],
+        'export SLURM_HOSTFILE="$here/hostfile"',
+        "# What sbatch sets for the whole job would contradict the host file.",
+        "unset SLURM_NTASKS_PER_NODE SLURM_DISTRIBUTION",
+        f"exec srun {' '.join(step)} \\",
+        '    --kill-on-bad-exit python3 "$here/place.py" --rank SLURM_PROCID --world SLURM_STEP_NUM_TASKS \\',
+        f'    --port {options["port"]} -- "$@"',
+        here=HERE,
+        before=tuple(f"#SBATCH {request}" for request in requests),
     )
 
 

@@ -133,23 +133,26 @@ class _Reader:
         self.lids[int(port["lid"])].add(self._current)
         self.ports[self._current].add(int(port["port"]))
         if port["far_port"] is not None:
-            start, end = port.span("far_called")
-            place = self.source.position(number, start + 1, max(1, end - start))
-            speed = _bandwidth(port["state"])
-            if speed is None:
-                self.fabric.speedless.append(place)
-            self.rows.append(
-                _Row(
-                    self._current,
-                    int(port["port"]),
-                    port["far_guid"],
-                    int(port["far_lid"]),
-                    int(port["far_port"]),
-                    port["far_called"].strip(),
-                    speed,
-                    place,
-                )
+            self._take_link(self._current, number, port)
+
+    def _take_link(self, near: str, number: int, port: re.Match[str]) -> None:
+        start, end = port.span("far_called")
+        place = self.source.position(number, start + 1, max(1, end - start))
+        speed = _bandwidth(port["state"])
+        if speed is None:
+            self.fabric.speedless.append(place)
+        self.rows.append(
+            _Row(
+                near,
+                int(port["port"]),
+                port["far_guid"],
+                int(port["far_lid"]),
+                int(port["far_port"]),
+                port["far_called"].strip(),
+                speed,
+                place,
             )
+        )
 
     def finished(self) -> Fabric:
         """The fabric, once all lines are read."""

@@ -86,6 +86,24 @@ def seats(*, port: str = "29500", timeout_s: float = 600) -> list[tuple[Any, dic
     """An actor for each rank, in their order, with the rank's environment."""
     rows = read_table()
     nodes = nodes_of([host for host, _ in rows])
+    by_place = actors_on(nodes, timeout_s)
+    missing = [f"GPU {gpu} of {host}" for host, gpu in rows if (host, gpu) not in by_place]
+    if missing:
+        there = ", ".join(sorted({gpu for _, gpu in by_place}))
+        fail(f"Ray does not have {', '.join(missing[:5])}; it has {there} on the hosts")
+    held = set(rows)
+    for place, actor in by_place.items():
+        if place not in held:
+            ray.kill(actor)
+    address = nodes[rows[0][0]]["NodeManagerAddress"]
+    return [
+        (by_place[row], {"MASTER_ADDR": address, "MASTER_PORT": port, **own})
+        for row, own in zip(rows, environments(rows), strict=True)
+    ]
+
+
+def actors_on(nodes: dict[str, Any], timeout_s: float) -> dict[tuple[str, str], Any]:
+    """An actor on every GPU of the nodes, by host and GPU: Ray itself chooses which GPU each gets."""
     bundles = [(host, node) for host, node in nodes.items() for _ in range(int(node["Resources"]["GPU"]))]
     group = placement_group(
         [{"GPU": 1} for _ in bundles],
@@ -100,21 +118,7 @@ def seats(*, port: str = "29500", timeout_s: float = 600) -> list[tuple[Any, dic
         for index in range(len(bundles))
     ]
     gpus = ray.get([actor.gpu.remote() for actor in actors])
-    by_place = {(host, gpu): actor for (host, _), gpu, actor in zip(bundles, gpus, actors, strict=True)}
-    missing = [f"GPU {gpu} of {host}" for host, gpu in rows if (host, gpu) not in by_place]
-    if missing:
-        fail(
-            f"Ray does not have {', '.join(missing[:5])}; it has {', '.join(sorted(set(gpus)))} on the hosts"
-        )
-    held = set(rows)
-    for place, actor in by_place.items():
-        if place not in held:
-            ray.kill(actor)
-    address = nodes[rows[0][0]]["NodeManagerAddress"]
-    return [
-        (by_place[row], {"MASTER_ADDR": address, "MASTER_PORT": port, **own})
-        for row, own in zip(rows, environments(rows), strict=True)
-    ]
+    return {(host, gpu): actor for (host, _), gpu, actor in zip(bundles, gpus, actors, strict=True)}
 
 
 def environments(rows: list[tuple[str, str]]) -> list[dict[str, str]]:

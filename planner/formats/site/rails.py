@@ -13,6 +13,8 @@ from planner.formats.site.site import Nic
 from planner.topology.names import natural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from planner.errors import Position
     from planner.formats.site.domains import Domain
     from planner.formats.site.levels import Wiring
@@ -180,6 +182,16 @@ def _works(site: Site, host: str) -> bool:
     return host in site.hosts and site.hosts[host].down is None
 
 
+def _usual_rails(on_leaf: Mapping[str, Counter[int]]) -> dict[str, int]:
+    """The rail of each leaf that serves one, but for an adapter here and there."""
+    return {
+        leaf: rail
+        for leaf, rails in on_leaf.items()
+        for rail, times in rails.items()
+        if 4 * times > 3 * rails.total()
+    }
+
+
 def _report_crossed(site: Site, wiring: Wiring) -> None:
     """Report adapters under a leaf that serves another rail."""
     on_leaf: dict[str, Counter[int]] = defaultdict(Counter)
@@ -189,12 +201,7 @@ def _report_crossed(site: Site, wiring: Wiring) -> None:
         if link.nic is not None and wiring.level.get(leaf) == 1 and _works(site, host):
             on_leaf[leaf][link.nic] += 1
             ends.append((host, leaf, link))
-    usual = {
-        leaf: rail
-        for leaf, rails in on_leaf.items()
-        for rail, times in rails.items()
-        if 4 * times > 3 * rails.total()
-    }
+    usual = _usual_rails(on_leaf)
     crossed: dict[str, list[str]] = defaultdict(list)
     first: dict[str, Position | None] = {}
     for host, leaf, link in ends:

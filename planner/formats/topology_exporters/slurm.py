@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.formats.writing.options import Option
+from planner.formats.writing.options import Option, refuse_idle
 from planner.formats.writing.slurm_switches import TIER, blocks, switches
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ OPTIONS = (
 def text(cluster: Cluster, options: dict[str, str]) -> str:
     """The file that ``TopologyPlugin=topology/tree`` or ``topology/block`` reads."""
     kind = options["kind"]
+    if kind != "block":
+        refuse_idle(OPTIONS, options, {TIER.name: "kind=block"})
     head = [f"# {cluster.name}; slurm.conf needs TopologyPlugin=topology/{kind}"]
     return "\n".join([*head, *(_tree(cluster) if kind == "tree" else _blocks(cluster, options["tier"])), ""])
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import UsageError
 from planner.formats.site.labels import clean
-from planner.formats.writing.options import Option
+from planner.formats.writing.options import Option, refuse_idle
 from planner.formats.writing.slurm_switches import TIER, blocks, host_list, switches
 from planner.topology.fabric_schema import Torus
 
@@ -29,6 +29,8 @@ def text(cluster: Cluster, options: dict[str, str]) -> str:
         E041 for a ring or a torus that the cluster's fabric is not.
     """
     kind = options["kind"]
+    if kind != "block":
+        refuse_idle(OPTIONS, options, {TIER.name: "kind=block"})
     body = {
         "tree": lambda: _tree(cluster),
         "block": lambda: _blocks(cluster, options["tier"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from planner.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,28 @@ def chosen(to: str, options: Sequence[Option], given: Iterable[str]) -> dict[str
             raise UsageError.of("E002", f"--option {what}", expected=f"{name}=VALUE, once")
         values[name] = _value(known[name], value)
     return {name: values.get(name, option.default) for name, option in known.items()}
+
+
+def refuse_idle(options: Sequence[Option], values: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Refuse what was given but would not be looked at.
+
+    Parameters
+    ----------
+    wanted
+        What each option that is idle goes with, by its name.
+
+    Raises
+    ------
+    UsageError
+        ``E002`` for an idle option with a value that is not its default.
+    """
+    for option in options:
+        if option.name in wanted and values[option.name] != option.default:
+            raise UsageError.of(
+                "E002",
+                f"--option {option.name} has no effect here",
+                expected=f"it with {wanted[option.name]} alone",
+            )
 
 
 def _unknown(to: str, name: str, known: list[str]) -> UsageError:

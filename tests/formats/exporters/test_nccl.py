@@ -106,6 +106,8 @@ def test_the_sites_own_topology_file(tmp_path):
         [f"gpu-addresses={GPUS}", "nic-addresses=0000:20:00.0,0000:20:00.0"],
         ["cpu=power"],
         ["sockets=0"],
+        ["pcie=6"],
+        ["topo-file=/a", "cpu=amd"],
     ],
 )
 def test_what_cannot_be_is_refused(given):

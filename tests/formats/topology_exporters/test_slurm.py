@@ -63,6 +63,12 @@ def test_blocks_of_a_tier():
     assert caught.value.problems[0].code == "E002"
 
 
+def test_a_tree_has_no_tier_of_its_own():
+    """A tier that would not be looked at is refused."""
+    with pytest.raises(UsageError, match="kind=block alone"):
+        text(cluster(NVL), "tree", "pod")
+
+
 def test_sizes_that_slurm_refuses():
     """A tier of three blocks is no size that Slurm takes, nor is one around it."""
     assert text(cluster(NVL, ("r[1-4]", "r[1-3]")), "block").splitlines()[-1] == "BlockSizes=2"
