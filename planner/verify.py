@@ -467,14 +467,16 @@ def gathered(plan: Plan, mine: Report, folder: Path, timeout_s: float) -> Verdic
     folder.mkdir(parents=True, exist_ok=True)
     run = "-".join(os.environ[name] for name in RUNS if os.environ.get(name)) or "run"
     run = re.sub(r"[^\w.-]", "_", run)
-    _put(folder / f"{run}-rank-{mine.rank}-{mine.pid}.txt", str(mine))
-    done = folder / f"{run}-verdict.txt"
+    own, done = folder / f"{run}-rank-{mine.rank}-{mine.pid}.txt", folder / f"{run}-verdict.txt"
+    # Not every launcher names its runs: what is older than the last verdict belongs to that.
+    before = _written_ns(done)
+    _put(own, str(mine))
     if mine.rank == 0:
-        verdict = check(plan, _collected(folder, run, len(plan.hosts), timeout_s))
+        verdict = check(plan, _collected(folder, run, before, len(plan.hosts), timeout_s))
         _put(done, f"{int(verdict.right)}{verdict.text}")
         return verdict
     deadline = time.monotonic() + 2 * timeout_s
-    while not done.exists():
+    while _written_ns(done) < _written_ns(own):
         if time.monotonic() > deadline:
             return Verdict(
                 right=False, text=f"rank {mine.rank}: no verdict from rank 0 in {2 * timeout_s:g} s"
@@ -490,11 +492,19 @@ def _put(path: Path, text: str) -> None:
     half.replace(path)
 
 
-def _collected(folder: Path, run: str, ranks: int, timeout_s: float) -> list[Report]:
-    """Reports of all ranks, or of those that came in time."""
+def _written_ns(path: Path) -> int:
+    """When a file was written, by the clock of its file system; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _collected(folder: Path, run: str, before: int, ranks: int, timeout_s: float) -> list[Report]:
+    """Reports of all ranks written after a time, or of those that came in time."""
     deadline = time.monotonic() + timeout_s
     while True:
-        files = list(folder.glob(f"{run}-rank-*.txt"))
+        files = [file for file in folder.glob(f"{run}-rank-*.txt") if _written_ns(file) > before]
         if len(files) >= ranks or time.monotonic() > deadline:
             return reports_in("\n".join(file.read_text() for file in files))
         time.sleep(0.1)

@@ -364,6 +364,25 @@ def test_ranks_gather_in_a_folder(plan, tmp_path, launched):
     assert {outcomes[each].text for each in range(1, 6)} == {""}
 
 
+def test_runs_without_a_name_follow_one_another_in_a_folder(plan, tmp_path, launched):
+    """What an earlier run left there is neither counted nor taken for the verdict."""
+    launched()
+    right, wrong = reported(), reported(gpus=[0, 1, 1, 0, 1, 3])
+    for run, reports in enumerate((right, wrong, right)):
+        outcomes = {}
+
+        def rank(report, pid=run * 100, outcomes=outcomes):
+            own = report._replace(pid=pid + report.rank)
+            outcomes[report.rank] = gathered(plan, own, tmp_path / "g", 20)
+
+        threads = [threading.Thread(target=rank, args=[report]) for report in reports[::-1]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {verdict.right for verdict in outcomes.values()} == {reports is right}, outcomes[0].text
+
+
 def test_ranks_do_not_wait_for_ever(plan, tmp_path, launched):
     """Who does not come is missing; without rank 0 there is no verdict, which is not right."""
     verdict = gathered(plan, reported()[0], tmp_path / "a", 0.1)
