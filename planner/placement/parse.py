@@ -92,12 +92,13 @@ def _no_json(raw: bytes, name: str, reason: str) -> Problem:
         position = Position(name, error.lineno, error.colno, 1, line)
     except (UnicodeDecodeError, RecursionError, ValueError):
         position = Position(name, 1, 1)
+    is_begun = raw.lstrip().startswith(b"{")
     return Problem(
         "P003",
         f"not JSON: {reason.removeprefix('Invalid JSON: ')}",
         position,
         "a whole placement file",
-        "a fresh copy: the file may have been cut short",
+        "a fresh copy: the file may have been cut short" if is_begun else "what planner plan has written",
     )
 
 

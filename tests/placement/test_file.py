@@ -135,6 +135,14 @@ def refusal(raw):
     return [problem.code for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize(("raw", "advice"), [(b"{", "cut short"), (b"name: lab\n", "planner plan")])
+def test_advice_where_it_is_no_json(raw, advice):
+    """Another copy of a file that is begun, a placement in place of another kind of file."""
+    with pytest.raises(InputError) as caught:
+        from_bytes(raw, "p.json")
+    assert advice in caught.value.problems[0].suggestion
+
+
 def test_every_truncation_is_refused():
     """A file cut short anywhere is not read."""
     raw = to_bytes(sample()).rstrip()
