@@ -12,6 +12,7 @@ from planner import verify
 from planner.formats.exporters import exporter
 from planner.formats.writing.options import chosen
 from planner.formats.writing.rank_table import to_csv
+from planner.formats.writing.scripts import PROOF
 from planner.formats.writing.seats import hosts_of
 from planner.placement.wording import plural
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from planner.formats.exporters import Export
     from planner.placement.placement import Placement
-
-VERIFY = "planner_verify.py"
 
 
 def launcher_files(placement: Placement, to: str, given: Iterable[str] = ()) -> Export:
@@ -53,7 +52,7 @@ def bundle(placement: Placement, to: str, given: Iterable[str] = ()) -> Export:
 
 def _verify() -> dict[str, bytes]:
     """The script that proves on the running job that each rank is where it should be."""
-    return {VERIFY: Path(verify.__file__).read_bytes()}
+    return {PROOF: Path(verify.__file__).read_bytes()}
 
 
 def readme(placement: Placement, to: str, given: Iterable[str], export: Export) -> str:

@@ -22,7 +22,13 @@ TEXT = "host"
 
 
 def export(placement: Placement, options: dict[str, str]) -> Export:  # noqa: ARG001  # it has none
-    """The rank table alone."""
+    """The rank table alone.
+
+    Raises
+    ------
+    UsageError
+        E008 where pyarrow is not installed.
+    """
     try:
         import pyarrow
         from pyarrow import parquet

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from planner.errors import InputError, Problem
 from planner.formats.site.site import Host, Nic, Node, Site
 from planner.source import Document, parse_document
+from planner.topology.schema import MOST_GPUS_A_NODE
 
 if TYPE_CHECKING:
     from planner.errors import Position
     from planner.formats.site.site import Source
 
 KINDS = ("Ring", "FullyConnected", "Switch")
-MOST_GPUS_A_NODE = 1024
 MOST_GPUS = 1_000_000
 MOST_DIMENSIONS = 12
 LEAST_GB_PER_S, LARGEST_GB_PER_S = 1e-6, 1e6

@@ -33,7 +33,13 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source) -> Site:
-    """Instances with their network nodes as tiers, the outermost numbered 1 as in AWS's own labels."""
+    """Instances with their network nodes as tiers, the outermost numbered 1 as in AWS's own labels.
+
+    Raises
+    ------
+    InputError
+        I080 where there is no instance.
+    """
     documents(source)
     site, places = Site(), Places(source, keys=("InstanceId", "instanceId"))
     found = [mapping(each) for each in _instances(source)]

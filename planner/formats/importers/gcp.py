@@ -43,7 +43,13 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source) -> Site:
-    """Instances with their blocks as tiers."""
+    """Instances with their blocks as tiers.
+
+    Raises
+    ------
+    InputError
+        I080 where there is no instance.
+    """
     site, places = Site(), Places(source)
     for each in _instances(documents(source)):
         _add(site, places, each)

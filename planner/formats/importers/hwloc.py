@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from planner.formats.reading.inside.assemble import of_host, site_of
 from planner.formats.reading.inside.markup import Element, parse
-from planner.formats.reading.inside.models import model_of_pci
+from planner.formats.reading.inside.models import is_virtual_function, model_of_pci
 from planner.formats.reading.inside.parts import SWITCH, Adapter, Gpu, Near, between
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _NET_CLASSES = ("0200", "0207")
 # How versions up to 2 and from 3 on write that a device is one of OpenFabrics.
 _VERBS_TYPES = {"3", "32"}
 _VERBS = re.compile(r"(?:mlx|bnxt_re|irdma|efa|rdmap|roce|hfi|hns|mana|erdma)\w*\d")
-_VIRTUAL_FUNCTIONS = {"1014", "1016", "1018", "101a", "101c", "101e"}
 _PCI_TYPE = re.compile(r"([0-9a-f]{4}) \[([0-9a-f]{4}:[0-9a-f]{4})\]", re.IGNORECASE)
 _PORT_STATE = re.compile(r"Port\d+State")
 _ACTIVE = "4"
@@ -143,7 +142,7 @@ def _adapter(device: Element, gpus: list[Element], source: Source) -> Adapter:
     aside = None
     if not verbs and kind == "0200":
         aside = "they are network interfaces without RDMA"
-    elif identifier.removeprefix("15b3:") in _VIRTUAL_FUNCTIONS:
+    elif is_virtual_function(identifier):
         aside = "they are virtual functions"
     states = {value for name, value in _infos(device).items() if _PORT_STATE.fullmatch(name)}
     path = _path(device)

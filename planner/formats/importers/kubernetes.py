@@ -41,7 +41,13 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source, *more: Source) -> Site:
-    """Nodes with their GPUs, health, NVLink domains and places."""
+    """Nodes with their GPUs, health, NVLink domains and places.
+
+    Raises
+    ------
+    InputError
+        I080 where there is no node.
+    """
     sources = (source, *more)
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for each in sources:

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 from planner.errors import Problem
 from planner.formats.reading.inside.assemble import site_of
 from planner.formats.reading.inside.markup import Element, parse
-from planner.formats.reading.inside.models import model_of_pci
+from planner.formats.reading.inside.models import is_virtual_function, model_of_pci
 from planner.formats.reading.inside.parts import SWITCH, Adapter, Gpu, Near, between
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Site, Source
 
 VERSIONS = ("1", "2")
-VIRTUAL_FUNCTIONS = {"1014", "1016", "1018", "101a", "101c", "101e"}
-"""ConnectX adapters as virtual machines and containers see them, of vendor 15b3."""
-
 _GPU_CLASSES = ("0x0300", "0x0302", "0x0380", "0x1200")
 _NET_CLASSES = ("0x0200", "0x0207")
 _MODEL_OF_SM = {80: "a100", 90: "h100", 100: "b200", 103: "b300"}
@@ -182,7 +179,7 @@ def _aside(net: Element) -> str | None:
     if net.attributes.get("guid", "").strip("0x") == "" and net.tag == "net" and not _place(net):
         return "they are network interfaces of the system"
     place = _place(net)
-    if place is not None and _identifier(place).removeprefix("15b3:") in VIRTUAL_FUNCTIONS:
+    if place is not None and is_virtual_function(_identifier(place)):
         return "they are virtual functions"
     return None
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from planner.errors import Position, Problem
 from planner.formats.reading.inside.assemble import site_of
 from planner.formats.reading.inside.parts import Gpu
+from planner.topology.schema import MOST_GPUS_A_NODE
 
 if TYPE_CHECKING:
     from planner.formats.site.site import Site, Source
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 ONE_LINK = 15
 """Weight of two GPUs that one xGMI link joins; PCIe gives 40 and more."""
 XGMI_BYTES_PER_S = 64e9
-MOST_GPUS = 1024
 
 _TITLE = re.compile(r"[=*\s]*(Weight|Hops|Link Type) between two GPUs", re.IGNORECASE)
 _ROW = re.compile(r"\s*GPU(\d{1,4})((?:\s+[A-Za-z0-9/?!_.-]+)+)\s*$")
@@ -105,12 +105,14 @@ def _check(
 
 def _places(source: Source, tables: Tables) -> dict[int, Position]:
     """Each GPU that is named, and where first."""
-    numbers = {index for table in tables.values() for pair in table for index in pair if index < MOST_GPUS}
+    numbers = {
+        index for table in tables.values() for pair in table for index in pair if index < MOST_GPUS_A_NODE
+    }
     places: dict[int, Position] = {}
     for number, line in enumerate(source.lines, 1):
         for found in (_ROW.match(line), _NAMED.search(line)):
-            index = int(found[1]) if found else MOST_GPUS
-            if found and index < MOST_GPUS:
+            index = int(found[1]) if found else MOST_GPUS_A_NODE
+            if found and index < MOST_GPUS_A_NODE:
                 places.setdefault(
                     index, Position(source.name, number, found.start(1) + 1, len(found[1]), line)
                 )

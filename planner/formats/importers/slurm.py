@@ -35,7 +35,13 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source) -> Site:
-    """The hosts that Slurm knows, with the topology and the GPUs that the file gives them."""
+    """The hosts that Slurm knows, with the topology and the GPUs that the file gives them.
+
+    Raises
+    ------
+    InputError
+        Where there is no host, with the findings that may say why.
+    """
     site = Site()
     lists = HostLists(site.findings)
     found: list[Record] = []

@@ -50,7 +50,13 @@ def _is_graph(document: dict[str, Any]) -> bool:
 
 
 def read(source: Source) -> Site:
-    """Nodes with the switches above them as tiers, and their NVLink domains."""
+    """Nodes with the switches above them as tiers, and their NVLink domains.
+
+    Raises
+    ------
+    InputError
+        I080 where there is no node.
+    """
     reader = _Reader(source)
     for document in map(mapping, documents(source)):
         if _is_model(document):

@@ -6,6 +6,7 @@ from planner.formats.jobside import program
 from planner.formats.writing.command import as_words
 
 PLACE = "place.py"
+PROOF = "planner_verify.py"
 SHARED = "The folder must lie at the same path on every host."
 BY_HAND = (
     "Without ssh, run `launch.sh` on each host of `hosts`, in any order and at once; it finds by the host's"
@@ -77,13 +78,13 @@ def per_host(hosts: list[str], launch: bytes) -> dict[str, bytes]:
     return {"launch.sh": launch, **start_script(hosts), **place_file()}
 
 
-VERIFY = "python3 planner_verify.py ranks.csv"
+VERIFY = f"python3 {PROOF} ranks.csv"
 
 
 def proof(launch: str) -> str:
     """The command that has `launch` run the proof on every rank, and makes one table of it."""
     # Some launchers end all processes once one fails, and so would hide what the others have to say.
-    return f"{launch} {VERIFY} --exit-zero | python3 planner_verify.py check ranks.csv"
+    return f"{launch} {VERIFY} --exit-zero | python3 {PROOF} check ranks.csv"
 
 
 # Sets $node, the number of this host, and $ranks, how many ranks it has.

@@ -12,12 +12,12 @@ from planner.formats.reading.inside.nics import add_nics
 from planner.formats.reading.inside.scale_up import add_scale_up
 from planner.formats.site.models import preset_name
 from planner.formats.site.site import Host, Site
+from planner.topology.schema import MOST_GPUS_A_NODE
 
 if TYPE_CHECKING:
     from planner.formats.reading.inside.parts import Adapter, Gpu
     from planner.formats.site.site import Source
 
-MOST_GPUS = 1024
 MOST_ADAPTERS = 4096
 
 
@@ -31,11 +31,11 @@ def site_of(source: Source, gpus: list[Gpu], adapters: list[Adapter], findings: 
     """
     if not gpus and not adapters:
         raise InputError(_nothing(source), *findings)
-    if len(gpus) > MOST_GPUS or len(adapters) > MOST_ADAPTERS:
+    if len(gpus) > MOST_GPUS_A_NODE or len(adapters) > MOST_ADAPTERS:
         raise InputError.of(
             "I060",
             f"{len(gpus):,} GPUs and {len(adapters):,} adapters in one node",
-            expected=f"at most {MOST_GPUS:,} GPUs and {MOST_ADAPTERS:,} adapters",
+            expected=f"at most {MOST_GPUS_A_NODE:,} GPUs and {MOST_ADAPTERS:,} adapters",
             position=source.position(1),
         )
     site = Site(findings=list(findings))

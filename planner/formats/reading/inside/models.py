@@ -1,4 +1,4 @@
-"""GPU presets by PCI identifier, and what the names of cards for slots look like."""
+"""GPU presets and virtual adapters by PCI identifier, and what the names of cards for slots look like."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ _PCI = {
     "1002:74a1": "mi300x",
     "1002:75a3": "mi355x",
 }
+# ConnectX-4 to ConnectX-7, of vendor 15b3.
+_VIRTUAL_FUNCTIONS = {"1014", "1016", "1018", "101a", "101c", "101e"}
 
 
 def model_of_pci(vendor_and_device: str) -> str | None:
     """The preset of the GPU with a PCI identifier such as ``10de:2330``."""
     return _PCI.get(vendor_and_device.lower())
+
+
+def is_virtual_function(vendor_and_device: str) -> bool:
+    """Whether an adapter is a ConnectX as virtual machines and containers see it."""
+    return vendor_and_device.lower().removeprefix("15b3:") in _VIRTUAL_FUNCTIONS
 
 
 def in_a_slot(name: str) -> bool:

@@ -10,11 +10,11 @@ from planner.errors import Problem
 from planner.formats.reading.inside import query
 from planner.formats.reading.inside.parts import SWITCH, Gpu
 from planner.formats.reading.inside.topo_matrix import ESCAPE
+from planner.topology.schema import MOST_GPUS_A_NODE
 
 if TYPE_CHECKING:
     from planner.errors import Position
 
-MOST_GPUS = 1024
 LONGEST_LINE = 1000
 FATAL_XIDS = {48: "double-bit memory error", 79: "fallen off the bus", 95: "uncontained memory error"}
 FATAL_XIDS |= {119: "no answer from its system processor", 120: "error of its system processor"}
@@ -165,7 +165,7 @@ class Reports:
     def _report(self, index: int | None, bus: str | None, at: Position) -> Report:
         """The report of a GPU, by its number or its place on the bus."""
         key = _bus(bus)
-        if index is not None and index >= MOST_GPUS:
+        if index is not None and index >= MOST_GPUS_A_NODE:
             index = None
         report = self._by_bus.get(key) if key else None
         if report is None and index is not None:
