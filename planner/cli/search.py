@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from planner.cli.destination import require_writable
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument
-from planner.cli.output import emit, show, write_error
+from planner.cli.output import Unfailing, emit, show, write_error
 from planner.errors import InputError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from planner.strategy.place import Placed
     from planner.strategy.search import Answer
@@ -78,7 +79,8 @@ def search(
         outline.levels[0].gpus if outline.levels else outline.gpus,
         tuple(_pairs(given, PINNABLE, "--set")),
     )
-    answer = best_of(question, outline, keep=top, progress=_progress if sys.stderr.isatty() else None)
+    with _shown_progress() as progress:
+        answer = best_of(question, outline, keep=top, progress=progress)
     if not answer.best:
         raise InputError.of(
             "W050",
@@ -115,8 +117,24 @@ def _unknown(what: str, word: str, choices: list[str]) -> UsageError:
     )
 
 
-def _progress(looked: int, total: int, best_s: float) -> None:
-    write_error(f"{looked:,} of {total:,} strategies, best {best_s:.3f} s a step")
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[int, int, float], None] | None]:
+    """A bar on a terminal: how far the search has come through the space, and the best step so far."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("strategies", total=None)
+
+        def show_it(looked: int, total: int, best_s: float) -> None:
+            described = f"strategies, best {best_s:.3f} s"
+            bar.update(task, completed=looked, total=total, description=described)
+
+        yield show_it
 
 
 def _placed(cluster: Cluster, answer: Answer, model: str, rules: dict[str, str], count: int) -> list[Placed]:

@@ -143,10 +143,10 @@ class _Looked:
             if closeness == 0:
                 found = self.simulate(number, what)  # type: ignore[arg-type]
                 heappush(queue, (found.step_s, 1, number, found))
+                if self.progress is not None:
+                    self.progress(place, self.total, min(each.step_s for each in self.known.values()))
                 continue
             best.append(what)  # type: ignore[arg-type]
-            if self.progress is not None:
-                self.progress(place, self.total, best[0].step_s)
         return best
 
     def fitting(self, number: int, strategy: Strategy, limit: float) -> Step | None:
