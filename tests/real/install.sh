@@ -34,12 +34,10 @@ pip_install() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes "$@"
 }
 
-# The CPU build has an index of its own, which pip may or may not be set up to read. Without dependencies,
-# because those of the ordinary build are gigabytes of CUDA; both locks are complete.
+# The CPU build has an index of its own; where pip is not set up to read it, PIP_EXTRA_INDEX_URL names it.
+# Without dependencies, because those of the ordinary build are gigabytes of CUDA; both locks are complete.
 install_torch() {
-    pip_install -r requirements-torch.lock ||
-        pip_install -r requirements-torch.lock --extra-index-url https://download.pytorch.org/whl/cpu ||
-        skip "no PyTorch for this Python"
+    pip_install -r requirements-torch.lock || skip "no CPU build of PyTorch (is PIP_EXTRA_INDEX_URL set?)"
 }
 
 install_python() {
