@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError
 from planner.formats.lanes import GIGABIT, LANE_GIGABITS
-from planner.formats.reading.infiniband.fabric import (
-    Cable,
-    Device,
-    Fabric,
-    report_unrecorded,
-    to_site,
-)
+from planner.formats.reading.infiniband.device import Cable, Device
+from planner.formats.reading.infiniband.fabric import Fabric, report_unrecorded, to_site
 from planner.formats.reading.odd_lines import odd_lines
 
 if TYPE_CHECKING:

@@ -6,15 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError
-from planner.formats.reading.infiniband.fabric import (
-    Cable,
-    Device,
-    Fabric,
-    bandwidth,
-    key_of,
-    report_unrecorded,
-    to_site,
-)
+from planner.formats.reading.infiniband.device import Cable, Device
+from planner.formats.reading.infiniband.fabric import Fabric, bandwidth, key_of, report_unrecorded, to_site
 from planner.formats.reading.odd_lines import odd_lines
 
 if TYPE_CHECKING:

@@ -19,44 +19,14 @@ from planner.topology.names import natural
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from planner.formats.reading.infiniband.device import Cable, Device
+
 _SPEED = re.compile(r"(?<![0-9])(1|2|4|8|12)x\s?([A-Z]{3}[0-9]*)\b", re.IGNORECASE)
 _AGGREGATION = re.compile(r"aggregation node", re.IGNORECASE)
-# What a device is called that nobody has given a name.
-_VENDOR = re.compile(r"\A\s*\Z|mellanox technologies|\Anvidia\b|\AMT\d+|\AQLogic|\AIntel\(R\)", re.IGNORECASE)
 _ADAPTER = re.compile(
     r"(?:HCA-|mlx\d+_|hfi1_|qib|mthca|ib|bnxt_re|irdma|rdma|roce|efa_|hca)[A-Za-z0-9_]*\Z", re.IGNORECASE
 )
 MOST_NOTED = 20
-
-
-@dataclass(frozen=True)
-class Device:
-    """A switch (kind ``S``), an adapter (``H``) or a router (``R``)."""
-
-    key: str
-    kind: str
-    description: str
-    position: Position
-
-    @property
-    def nameless(self) -> bool:
-        """Whether it is called what its maker called it."""
-        return _VENDOR.search(self.description) is not None
-
-    @property
-    def guid(self) -> str:
-        """The number in its key, or the whole key."""
-        return self.key.partition("-")[2].lstrip("0") or self.key
-
-
-@dataclass(frozen=True)
-class Cable:
-    """A link between ports of two devices, as one end tells it; ends are key and port number."""
-
-    near: tuple[str, int]
-    far: tuple[str, int]
-    bytes_per_s: float | None
-    position: Position
 
 
 @dataclass

@@ -14,7 +14,7 @@ from planner.topology.names import natural
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from planner.formats.reading.infiniband.fabric import Device
+    from planner.formats.reading.infiniband.device import Device
     from planner.formats.site.site import Site
 
     Ends = dict[str, tuple[str, int]]
