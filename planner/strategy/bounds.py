@@ -109,12 +109,11 @@ class Bounds:
         return known[key]
 
     def _measure(self, strategy: Strategy) -> _OfOne:
-        """One microbatch on a single stage whose groups all lie inside one scale-up domain."""
+        """One microbatch on a single stage, whose groups lie as close together as they can."""
         alone = strategy._replace(dp=strategy.ep, pp=1, vp=1, schedule=Schedule.ONE_F_ONE_B)
         job = self.question.job(alone, ORDERS[0], DataParallel.DISTRIBUTED_OPTIMIZER)
         job = replace(job, global_batch=strategy.micro * strategy.ep)
-        together = replace(self.outline, levels=())
-        network = {each.name: together.time(each, job.mesh) for each in families(job)}
+        network = {each.name: self.outline.time(each, job.mesh) for each in families(job)}
         durations = Step(job, self.outline.gpu, network).durations
         model = self.question.model
         kept = 0.0
