@@ -5,7 +5,7 @@ Products of m rows, n outputs and k inputs take
 
     2 m n k / (peak efficiency) (1 + narrow / n) (1 + shallow / k)
 
-which is what H200s were measured to take within 6 % on average (`tests/benchmarks/gpus`). Backward
+in the shape of what H200s were measured to take (`python -m tests.benchmarks.gpus --shape`). Backward
 takes two products for each of forward's, by input and by weight.
 """
 

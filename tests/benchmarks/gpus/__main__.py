@@ -40,6 +40,29 @@ def main(path=FILE):
     return 0
 
 
+def shape():
+    """Print the constants of `planner.cost.compute` that the measured BF16 products themselves give.
+
+    The share of the peak and the start of each timed run are fitted along, and not used.
+    """
+    from scipy.optimize import least_squares
+
+    rows = [row for row in json.loads(FILE.read_text())["products"] if row["precision"] == "bf16"]
+    m, n, k, measured = (np.array([row[key] for row in rows], float) for key in ("m", "n", "k", "s"))
+
+    def predicted(values):
+        share, start_us, narrow, shallow = values
+        at_peak = 2 * m * n * k / preset("h200").flops("bf16")
+        return start_us / 1e6 + at_peak / share * (1 + narrow / n) * (1 + shallow / k)
+
+    found = least_squares(
+        lambda v: np.log(predicted(v) / measured), (0.7, 10, 100, 100), bounds=(0, np.inf)
+    ).x
+    errors = np.abs(predicted(found) / measured - 1)
+    write(f"narrow_outputs {found[2]:.0f}, shallow_inputs {found[3]:.0f}, mean error {errors.mean():.1%}")
+    return 0
+
+
 def predicted_step(row, gpu):
     """Seconds of the small transformer's step, split over two GPUs or not."""
     mesh = Mesh(**SPLITS[row["split"]])
@@ -107,4 +130,4 @@ def write(line):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(shape() if sys.argv[1:] == ["--shape"] else main(*sys.argv[1:]))
