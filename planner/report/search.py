@@ -66,9 +66,10 @@ def _tokens_per_s(found: Found) -> float:
     return found.job.global_batch * found.job.sequence / found.step_s
 
 
-def _speed(found: Found) -> str:
+def _speed(found: Found, gpus: int) -> str:
     return (
-        f"the fastest: {_tokens_per_s(found):,.0f} tokens/s, "
+        f"the fastest: {_tokens_per_s(found):,.0f} tokens/s "
+        f"on {found.job.mesh.world_size:,} of {gpus:,} GPUs, "
         f"{found.tflops_per_gpu():,.0f} TFLOP/s a GPU (causal count)"
     )
 
@@ -84,7 +85,7 @@ def search_view(
     parts: list[RenderableType] = [
         Text(head, style="bold"),
         f"{answer.considered:,} strategies, {answer.simulated:,} simulated; none of the others is faster",
-        _speed(answer.best[0]),
+        _speed(answer.best[0], outline.gpus),
         _table(answer.best, placed),
     ]
     if len(answer.front) > 1:

@@ -21,4 +21,5 @@ def test_document_and_view():
     json.dumps(document, allow_nan=False)
     shown = text_of(search_view(QUESTION, OUTLINE, answer, ()))
     assert f"{answer.considered:,} strategies" in shown
+    assert f"on {answer.best[0].job.mesh.world_size} of 16 GPUs" in shown
     assert degrees(answer.best[0].job) in shown
