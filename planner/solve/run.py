@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
+    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
@@ -68,6 +69,7 @@ def solve(
     deterministic: bool = False,
     stop: threading.Event | None = None,
     progress: Callable[[Progress], None] | None = None,
+    allowed: BoolArray | None = None,
 ) -> Result:
     """Place a job on a cluster, with a proven bound on what any placement must cost.
 
@@ -93,6 +95,9 @@ def solve(
         Set it, from a signal handler for instance, to end the run with the incumbent.
     progress
         Called with every improvement.
+    allowed
+        GPUs that may hold a rank if they are in service, shape (gpus,); all where not given. The
+        bound is then one for placements on these.
 
     Raises
     ------
@@ -109,8 +114,9 @@ def solve(
     if stop is not None:
         control.stop = stop
     check_fit(workload, cluster)
+    usable = cluster.gpu_in_service if allowed is None else cluster.gpu_in_service & allowed
     if cluster.gpu_spare.any():
-        kept_free = cluster.gpu_in_service & ~cluster.gpu_spare
+        kept_free = usable & ~cluster.gpu_spare
         try:
             return _placed(
                 Problem(cluster, workload, Objective(objective), kept_free),
@@ -122,8 +128,16 @@ def solve(
             # Spares are for this: the job does not fit without them. If it does not fit with them
             # either, the error that counts is the one about all GPUs.
             pass
-    problem = Problem(cluster, workload, Objective(objective), cluster.gpu_in_service)
+    problem = Problem(cluster, workload, Objective(objective), usable)
     return _placed(problem, control, progress, limited=limited)
+
+
+def tier_bounds(problem: Problem, control: Control) -> FloatArray:
+    """Lower bounds on the crossing bytes of each tier, shape (tiers,); nothing is placed."""
+    run = _Run(problem, control, None)
+    run.tier_bounds = np.zeros(len(problem.cluster.tiers))
+    run.bound_tiers()
+    return run.tier_bounds
 
 
 def _placed(

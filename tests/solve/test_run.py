@@ -14,7 +14,10 @@ from planner.placement.crossing import measure
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Objective, Status
 from planner.solve import Progress, solve
+from planner.solve.control import Control
 from planner.solve.hierarchy import candidates
+from planner.solve.problem import Problem
+from planner.solve.run import tier_bounds
 from tests.benchmarks.instances import instances
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_upwards
@@ -319,3 +322,16 @@ def test_spares_where_rules_need_them():
     result = solve(cluster, job)
     assert sorted(result.placement.gpu_of_rank.tolist()) == [4, 5, 6, 7]
     assert check(result.placement).ok
+
+
+def test_a_job_keeps_to_the_gpus_it_is_allowed():
+    """No rank outside them; spares among them stay free, and a bound on fewer GPUs is no lower."""
+    cluster = grid_cluster(2, 3, 4, uplinks=(5.0, 20.0), spare=[4])
+    job = grid_workload(dp=4, pp=2, families=[("dp", "all_reduce", 7.0), ("pp", "path", 3.0)])
+    allowed = np.zeros(cluster.gpus, np.bool_)
+    allowed[[0, 1, 4, 5, 6, 9, 10, 13, 14]] = True
+    result = solve(cluster, job, allowed=allowed)
+    assert set(result.placement.gpu_of_rank.tolist()) == {0, 1, 5, 6, 9, 10, 13, 14}
+    free = tier_bounds(Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service), Control(5.0))
+    assert free.tolist() <= [claim.lower_bound_bytes for claim in result.placement.claims.tiers]
+    assert solve(cluster, job).objective < result.objective
