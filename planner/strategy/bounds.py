@@ -57,8 +57,8 @@ class Bounds:
         dense, expert = self._parameters(strategy)
         ranks = strategy.cp * strategy.dp
         precision = self.question.precision
-        gradients = 2 if precision.value == "fp16" or sharing is DataParallel.FSDP else 4
-        fixed, shared = precision.element_bytes + gradients, optimizer_bytes(precision)
+        fixed = precision.element_bytes + self.question.gradients(sharing)
+        shared = optimizer_bytes(precision)
         copies = 2 if strategy.schedule is Schedule.DUALPIPE else 1
         total = 0.0
         for count, over in ((dense, ranks), (expert, ranks // strategy.ep)):

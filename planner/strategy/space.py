@@ -35,7 +35,11 @@ class Question:
     domain
         GPUs of a scale-up domain: tensor groups stay inside of one.
     pinned
-        What is given of `PINNABLE`, by name, as text.
+        What is given of `PINNABLE`, by name, as text; of several values of a name any will do.
+    gradient_bytes
+        Bytes of a gradient but with fsdp, where it has two; two in fp16 and four otherwise if not given.
+    dispatch_bytes
+        Bytes of an element on its way to the experts; as at rest if not given.
     """
 
     model: Model
@@ -45,15 +49,23 @@ class Question:
     gpus: int
     domain: int
     pinned: tuple[tuple[str, str], ...] = ()
+    gradient_bytes: int | None = None
+    dispatch_bytes: int | None = None
 
     def allows(self, name: str, value: object) -> bool:
         """Whether what is given leaves `value` for `name`."""
-        return all(given == str(value) for key, given in self.pinned if key == name)
+        given = [each for key, each in self.pinned if key == name]
+        return not given or str(value) in given
+
+    def gradients(self, sharing: DataParallel) -> int:
+        """Bytes of a gradient with data parallelism that shares so much."""
+        if sharing is DataParallel.FSDP:
+            return 2
+        return self.gradient_bytes or (2 if self.precision is Precision.FP16 else 4)
 
     def job(self, strategy: Strategy, order: tuple[str, ...], sharing: DataParallel) -> Job:
         """The job of a strategy, with ranks in `order` and data parallelism that shares so much."""
         tp, cp, ep, dp, pp, vp, micro, schedule, recompute = strategy
-        narrow = self.precision is Precision.FP16 or sharing is DataParallel.FSDP
         return Job(
             model=self.model,
             mesh=Mesh(tp, cp, ep, dp, pp, vp, order),
@@ -61,8 +73,8 @@ class Question:
             micro_batch=micro,
             sequence=self.sequence,
             precision=self.precision,
-            gradient_bytes=2 if narrow else 4,
-            dispatch_bytes=self.precision.element_bytes,
+            gradient_bytes=self.gradients(sharing),
+            dispatch_bytes=self.dispatch_bytes or self.precision.element_bytes,
             data_parallel=sharing,
             recompute=recompute,
             schedule=schedule,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from planner.strategy.space import Question, divisors, sharings, strategies
+from planner.strategy.space import ORDERS, Question, divisors, sharings, strategies
 from planner.workload.job import DataParallel, Precision, Recompute, Schedule
 from tests.workload.jobs import moe_model, small_model
 
@@ -62,6 +62,23 @@ def test_what_is_given_holds(name, value):
     found = all_of(pinned=((name, value),))
     assert found
     assert {str(getattr(each, name)) for each in found} == {value}
+
+
+def test_any_of_several_values_will_do():
+    """Both degrees given are in the space, and no other."""
+    found = all_of(pinned=(("tp", "1"), ("tp", "2")))
+    assert {each.tp for each in found} == {1, 2}
+
+
+def test_bytes_of_gradients_and_of_tokens_to_experts():
+    """As given, but for fsdp, whose gradients have two; by the precision otherwise."""
+    narrow = replace(QUESTION, gradient_bytes=2, dispatch_bytes=1)
+    strategy = next(iter(strategies(narrow)))
+    job = narrow.job(strategy, ORDERS[0], DataParallel.DISTRIBUTED_OPTIMIZER)
+    assert (job.gradient_bytes, job.dispatch_bytes) == (2, 1)
+    usual = QUESTION.job(strategy, ORDERS[0], DataParallel.DISTRIBUTED_OPTIMIZER)
+    assert (usual.gradient_bytes, usual.dispatch_bytes) == (4, 2)
+    assert QUESTION.job(strategy, ORDERS[0], DataParallel.FSDP).gradient_bytes == 2
 
 
 def test_ways_of_data_parallelism():
