@@ -168,6 +168,7 @@ CODES: dict[str, str] = {
     "U005": "file to write is one of the inputs",
     "U006": "rank, tier or number that is not there",
     "U007": "step time that nothing says",
+    "U008": "option that does not go with another",
     # Exports
     "E001": "option that the format does not have",
     "E002": "option with a value that cannot be",
@@ -186,6 +187,7 @@ CODES: dict[str, str] = {
     "E022": "name that nothing in Kubernetes can have",
     "E023": "object too large for Kubernetes",
     "E024": "placement that Kueue cannot keep, or a tier without label",
+    "E025": "placements that differ in more than where ranks are",
     # Imports
     "I001": "characters that are not UTF-8",
     "I002": "no host with GPUs",

@@ -91,7 +91,7 @@ def run(program: Program, durations: Durations) -> Timeline:
     lengths = np.array([len(order) for order in program.order], np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))
     orders = np.concatenate(program.order)
-    before, after = _neighbours(program)
+    before, after = neighbours(program)
     microbatches = int(orders[:, 2].max(initial=-1)) + 1
     rules = Rules(
         orders,
@@ -114,7 +114,7 @@ def run(program: Program, durations: Durations) -> Timeline:
     return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
 
 
-def _neighbours(program: Program) -> tuple[IntArray, IntArray]:
+def neighbours(program: Program) -> tuple[IntArray, IntArray]:
     """Stage and chunk before and after each chunk of a pipeline, (stages, chunks, 2); -1 at its ends."""
     at = {
         (int(program.pipelines[chunk]), int(place)): (stage, chunk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import planner
 from planner import verify
@@ -19,7 +19,7 @@ from planner.placement.wording import plural
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from planner.formats.exporters import Export
+    from planner.formats.exporters import ChangesExporter, Export
     from planner.placement.placement import Placement
 
 
@@ -48,6 +48,21 @@ def bundle(placement: Placement, to: str, given: Iterable[str] = ()) -> Export:
     files = {"ranks.csv": to_csv(placement).encode(), **_verify(), **export.files}
     whole = replace(export, files=files, executable=export.executable & set(files))
     return replace(whole, files={"README.md": readme(placement, to, given, whole).encode(), **files})
+
+
+def changes(placement: Placement, base: Placement, to: str, given: Iterable[str] = ()) -> Export:
+    """What format `to`, one of `CHANGING`, makes for those who have its files of `base`; with a README.
+
+    Raises
+    ------
+    UsageError
+        As `launcher_files`, and where the placements have too little in common.
+    """
+    given = list(given)
+    module = cast("ChangesExporter", exporter(to))
+    export = module.export_changes(placement, base, chosen(to, module.OPTIONS, given))
+    text = readme(placement, to, given, export)
+    return replace(export, files={"README.md": text.encode(), **export.files})
 
 
 def _verify() -> dict[str, bytes]:

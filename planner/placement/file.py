@@ -42,6 +42,12 @@ def write_placement(placement: Placement, path: str | os.PathLike[str]) -> None:
     write_atomic(path, to_bytes(placement))
 
 
+def input_digests(placement: Placement) -> InputDigests:
+    """Digests of the topology and the workload, as the placement's file bears them."""
+    topology, workload = cluster_section(placement.cluster), workload_section(placement.workload)
+    return InputDigests(topology=_digest(_json(topology)), workload=_digest(_json(workload)))
+
+
 def to_bytes(placement: Placement) -> bytes:
     """The placement file as bytes; the same placement gives the same bytes."""
     cluster, gpu = placement.cluster, placement.gpu_of_rank

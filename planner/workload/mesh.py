@@ -66,6 +66,10 @@ class Mesh:
         """Number of ranks along one axis (``tp cp ep dp pp edp``)."""
         return int(getattr(self, axis))
 
+    def stride(self, axis: str) -> int:
+        """From a rank to the next one along an axis of the mesh; 0 for ``ep`` and ``edp``."""
+        return self._strides.get(axis, 0)
+
     @cached_property
     def _strides(self) -> dict[str, int]:
         strides, step = {}, 1

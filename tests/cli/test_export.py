@@ -89,3 +89,29 @@ def test_folders(placement, tmp_path, to):
     assert again.code == 2
     assert "README.md is there already" in again.err
     assert planner("export", placement, "--to", to, "-o", folder, "--force").code == 0
+
+
+def test_changes(placement, tmp_path):
+    """A placement against itself gives a patch of no rows, and not the whole map."""
+    folder = tmp_path / "changes"
+    outcome = planner("export", placement, "--to", "c", "--changed-from", placement, "-o", folder)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md",
+        "lookup.c",
+        "placement.patch",
+        "planner_job.h",
+        "planner_map.h",
+    }
+
+
+def test_changes_of_formats_that_have_none(placement, tmp_path):
+    """Refused before anything is read; nor is the old placement ever replaced."""
+    outcome = planner("export", placement, "--to", "slurm", "--changed-from", tmp_path / "no", "-o", tmp_path)
+    assert outcome.code == 2
+    assert "error[U008]" in outcome.err
+    source = tmp_path / "placement.patch"
+    shutil.copy(placement, source)
+    outcome = planner("export", placement, "--to", "c", "--changed-from", source, "-o", tmp_path, "--force")
+    assert outcome.code == 2
+    assert "error[U005]" in outcome.err

@@ -44,6 +44,7 @@ def test_tutorial_and_howtos_are_run():
         "howto/prove-a-launch.md",
         "howto/see-it-pay.md",
         "howto/test-in-ci.md",
+        "howto/use-from-c.md",
         "howto/use-from-a-script.md",
         "reference/python.md",
     }

@@ -30,11 +30,15 @@ EXPORTERS: dict[str, str] = {
     "kubernetes": "kubernetes",
     "csv": "csv",
     "parquet": "parquet",
+    "c": "c",
 }
 """Module of each format's exporter, by the name that the command line knows."""
 
 SINGLE_FILES: dict[str, str] = {"csv": "ranks.csv", "parquet": "ranks.parquet"}
 """Formats of a single file, which can be written without a folder, and its name inside one."""
+
+CHANGING: tuple[str, ...] = ("c",)
+"""Formats that can write what changed from another placement: those with ``export_changes``."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,20 @@ class Exporter(Protocol):
         ------
         UsageError
             Where an option, or the placement itself, is beyond what the format can say.
+        """
+        ...
+
+
+class ChangesExporter(Exporter, Protocol):
+    """What the module of a format of `CHANGING` offers beside."""
+
+    def export_changes(self, placement: Placement, base: Placement, options: dict[str, str]) -> Export:
+        """The files for one who has those of `base`.
+
+        Raises
+        ------
+        UsageError
+            As `export`, and where the two have too little in common.
         """
         ...
 
