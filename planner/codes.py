@@ -121,6 +121,7 @@ CODES: dict[str, str] = {
     "S002": "a keep rule cannot hold",
     "S003": "no placement obeys all rules together",
     "S004": "no placement found within the limits",
+    "S005": "the job cannot go on with so many replicas",
     "E040": "switch of more ports than the format has",
     "E041": "topology that the format cannot hold",
     # Imports of fabrics

@@ -20,6 +20,7 @@ from planner.cli import (
     import_placement,
     plan,
     presets,
+    replan,
     schema,
     search,
     simulate,
@@ -71,6 +72,7 @@ app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("diff")(diff.diff)
+app.command("replan")(replan.replan)
 app.command("simulate")(simulate.simulate)
 app.command("search")(search.search)
 app.command("export")(export.export)

@@ -13,8 +13,9 @@ from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
 from planner.cli.output import emit, show, write_error
 from planner.cli.progress import shown_progress
 from planner.cli.signals import INTERRUPTED
+from planner.cli.soundness import require_sound
 from planner.cli.stopwatch import Stopwatch
-from planner.errors import InputError, InternalError, NoPlacementError, Problem, UsageError
+from planner.errors import InputError, NoPlacementError, UsageError
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def plan(
             result = _solve(cluster, job, interrupt, objective, options, output)
             placement = result.placement
         with watch.time("check"):
-            _require_sound(placement)
+            require_sound(placement)
         with watch.time("write"):
             _write(placement, output)
             if trace is not None:
@@ -147,22 +148,6 @@ def _solve(
             kept = f"; {output} is as it was" if output.exists() else ""
             write_error(f"interrupted before a placement was found; nothing written{kept}")
             raise typer.Exit(INTERRUPTED) from None
-
-
-def _require_sound(placement: Placement) -> None:
-    """Let the independent checker look before anything is written."""
-    from planner.placement.check import check
-
-    report = check(placement)
-    if not report.ok:
-        raise InternalError(
-            Problem(
-                "X002",
-                "the placement found does not pass the check, so it was not written",
-                suggestion="another --seed, and report this with both input files",
-            ),
-            *(Problem(finding.code, finding.message) for finding in report.findings),
-        )
 
 
 def _write(placement: Placement, output: Path) -> None:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
     FloatArray = NDArray[np.float64]
 
+FIRST_OBJECTIVE = 1e6
+TIE_BREAK = 1e-6
+
 
 class Hotspot(NamedTuple):
     """The domain that takes longest to send what leaves it."""
@@ -140,6 +143,21 @@ def weighted_seconds(cluster: Cluster, tier_bytes: Sequence[float]) -> float:
         if uplink is not None and crossing > 0:
             total += crossing / uplink if uplink > 0 else float("inf")
     return total
+
+
+def crossing_weights(cluster: Cluster, objective: Objective) -> FloatArray:
+    """Cost of a crossing byte at each tier, shape (tiers,), in uplink seconds or a proxy of them.
+
+    Tiers whose uplinks are free weigh next to nothing, so that they only break ties; so do all but the
+    boundary for ``cross_node``.
+    """
+    weights = np.asarray([1.0 / uplink if uplink else 0.0 for uplink in cluster.tier_uplink_bytes_per_s])
+    largest = float(weights.max(initial=0.0)) or 1.0
+    for tier in range(cluster.boundary, len(weights) - 1):
+        weights[tier] = weights[tier] or largest * TIE_BREAK
+    if objective is Objective.CROSS_NODE:
+        weights[cluster.boundary] = float(weights.max()) * FIRST_OBJECTIVE
+    return weights
 
 
 def tier_domains(cluster: Cluster, gpu_of_rank: IntArray) -> tuple[IntArray, ...]:

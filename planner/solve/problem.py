@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.placement import Objective
+from planner.placement.crossing import crossing_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner.placement.placement import Objective
     from planner.solve.blocks import Blocks
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
-
-FIRST_OBJECTIVE = 1e6
-TIE_BREAK = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +52,8 @@ class Problem:
 
     @cached_property
     def weights(self) -> FloatArray:
-        """Cost of a crossing byte at each tier, shape (tiers,), in uplink seconds or a proxy of them.
-
-        Tiers whose uplinks are free weigh next to nothing, so that they only break ties; so do all
-        but the boundary for ``cross_node``.
-        """
-        uplinks = self.cluster.tier_uplink_bytes_per_s
-        weights = np.asarray([1.0 / u if u else 0.0 for u in uplinks])
-        largest = float(weights.max(initial=0.0)) or 1.0
-        boundary = self.cluster.boundary
-        for tier in range(boundary, len(weights) - 1):
-            weights[tier] = weights[tier] or largest * TIE_BREAK
-        if self.objective is Objective.CROSS_NODE:
-            weights[boundary] = float(weights.max()) * FIRST_OBJECTIVE
-        return weights
+        """Cost of a crossing byte at each tier, see `crossing_weights`."""
+        return crossing_weights(self.cluster, self.objective)
 
 
 @dataclass(frozen=True, eq=False)

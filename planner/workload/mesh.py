@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,6 +62,16 @@ class Mesh:
     def edp(self) -> int:
         """Number of ranks that hold the same experts."""
         return self.cp * self.dp // self.ep
+
+    @property
+    def dp_unit(self) -> int:
+        """Consecutive data-parallel indices that come and go together: they hold whole expert groups."""
+        if self.ep == 1:
+            return 1
+        if self.fold_order[0] == "cp":
+            return self.ep // math.gcd(self.ep, self.cp)
+        # Expert groups run along dp: where they do not divide it, no replica can go without breaking one.
+        return self.ep if self.dp % self.ep == 0 else self.dp
 
     def degree(self, axis: str) -> int:
         """Number of ranks along one axis (``tp cp ep dp pp edp``)."""

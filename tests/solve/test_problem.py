@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from planner.placement.crossing import FIRST_OBJECTIVE
 from planner.placement.placement import Objective
 from planner.solve.blocks import Blocks
-from planner.solve.problem import FIRST_OBJECTIVE, Problem, lay_out, rule_tiers, whole_by_rule
+from planner.solve.problem import Problem, lay_out, rule_tiers, whole_by_rule
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 
 

@@ -1,0 +1,121 @@
+"""The lower bound of a repaired placement.
+
+A bound of the placement before holds on where the job is the same and nothing that could hold a rank or
+carry a byte was added: with fewer GPUs no placement moves fewer bytes, and summed uplinks that shrink
+only raise the seconds that those bytes take. Elsewhere the tiers are bounded anew; where rules keep cells
+whole and the job is large, by the linear relaxation without rounding, which takes a fraction of the time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.placement.crossing import weighted_seconds
+from planner.placement.placement import Objective
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.placement.placement import Placement
+    from planner.repair.task import Task
+    from planner.solve.problem import Problem
+    from planner.solve.reduction import StageCosts
+    from planner.topology.cluster import Cluster
+
+    BoolArray = NDArray[np.bool_]
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+LARGE_RANKS = 50_000
+SMALL_CELLS = 2000
+
+
+def bound_before(placement: Placement, task: Task) -> tuple[FloatArray, float] | None:
+    """What the claims of the placement before still prove: bytes of each tier, and the objective.
+
+    None where they prove nothing of the task.
+    """
+    if placement.workload != task.workload or placement.claims.objective != task.objective:
+        return None
+    old = placement.cluster
+    could = old.gpu_in_service
+    if old.gpu_spare.any() and not old.gpu_spare[placement.gpu_of_rank].any():
+        could = could & ~old.gpu_spare
+    if (task.available & ~could).any() or not _no_more_uplink(old, task.cluster):
+        return None
+    tiers = np.array([each.lower_bound_bytes for each in placement.claims.tiers])
+    return tiers, max(placement.claims.lower_bound, objective_bound(task, tiers))
+
+
+def _no_more_uplink(old: Cluster, new: Cluster) -> bool:
+    """Whether no domain and no tier has more uplink than before."""
+    for before, after in zip(old.tiers, new.tiers, strict=True):
+        one, other = before.uplink_bytes_per_s, after.uplink_bytes_per_s
+        if (one is None) != (other is None) or (
+            one is not None and other is not None and (other > one).any()
+        ):
+            return False
+    return True
+
+
+def objective_bound(task: Task, tier_bounds: FloatArray) -> float:
+    """The objective's bound that bounds on the tiers' bytes imply.
+
+    The busiest domain of a tier is at least as busy as the tier is on average.
+    """
+    cluster = task.cluster
+    if task.objective is Objective.CROSS_NODE:
+        return float(tier_bounds[cluster.boundary])
+    if task.objective is Objective.WEIGHTED:
+        return weighted_seconds(cluster, tier_bounds.tolist())
+    pairs = zip(tier_bounds.tolist(), cluster.tier_uplink_bytes_per_s, strict=True)
+    return max((crossing / uplink for crossing, uplink in pairs if uplink), default=0.0)
+
+
+def bound_anew(task: Task) -> tuple[FloatArray, float]:
+    """Lower bounds on the bytes of each tier, and on the objective, from the job and the hardware alone."""
+    from planner.solve.problem import Problem
+
+    problem = Problem(task.cluster, task.workload, task.objective, task.available)
+    tiers = np.zeros(len(task.cluster.tiers))
+    for tier in range(len(tiers) - 1):
+        counted = tier >= task.cluster.boundary or task.cluster.tier_uplink_bytes_per_s[tier]
+        if counted or task.ranks <= LARGE_RANKS:
+            tiers[tier] = _bound_of(problem, tier)
+    return tiers, objective_bound(task, tiers)
+
+
+def _bound_of(problem: Problem, tier: int) -> float:
+    """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
+    from planner.solve.blocks import candidate_blocks
+    from planner.solve.bound import tier_bound
+    from planner.solve.problem import whole_by_rule
+    from planner.solve.reduction import reduce_costs
+    from planner.solve.whole_replicas import bound_by_rule
+
+    best = 0.0
+    for blocks in candidate_blocks(problem.workload.mesh):
+        costs = reduce_costs(problem.workload.families, blocks)
+        whole = whole_by_rule(problem, blocks, tier)
+        if whole is not None and problem.workload.mesh.world_size > LARGE_RANKS:
+            # Bounds of whole cells need no rounding to be near.
+            found = _relaxed(costs, whole)
+        else:
+            found = tier_bound(costs, problem.ranks_that_fit[tier], whole)
+        best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
+        if found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS:
+            break
+    return best
+
+
+def _relaxed(costs: StageCosts, whole: IntArray) -> float:
+    """Bound of one tier whose domains hold `whole` cells each, shape (domains,), by the relaxation alone."""
+    from planner.solve.bound import rounded_up
+    from planner.solve.columns import CapacityClass, relax
+
+    capacity, count = np.unique(np.minimum(whole, costs.stages * costs.replicas), return_counts=True)
+    classes = [CapacityClass(*each) for each in zip(capacity.tolist(), count.tolist(), strict=True)]
+    coverage = np.full(costs.stages, costs.replicas, np.int32)
+    return rounded_up(costs, relax(costs, classes, coverage).bound)

@@ -1,0 +1,283 @@
+"""Replanning: from a placement and a changed cluster to a placement that moves as few ranks as can be."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.errors import InfeasibleError, InternalError
+from planner.placement.crossing import crossing_weights, measure
+from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.repair.certificate import bound_anew, bound_before
+from planner.repair.drop import Drop, drop
+from planner.repair.fill import fill
+from planner.repair.resize import Resize, fewer_replicas, has_room, resized
+from planner.repair.rules import levels_of
+from planner.repair.stay import most_stay
+from planner.repair.task import Task
+
+if TYPE_CHECKING:
+    import threading
+
+    from numpy.typing import NDArray
+
+    from planner.topology.cluster import Cluster
+    from planner.workload.workload import Workload
+
+    BoolArray = NDArray[np.bool_]
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+MET = 1e-9
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of a repair beside the fewest moves.
+
+    Parameters
+    ----------
+    dp
+        Data-parallel degree to go on with; as before, or as many as there is room for, where None.
+    shrink
+        Whether replicas may stop where there is no room for all.
+    keep_batch
+        Whether the global batch stays as it is when the number of replicas changes.
+    """
+
+    dp: int | None = None
+    shrink: bool = True
+    keep_batch: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Repair:
+    """A repaired placement with its proofs.
+
+    Parameters
+    ----------
+    placement
+        Where every rank is now.
+    old_rank
+        Rank in the old job of each rank's part, shape (world_size,); -1 for parts that are new.
+    moved
+        Ranks whose part is on another GPU than before, ascending.
+    moved_lower_bound
+        No placement that obeys the rules, with as many replicas, moves fewer.
+    dp_before
+        Data-parallel degree before.
+    failed_ranks
+        Ranks of the old job whose GPU is out of service.
+    spares_used
+        GPUs marked as spares that were put to use.
+    seconds
+        Wall-clock seconds spent.
+    interrupted
+        Whether the search for cheap places was cut short.
+    """
+
+    placement: Placement
+    old_rank: IntArray
+    moved: NDArray[np.int64]
+    moved_lower_bound: int
+    dp_before: int
+    failed_ranks: int
+    spares_used: int
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def new_ranks(self) -> int:
+        """Ranks that the job did not have before."""
+        return int(np.count_nonzero(self.old_rank < 0))
+
+
+def replan(
+    placement: Placement,
+    cluster: Cluster,
+    wishes: Wishes | None = None,
+    *,
+    stop: threading.Event | None = None,
+) -> Repair:
+    """Let a job go on, on hardware that changed.
+
+    Parameters
+    ----------
+    placement
+        Where the job runs.
+    cluster
+        Its hardware in the new state, see `planner.repair.service.with_health`.
+    wishes
+        What else is asked; nothing where None.
+    stop
+        Set from outside to be content with the places found so far.
+
+    Raises
+    ------
+    InfeasibleError
+        No replica can go on, or fewer than was asked for.
+    """
+    run = _Run(placement, cluster, wishes or Wishes(), stop)
+    return run.work()
+
+
+@dataclass
+class _Run:
+    placement: Placement
+    cluster: Cluster
+    wishes: Wishes
+    stop: threading.Event | None
+    started: float = field(default_factory=time.monotonic)
+
+    def work(self) -> Repair:
+        """All steps."""
+        workload, available, without_spares = self._job()
+        weights = crossing_weights(self.cluster, self.placement.claims.objective)
+        resize, least = self._resize(workload, available, weights)
+        task = self._task(resize, available)
+        if without_spares is not None:
+            task = self._without_spares(task, without_spares)
+        levels = levels_of(self.cluster, resize.workload)
+        stay = most_stay(task, levels)
+        gpu_of_rank = fill(task, stay, weights, self._over)
+        fewest = int(np.count_nonzero(task.before >= 0)) - stay.most
+        return self._repaired(task, resize, gpu_of_rank, fewest if least is None else least)
+
+    def _over(self) -> bool:
+        return self.stop is not None and self.stop.is_set()
+
+    def _job(self) -> tuple[Workload, BoolArray, BoolArray | None]:
+        """The job to be, GPUs that may hold it, and those without spares where these are enough."""
+        cluster, old = self.cluster, self.placement.workload
+        usable = cluster.gpu_in_service & _large_enough(cluster, old)
+        held = np.zeros(cluster.gpus, np.bool_)
+        held[self.placement.gpu_of_rank] = True
+        kept_free = usable & (~cluster.gpu_spare | held)
+        wanted = old if self.wishes.dp is None else self._asked(self.wishes.dp)
+        if has_room(wanted, cluster, kept_free):
+            return wanted, usable, None if (kept_free == usable).all() else kept_free
+        if has_room(wanted, cluster, usable):
+            return wanted, usable, None
+        return self._shrunk(wanted, usable), usable, None
+
+    def _asked(self, dp: int) -> Workload:
+        """The job with as many replicas as was asked for."""
+        old = self.placement.workload
+        unit = old.mesh.dp_unit
+        if dp % unit:
+            raise InfeasibleError.of(
+                "S005",
+                f"dp: {dp} breaks expert groups, which {unit} data-parallel ranks form together",
+                expected=f"a multiple of {unit}",
+                suggestion=f"--dp {max(1, dp // unit) * unit}",
+            )
+        return resized(old, dp, keep_batch=self.wishes.keep_batch)
+
+    def _shrunk(self, wanted: Workload, usable: BoolArray) -> Workload:
+        """The job with as many replicas as there is room for."""
+        smaller = fewer_replicas(wanted, self.cluster, usable, keep_batch=self.wishes.keep_batch)
+        mesh, gpus = wanted.mesh, int(np.count_nonzero(usable))
+        message = (
+            f"{wanted.name} cannot go on with dp {mesh.dp}: it has {mesh.world_size:,} ranks, and {gpus:,} "
+            f"GPUs are in service"
+        )
+        if wanted.keep and gpus >= mesh.world_size:
+            rules = ", ".join(f"{axis}: {tier}" for axis, tier in wanted.keep.items())
+            message += f", too few of them in domains that hold whole groups (keep: {{{rules}}})"
+        if smaller is None:
+            raise InfeasibleError.of("S005", f"{message}; no replica can", expected="room for one replica")
+        if not self.wishes.shrink or self.wishes.dp is not None:
+            raise InfeasibleError.of(
+                "S005",
+                message,
+                expected=f"at most dp {smaller.mesh.dp}",
+                suggestion=f"--dp {smaller.mesh.dp}, or without --no-shrink",
+            )
+        return smaller
+
+    def _resize(
+        self, workload: Workload, available: BoolArray, weights: FloatArray
+    ) -> tuple[Resize, int | None]:
+        """Which replicas go on, and the fewest moves whichever do; None where all do."""
+        old = self.placement.workload
+        units, had = (each.mesh.dp // old.mesh.dp_unit for each in (workload, old))
+        if units >= had:
+            grown = np.concatenate((np.arange(had), np.full(units - had, -1))).astype(np.int32)
+            return Resize(workload, grown), None
+        task = Task(self.cluster, old, self.placement.claims.objective, available, self.placement.gpu_of_rank)
+        chosen = drop(task, levels_of(self.cluster, old), units, weights)
+        return Resize(workload, _renumbered(chosen, units)), chosen.least_moves
+
+    def _task(self, resize: Resize, available: BoolArray) -> Task:
+        old_rank = resize.old_rank(self.placement.workload.mesh)
+        before = np.where(old_rank >= 0, self.placement.gpu_of_rank[old_rank], -1).astype(np.int32)
+        self.old_rank = old_rank
+        return Task(self.cluster, resize.workload, self.placement.claims.objective, available, before)
+
+    def _without_spares(self, task: Task, kept_free: BoolArray) -> Task:
+        """The task without spares, unless they save moves."""
+        levels = levels_of(self.cluster, task.workload)
+        frugal = replace(task, available=kept_free)
+        return frugal if most_stay(frugal, levels).most >= most_stay(task, levels).most else task
+
+    def _repaired(self, task: Task, resize: Resize, gpu_of_rank: IntArray, fewest: int) -> Repair:
+        """The placement with its claims, on a cluster whose spares in use are none any more."""
+        used = np.zeros(self.cluster.gpus, np.bool_)
+        used[gpu_of_rank] = True
+        in_use = self.cluster.gpu_spare & used
+        cluster = replace(self.cluster, gpu_spare=self.cluster.gpu_spare & ~used)
+        usable = cluster.gpu_in_service & ~cluster.gpu_spare
+        settled = replace(task, cluster=cluster, available=usable)
+        claims = claims_of(self.placement, settled, gpu_of_rank)
+        return Repair(
+            placement=Placement(cluster, resize.workload, gpu_of_rank, claims),
+            old_rank=self.old_rank,
+            moved=task.moved(gpu_of_rank),
+            moved_lower_bound=fewest,
+            dp_before=self.placement.workload.mesh.dp,
+            failed_ranks=int(np.count_nonzero(~cluster.gpu_in_service[self.placement.gpu_of_rank])),
+            spares_used=int(np.count_nonzero(in_use)),
+            seconds=time.monotonic() - self.started,
+            interrupted=self._over(),
+        )
+
+
+def _large_enough(cluster: Cluster, workload: Workload) -> BoolArray:
+    """GPUs with the memory that the fullest stage needs, shape (gpus,)."""
+    needed = max(workload.memory_bytes or (0.0,))
+    sizes = np.array(
+        [np.inf if kind.memory_bytes is None else kind.memory_bytes for kind in cluster.gpu_kinds]
+    )
+    enough: BoolArray = (sizes >= needed)[cluster.gpu_kind]
+    return enough
+
+
+def _renumbered(chosen: Drop, units: int) -> IntArray:
+    """Old unit of each new one: those that can keep their number do, the others fill the gaps."""
+    found = np.full(units, -1, np.int32)
+    stays = chosen.units[chosen.units < units]
+    found[stays] = stays
+    found[found < 0] = chosen.units[chosen.units >= units]
+    return found
+
+
+def claims_of(before: Placement, task: Task, gpu_of_rank: IntArray) -> Claims:
+    """What holds of a repaired placement, with bounds carried over where they still prove something."""
+    found = measure(task.cluster, task.workload, gpu_of_rank)
+    tier_bounds, bound = bound_before(before, task) or bound_anew(task)
+    value = found.value(task.objective)
+    met = value <= bound * (1 + MET)
+    if bound > value * (1 + 1e3 * MET):
+        raise InternalError.of("X003", f"a lower bound of {bound} lies above a value of {value}")
+    tiers = zip(task.cluster.tiers, found.tier_bytes, tier_bounds.tolist(), strict=True)
+    return Claims(
+        objective=Objective(task.objective),
+        value=value,
+        lower_bound=value if met else min(bound, value),
+        status=Status.OPTIMAL if met else Status.FEASIBLE,
+        weighted_s=found.weighted_s,
+        tiers=tuple(TierClaim(tier.name, crossing, min(low, crossing)) for tier, crossing, low in tiers),
+    )

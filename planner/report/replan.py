@@ -1,0 +1,75 @@
+"""What `replan` says of the placement that it wrote."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from planner.placement.wording import plural
+from planner.report.plan import plan_document, tier_table, verdict
+from planner.units import format_count, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from planner.repair import Repair
+
+
+def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, object]:
+    """The result of `replan` as plain data.
+
+    Parameters
+    ----------
+    seconds
+        Wall-clock seconds of ``load``, ``solve``, ``check`` and ``write``.
+    """
+    return {
+        **plan_document(repair.placement, seconds),
+        "moved_ranks": len(repair.moved),
+        "moved_lower_bound": repair.moved_lower_bound,
+        "moved": repair.moved.tolist(),
+        "failed_ranks": repair.failed_ranks,
+        "new_ranks": repair.new_ranks,
+        "dp": repair.placement.workload.mesh.dp,
+        "dp_before": repair.dp_before,
+    }
+
+
+def replan_view(repair: Repair, seconds: Mapping[str, float]) -> RenderableType:
+    """The result of `replan` for people."""
+    placement = repair.placement
+    spent = "  ".join(f"{name} {format_seconds(round(value, 3))}" for name, value in seconds.items())
+    return Group(
+        Text.assemble((placement.workload.name, "bold"), " on ", (placement.cluster.name, "bold")),
+        _moves(repair),
+        *_replicas(repair),
+        verdict(placement.claims),
+        tier_table(placement),
+        Text(f"took  {spent}", style="dim"),
+    )
+
+
+def _moves(repair: Repair) -> Text:
+    """How many ranks moved, and how few could have."""
+    moved, least = len(repair.moved), repair.moved_lower_bound
+    kind = "bold green" if moved == least else "bold yellow"
+    proof = "the fewest there can be" if moved == least else f"at least {format_count(least)} have to"
+    text = Text.assemble((f"{plural(moved, 'rank')} moved", kind), f", {proof}")
+    text.append(f"; {format_count(repair.failed_ranks)} were on hardware out of service")
+    if repair.spares_used:
+        text.append(f"; {plural(repair.spares_used, 'spare')} put to use")
+    return text
+
+
+def _replicas(repair: Repair) -> list[Text]:
+    """What became of the number of replicas."""
+    now, before = repair.placement.workload.mesh.dp, repair.dp_before
+    if now == before:
+        return []
+    ranks = repair.placement.workload.mesh.world_size
+    what = "goes on with" if now < before else "grows to"
+    return [Text(f"the job {what} dp {now} of {before}: {plural(ranks, 'rank')}", style="yellow")]

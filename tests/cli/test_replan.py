@@ -1,0 +1,107 @@
+"""`planner replan`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.commands import planner, process
+
+ROOMY = """\
+format_version: 1
+name: roomy
+gpu: h100
+tiers:
+  - {name: node, nics: {count: 4, bandwidth: 400 Gb/s}}
+  - {name: rack, uplink: 400 GB/s}
+  - {name: cluster}
+domains:
+  - {rack: "r[1-2]", node: "n[1-3]", gpus: 4}
+"""
+
+
+@pytest.fixture
+def roomy(tmp_path, workload):
+    """A placement of sixteen ranks on twenty-four GPUs."""
+    (tmp_path / "roomy.yaml").write_text(ROOMY)
+    path = tmp_path / "roomy.json"
+    assert planner("plan", tmp_path / "roomy.yaml", workload, "-o", path).code == 0
+    return path
+
+
+def host_of(path, rank):
+    """Path of the node that holds a rank."""
+    from planner.placement.file import read_placement
+
+    stored = read_placement(path)
+    return stored.cluster.domain_path(0, int(stored.cluster.gpu_node[stored.gpu_of_rank[rank]]))
+
+
+def test_a_node_fails(roomy, tmp_path):
+    """Its ranks move and no others; check and diff agree."""
+    new = tmp_path / "new.json"
+    outcome = planner("replan", roomy, "--down", host_of(roomy, 0), "-o", new, "--json")
+    assert outcome.code == 0, outcome.err
+    document = outcome.document
+    assert document["moved_ranks"] == document["moved_lower_bound"] == document["failed_ranks"] == 4
+    assert {"objective", "lower_bound", "gap", "seconds"} <= document.keys()
+    assert planner("check", new).code == 0
+    found = planner("diff", roomy, new, "--json").document
+    assert found["moved_ranks"] == document["moved"]
+
+
+def test_no_room_for_all(placement, tmp_path):
+    """Where spares run out fewer replicas go on, and it says how many."""
+    new = tmp_path / "new.json"
+    outcome = planner("replan", placement, "--down", "r1/n1/gpu0", "-o", new)
+    assert outcome.code == 0, outcome.err
+    assert "goes on with dp 3 of 4" in outcome.out
+    assert planner("check", new).code == 0
+
+
+def test_no_shrink(placement, tmp_path):
+    """Unless that is not wanted."""
+    outcome = planner("replan", placement, "--down", "r1/n1", "--no-shrink", "-o", tmp_path / "new.json")
+    assert outcome.code == 4
+    assert "S005" in outcome.err
+    assert "at most dp 3" in outcome.err
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_down_then_up(placement, tmp_path):
+    """A job that shrank grows back to what it was, and nobody moves for it."""
+    smaller, whole = tmp_path / "smaller.json", tmp_path / "whole.json"
+    assert planner("replan", placement, "--down", "r2", "-o", smaller).code == 0
+    outcome = planner("replan", smaller, "--up", "r2", "--dp", 4, "-o", whole, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.document["moved_ranks"] == 0
+    assert outcome.document["new_ranks"] == 8
+    assert planner("check", whole).code == 0
+
+
+def test_nothing_to_do(placement, tmp_path):
+    """Without any change there is nothing to replan for."""
+    assert planner("replan", placement, "-o", tmp_path / "new.json").code == 2
+
+
+def test_unknown_selector(placement, tmp_path):
+    """A selector that selects nothing is told."""
+    outcome = planner("replan", placement, "--down", "r9", "-o", tmp_path / "new.json")
+    assert outcome.code == 3
+    assert "T006" in outcome.err
+
+
+def test_health_file(roomy, tmp_path):
+    """What a monitor writes serves as well."""
+    (tmp_path / "health.yaml").write_text(f'format_version: 1\ndown: ["{host_of(roomy, 0)}"]\n')
+    new = tmp_path / "new.json"
+    outcome = planner("replan", roomy, "--health", tmp_path / "health.yaml", "-o", new, "--json")
+    assert outcome.document["moved_ranks"] == 4
+
+
+def test_in_a_process(roomy, tmp_path):
+    """The same command in a process of its own writes the same file."""
+    down = host_of(roomy, 0)
+    one, other = tmp_path / "one.json", tmp_path / "other.json"
+    assert planner("replan", roomy, "--down", down, "-o", one).code == 0
+    assert process("replan", roomy, "--down", down, "-o", other).code == 0
+    assert one.read_bytes() == other.read_bytes()
