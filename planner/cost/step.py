@@ -222,7 +222,7 @@ class Step:
     @cached_property
     def exposed_by_axis(self) -> dict[str, FloatArray]:
         """Exposed seconds of a step by axis, each of shape (pp,)."""
-        passes = self.job.microbatches_per_layer * self.job.model_copies
+        passes = self.job.microbatches_per_layer
         return {axis: passes * (f + b) for axis, (f, b) in self._exposed_passes.items()}
 
     def _exposed(self, axis: str) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from planner.cost.parts import parts
 from planner.report.style import table
 from planner.report.values import percent
 from planner.units import format_bytes, format_seconds
@@ -39,6 +40,7 @@ def simulation_document(simulation: Simulation) -> dict[str, object]:
         "exposed_s": dict(time.exposed_s),
         "bubble_s": time.bubble_s,
         "optimizer_s": time.optimizer_s,
+        "parts_s": dict(parts(simulation.step, time)),
         "gpu": simulation.gpu.name,
         "links": [
             {"family": name, "link": link, "seconds": float(seconds.max())}
@@ -93,22 +95,19 @@ def simulation_view(placement: Placement, simulation: Simulation) -> RenderableT
 
 def _parts(simulation: Simulation) -> Table:
     """What the slowest stage's step is made of."""
-    time = simulation.time
-    exposed = sum(time.exposed_s.values())
-    pipelined = exposed - time.exposed_s["dp"] - time.exposed_s["pp"]
-    working = time.pipeline_s - time.bubble_s - pipelined
-    rows = [("compute", working)]
-    rows += [(f"exposed {axis} ({AXES[axis]})", seconds) for axis, seconds in time.exposed_s.items()]
-    rows += [
-        ("bubble", time.bubble_s - time.exposed_s["pp"]),
-        ("optimizer", time.optimizer_s),
-        ("outside of the passes", simulation.step.figures.shared.step_overhead_s),
-    ]
     made = table("part of the slowest stage's step", "seconds", "share")
-    for name, seconds in rows:
+    for name, seconds in parts(simulation.step, simulation.time).items():
         if seconds > 0:
-            made.add_row(name, format_seconds(seconds), percent(seconds / time.step_s))
+            share = percent(seconds / simulation.time.step_s)
+            made.add_row(part_name(name), format_seconds(seconds), share)
     return made
+
+
+def part_name(part: str) -> str:
+    """A part of a step for people."""
+    if part in AXES:
+        return f"exposed {part} ({AXES[part]})"
+    return "outside of the passes" if part == "overhead" else part
 
 
 def _stages(simulation: Simulation) -> Table:

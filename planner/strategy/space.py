@@ -114,13 +114,13 @@ def strategies(question: Question) -> Iterator[Strategy]:
 
 
 def sharings(question: Question) -> list[DataParallel]:
-    """Ways of data parallelism to try: unless given, those that no other beats in time and in memory.
+    """Ways of data parallelism to try: those given, or those that no other beats in time and in memory.
 
     The distributed optimizer moves and holds no more than ddp, and updates less.
     """
-    ways = (DataParallel.DISTRIBUTED_OPTIMIZER, DataParallel.FSDP)
-    given = [way for way in DataParallel if question.allows("data_parallel", way)]
-    return [way for way in ways if way in given] or given
+    if any(name == "data_parallel" for name, _ in question.pinned):
+        return [way for way in DataParallel if question.allows("data_parallel", way)]
+    return [DataParallel.DISTRIBUTED_OPTIMIZER, DataParallel.FSDP]
 
 
 def _tensor(question: Question) -> Iterator[int]:

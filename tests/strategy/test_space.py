@@ -82,7 +82,9 @@ def test_bytes_of_gradients_and_of_tokens_to_experts():
 
 
 def test_ways_of_data_parallelism():
-    """Those worth trying, unless one is given."""
+    """Those worth trying, unless some are given."""
     assert sharings(QUESTION) == [DataParallel.DISTRIBUTED_OPTIMIZER, DataParallel.FSDP]
     given = replace(QUESTION, pinned=(("data_parallel", "ddp"),))
     assert sharings(given) == [DataParallel.DDP]
+    both = replace(QUESTION, pinned=(("data_parallel", "fsdp"), ("data_parallel", "ddp")))
+    assert sharings(both) == [DataParallel.DDP, DataParallel.FSDP]
