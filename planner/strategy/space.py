@@ -21,6 +21,8 @@ SPLIT = (Schedule.ZB_H1, Schedule.ZB_H2, *TWO_CHUNKS)
 MICRO_BATCHES = (1, 2, 4, 8, 16)
 MOST_VIRTUAL = 16
 MOST_CONTEXT = 64
+# Of the layers, by how many virtual stages may miss being even: DeepSeek-V3's 61 are run in 32 chunks.
+UNEVEN = 0.05
 PINNABLE = ("tp", "cp", "ep", "pp", "vp", "dp", "micro", "schedule", "recompute", "data_parallel")
 
 
@@ -189,8 +191,8 @@ def _cuts(layers: int, pp: int) -> tuple[tuple[Schedule, int], ...]:
         return ((Schedule.ONE_F_ONE_B, 1),)
     found = [(Schedule.ONE_F_ONE_B, 1)]
     for virtual in range(2, MOST_VIRTUAL + 1):
-        left = layers % (pp * virtual)
-        if pp * virtual <= layers + 2 and (left == 0 or pp * virtual - left <= 2):
+        short = -layers % (pp * virtual)
+        if pp * virtual <= layers + 2 and short <= max(2, UNEVEN * layers):
             found.append((Schedule.INTERLEAVED, virtual))
     fitting = (each for each in SPLIT if pp * (2 if each is Schedule.ZB_V else 1) <= layers + 2)
     return (*found, *((schedule, 1) for schedule in fitting))

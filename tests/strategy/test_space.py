@@ -88,3 +88,10 @@ def test_ways_of_data_parallelism():
     assert sharings(given) == [DataParallel.DDP]
     both = replace(QUESTION, pinned=(("data_parallel", "fsdp"), ("data_parallel", "ddp")))
     assert sharings(both) == [DataParallel.DDP, DataParallel.FSDP]
+
+
+def test_virtual_stages_may_be_a_little_uneven():
+    """61 layers go into 32 chunks, three of them short by one, but not into 40."""
+    deep = all_of(model=small_model(layers=61), pinned=(("pp", "8"), ("schedule", "interleaved")))
+    assert 4 in {each.vp for each in deep}
+    assert 5 not in {each.vp for each in deep}

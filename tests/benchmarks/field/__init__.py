@@ -1,0 +1,1 @@
+"""The strategies that are found against those that were published."""
