@@ -112,6 +112,17 @@ def jax_hybrid_device_mesh(cluster: Cluster, mesh: Mesh, available: BoolArray) -
     than the outer shape, are an error. A host of GPUs is its own granule. Axes are given to the
     inner shape from the fastest on, as much of each as divides what is left of a host.
     """
+    return _hybrid(cluster, mesh, _maxtext_axes(mesh), available)
+
+
+def jax_hybrid_fsdp_mesh(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
+    """As `jax_hybrid_device_mesh`, data-parallel ranks along MaxText's axis fsdp, which runs inside stage."""
+    axes = ("ep", "tp", "edp", "pp") if mesh.ep > 1 else ("tp", "cp", "dp", "pp")
+    return _hybrid(cluster, mesh, axes, available)
+
+
+def _hybrid(cluster: Cluster, mesh: Mesh, axes: Sequence[str], available: BoolArray) -> IntArray:
+    """Ranks granule by granule, a host each; `axes` fastest first."""
     devices = _host_order(cluster, mesh, available)
     # Devices of the granules that the job touches, those of them that it would leave free included.
     nodes, sizes = np.unique(cluster.gpu_node[available], return_counts=True)
@@ -123,7 +134,7 @@ def jax_hybrid_device_mesh(cluster: Cluster, mesh: Mesh, available: BoolArray) -
     granule = int(sizes[0])
     if mesh.world_size % granule:
         raise NotApplicableError(f"{mesh.world_size} ranks are no whole number of hosts of {granule} GPUs")
-    return devices[_hybrid_position(mesh, granule)]
+    return devices[_hybrid_position(mesh, axes, granule)]
 
 
 def torchrun(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
@@ -264,12 +275,12 @@ def _maxtext_axes(mesh: Mesh) -> tuple[str, ...]:
     return ("ep", "tp", "pp", "edp") if mesh.ep > 1 else ("tp", "cp", "pp", "dp")
 
 
-def _hybrid_position(mesh: Mesh, granule: int) -> NDArray[np.int64]:
+def _hybrid_position(mesh: Mesh, axes: Sequence[str], granule: int) -> NDArray[np.int64]:
     """Place of every rank in the devices, granule by granule."""
     ranks, left = np.arange(mesh.world_size), granule
     within = np.zeros(mesh.world_size, np.int64)
     outside, step_within, step_outside = within.copy(), 1, 1
-    for axis in _maxtext_axes(mesh):
+    for axis in axes:
         inner = gcd(left, mesh.degree(axis))
         left //= inner
         index = mesh.coordinate(axis, ranks).astype(np.int64)

@@ -86,17 +86,18 @@ def contest_view(placement: Placement, contest: Contest, count: FlopCount) -> Re
 
 def _strategies(contest: Contest) -> Table:
     """What each runs, and whether it fits."""
-    made = table("strategy", "degrees, microbatch", "schedule", "recompute", "sharing", "memory", left=2)
+    made = table(
+        "strategy", "degrees, microbatch", "schedule", "recompute", "sharing", "memory", "too much", left=2
+    )
     for each in contest.contenders:
-        held = format_bytes(each.memory_bytes)
-        over = f", {format_bytes(each.excess_bytes)} too much" if each.excess_bytes else ""
         made.add_row(
             each.name,
             degrees(each.job),
             str(each.job.schedule) if each.job.mesh.pp > 1 else UNKNOWN,
             str(each.job.recompute),
             SHARING[each.job.data_parallel],
-            held + over,
+            format_bytes(each.memory_bytes),
+            format_bytes(each.excess_bytes) if each.excess_bytes else "",
             style=_style(contest, each),
         )
     return made
@@ -104,10 +105,12 @@ def _strategies(contest: Contest) -> Table:
 
 def _speeds(contest: Contest, count: FlopCount) -> Table:
     """How fast each is, over all GPUs that it was given."""
-    made = table("strategy", "step", "tokens/s", "a GPU", f"MFU ({count})", "time for the same tokens")
+    columns = ("samples", "step", "tokens/s", "a GPU", f"MFU ({count})", "time for the same tokens")
+    made = table("strategy", *columns)
     for each in contest.contenders:
         made.add_row(
             each.name,
+            f"{each.job.global_batch:,}",
             format_seconds(each.step_s),
             f"{each.tokens_per_s:,.0f}",
             f"{each.tokens_per_s / contest.gpus:,.0f}",

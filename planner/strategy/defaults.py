@@ -87,6 +87,8 @@ def defaults(asked: Job, outline: Outline, node_gpus: int) -> tuple[Default, ...
         GPUs of a node.
     """
     found = [maxtext(asked, outline)]
+    if asked.global_batch < asked.mesh.world_size:
+        found.append(maxtext_same_batch(asked, outline))
     if asked.precision.is_narrow:
         found.append(maxtext(asked, outline, Precision.BF16))
     limit = outline.gpu.memory_bytes or float("inf")
@@ -113,6 +115,13 @@ def maxtext(asked: Job, outline: Outline, precision: Precision | None = None) ->
     name = "maxtext" if precision is None else f"maxtext-{precision}"
     notes = (*batch_notes(job, asked), *_slice_notes(job, outline))
     return Default(name, job, jax_device_mesh, ("micro_batch", "tp", "ep"), notes)
+
+
+def maxtext_same_batch(asked: Job, outline: Outline) -> Default:
+    """The same where there are fewer samples than GPUs: as many of these as have one."""
+    fewer = replace(asked, mesh=Mesh(dp=asked.global_batch))
+    found = maxtext(fewer, outline)
+    return replace(found, name="maxtext, same batch", notes=batch_notes(found.job, asked))
 
 
 def _slice_notes(job: Job, outline: Outline) -> Iterator[str]:

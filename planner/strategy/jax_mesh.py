@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.placement.orders import jax_device_mesh, jax_hybrid_device_mesh
+from planner.placement.orders import jax_device_mesh, jax_hybrid_device_mesh, jax_hybrid_fsdp_mesh
 from planner.strategy.ours import question_of
 from planner.strategy.search import search
 
@@ -24,8 +24,8 @@ SHARDED = (
 )
 THREE_AXES = (("cp", "1"), ("ep", "1"))
 CLOSEST = 3
-# Rules of order to try, best first where they cost the same; the second where hosts are uneven.
-ORDERS: tuple[Rule, ...] = (jax_hybrid_device_mesh, jax_device_mesh)
+# Rules of order to try; the last where hosts are uneven.
+ORDERS: tuple[Rule, ...] = (jax_hybrid_fsdp_mesh, jax_hybrid_device_mesh, jax_device_mesh)
 
 
 def jax_meshes(asked: Job, outline: Outline, *, every_axis: bool) -> tuple[Job, ...]:

@@ -17,6 +17,7 @@ from planner.placement.orders import (
     default_orders,
     jax_device_mesh,
     jax_hybrid_device_mesh,
+    jax_hybrid_fsdp_mesh,
     keeps_rules,
     megatron,
     megatron_pp_before_dp,
@@ -99,6 +100,15 @@ def test_jax_hybrid_blocks():
     ranks = np.arange(24)
     expected = devices[tuple(mesh.coordinate(axis, ranks) for axis in ("dp", "pp", "tp"))]
     assert placed(jax_hybrid_device_mesh, grid_cluster(3, 8), workload) == expected.tolist()
+
+
+def test_jax_fsdp_axis_runs_inside_stages():
+    """Hosts of four hold two fsdp ranks of two tensor ranks each: Megatron's order where all divides."""
+    workload = grid_workload(tp=2, dp=4, pp=2)
+    cluster = grid_cluster(4, 4)
+    order = placed(jax_hybrid_fsdp_mesh, cluster, workload)
+    assert order == placed(megatron, cluster, workload)
+    assert order != placed(jax_hybrid_device_mesh, cluster, workload)
 
 
 @pytest.mark.parametrize(

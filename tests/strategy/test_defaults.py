@@ -47,6 +47,16 @@ def test_batches_are_rounded_up_to_the_replicas(samples, trained):
     assert any("in place of" in note for note in found.notes) == (trained != samples)
 
 
+def test_fewer_samples_than_gpus_are_shown_both_ways():
+    """With a sample for every GPU, and with the batch asked for on as many GPUs as have one."""
+    found = {each.name: each for each in defaults(asked(samples=16), OUTLINE, 8)}
+    raised, same = found["maxtext"].job, found["maxtext, same batch"].job
+    assert (raised.global_batch, raised.mesh.world_size) == (64, 64)
+    assert (same.global_batch, same.mesh.world_size) == (16, 16)
+    assert found["maxtext, same batch"].notes == ("48 GPUs have nothing to do",)
+    assert "maxtext, same batch" not in {each.name for each in defaults(asked(), OUTLINE, 8)}
+
+
 def test_maxtext_says_what_slices_would_need():
     """A model copied to every scale-up domain needs more of each GPU than one shared by all."""
     assert any("as slices of 8 GPUs" in note for note in maxtext(asked(), OUTLINE).notes)
