@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import MODERN, NOTHING, Compute
+from planner.cost.compute import MODERN, Compute
 from planner.cost.schedules import program
 from planner.cost.timeline import Durations, run
 from planner.workload.job import DataParallel, Recompute, Schedule
-from planner.workload.stages import alike, chunks, chunks_of_stage, stages
+from planner.workload.payloads import layer_bytes
+from planner.workload.stages import chunks_of_stage, kinds, sizes, stages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from planner.workload.job import Job
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,53 +186,71 @@ class Step:
     @cached_property
     def durations(self) -> Durations:
         """Seconds of every pass of every chunk."""
-        held = np.array(chunks_of_stage(self.job))
-        layers = chunks(self.job.model.layers, int(held.max()) + 1)
-        known: dict[tuple[tuple[int, int], ...], tuple[float, float, float]] = {}
-        own = np.zeros((len(layers), 3))
-        for index, chunk in enumerate(layers):
-            kinds = tuple(alike(self.job.model, chunk))
-            if kinds not in known:
-                known[kinds] = self._compute_of(kinds)
-            own[index] = known[kinds]
-        head = self.compute.head()
-        own[-1] += (head.forward, head.by_input, head.by_weight)
-        # Of its stage's exposed communication a chunk has as much as it has of its layers.
-        counts = np.array([len(chunk) for chunk in layers], np.float64)[held]
-        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-        forward = sum((f for f, _ in self._exposed_passes.values()), np.zeros(len(held)))
-        backward = sum((b for _, b in self._exposed_passes.values()), np.zeros(len(held)))
+        held, counts = np.array(chunks_of_stage(self.job)), self.chunk_counts
+        forward, by_input, by_weight = (
+            np.einsum("pck,pk->pc", counts[held], each) for each in self.layer_passes
+        )
+        head, last = self.compute.head(), held == len(counts) - 1
         return Durations(
-            own[held, 0] + share * forward[:, None],
-            own[held, 1] + share * backward[:, None],
-            own[held, 2],
+            forward + last * head.forward,
+            by_input + last * head.by_input,
+            by_weight + last * head.by_weight,
             np.full(held.shape, self.sent_s),
         )
 
-    def _compute_of(self, kinds: Iterable[tuple[int, int]]) -> tuple[float, float, float]:
-        """Forward and both backwards of so many layers of each kind."""
-        total = NOTHING
-        for layer, times in kinds:
-            total += self.compute.layer(layer) * times
-        return total.forward, total.by_input, total.by_weight
+    @cached_property
+    def chunk_counts(self) -> IntArray:
+        """Layers of each kind in each chunk along the pipeline, shape (chunks, kinds)."""
+        before = kinds(self.job.model)[1]
+        counts: IntArray = np.diff(before[np.cumsum([0, *sizes(self.job)])], axis=0)
+        return counts
 
     @cached_property
-    def _exposed_passes(self) -> dict[str, tuple[FloatArray, FloatArray]]:
-        """Exposed seconds of forward and of backward of one microbatch, by axis, each (pp,)."""
+    def _stage_counts(self) -> IntArray:
+        """Layers of each kind that each stage holds, shape (pp, kinds)."""
+        counts: IntArray = self.chunk_counts[np.array(chunks_of_stage(self.job))].sum(axis=1)
+        return counts
+
+    @cached_property
+    def layer_passes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Forward and both backwards of one layer and microbatch, each of shape (pp, kinds).
+
+        Communication that nothing hides is in it.
+        """
+        made = [self.compute.layer(layer) for layer in kinds(self.job.model)[0]]
+        forward = sum((f for f, _ in self._exposed_layers.values()), np.zeros(self._stage_counts.shape))
+        backward = sum((b for _, b in self._exposed_layers.values()), np.zeros(self._stage_counts.shape))
+        return (
+            forward + [each.forward for each in made],
+            backward + [each.by_input for each in made],
+            np.zeros(forward.shape) + [each.by_weight for each in made],
+        )
+
+    @cached_property
+    def _exposed_layers(self) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Exposed seconds of forward and of backward of one layer and microbatch, by axis, (pp, kinds)."""
         return {axis: self._exposed(axis) for axis in ("tp", "cp", "ep")}
+
+    @cached_property
+    def exposed_passes(self) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Exposed seconds of forward and of backward of one microbatch on each stage, by axis, each (pp,)."""
+        return {
+            axis: ((self._stage_counts * forward).sum(axis=1), (self._stage_counts * backward).sum(axis=1))
+            for axis, (forward, backward) in self._exposed_layers.items()
+        }
 
     @cached_property
     def exposed_by_axis(self) -> dict[str, FloatArray]:
         """Exposed seconds of a step by axis, each of shape (pp,)."""
         passes = self.job.microbatches_per_layer
-        return {axis: passes * (f + b) for axis, (f, b) in self._exposed_passes.items()}
+        return {axis: passes * (f + b) for axis, (f, b) in self.exposed_passes.items()}
 
     def _exposed(self, axis: str) -> tuple[FloatArray, FloatArray]:
-        forward, backward = np.zeros(self.job.mesh.pp), np.zeros(self.job.mesh.pp)
+        forward, backward = np.zeros(self._stage_counts.shape), np.zeros(self._stage_counts.shape)
         for name, found in self.network.items():
             if _axis_of(name) != axis:
                 continue
-            total = self._microbatch_s(name, found)
+            total = self._layer_s(name, found)
             share = _forward_share(name, self.job)
             forward += share * total
             backward += (1 - share) * total
@@ -240,23 +260,29 @@ class Step:
         exposed = 1 - overlap if self.software.overlaps else 1.0
         return forward * exposed, backward * exposed
 
-    def _microbatch_s(self, name: str, found: FamilyTime) -> FloatArray:
-        """Seconds that a family takes for one microbatch, with the latency of each call, shape (pp,)."""
-        per_microbatch = found.seconds(self.figures) / self.job.microbatches_per_layer
-        layers = np.array([len(stage.layers) for stage in stages(self.job)])
-        calls = layers * _calls_a_layer(name, self.job)
+    def _layer_s(self, name: str, found: FamilyTime) -> FloatArray:
+        """Seconds of a family for one layer and microbatch, with each call's latency, (pp, kinds).
+
+        On a stage without a layer that has such traffic, one would take as long as on the slowest other.
+        """
+        each = np.array([layer_bytes(self.job, name, layer) for layer in kinds(self.job.model)[0]])
+        moved = self._stage_counts @ each
+        stage_s = found.seconds(self.figures) / self.job.microbatches_per_layer
+        rate = np.divide(stage_s, moved, out=np.zeros_like(stage_s), where=moved > 0)
+        rate[moved == 0] = rate.max(initial=0.0)
         latency = self.figures.shared.scale_up_latency_s
         if found.domains > 1:
             latency += self.figures.shared.scale_out_latency_s * ceil(log2(found.domains))
-        return per_microbatch + np.where(per_microbatch > 0, calls * latency, 0.0)
+        seconds: FloatArray = rate[:, None] * each
+        seconds += np.where(seconds > 0, _calls_a_layer(name, self.job) * latency, 0.0)
+        return seconds
 
     def _beside_attention(self, forward: FloatArray, backward: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Keys and values travel while attention works on those that are there (ring attention)."""
         attention = self.compute.attention_s()
-        layers = np.array([len(stage.layers) for stage in stages(self.job)])
         return (
-            np.maximum(forward - layers * attention.forward, forward / self.job.mesh.cp),
-            np.maximum(backward - layers * attention.by_input, backward / self.job.mesh.cp),
+            np.maximum(forward - attention.forward, forward / self.job.mesh.cp),
+            np.maximum(backward - attention.by_input, backward / self.job.mesh.cp),
         )
 
     @cached_property

@@ -89,6 +89,8 @@ class Job:
         Modes.
     sequence_parallel
         Activations between the tensor-parallel regions are split along the sequence.
+    cut
+        Layers of each chunk along the pipeline, where they are not cut evenly.
     """
 
     model: Model
@@ -103,6 +105,7 @@ class Job:
     recompute: Recompute
     schedule: Schedule
     sequence_parallel: bool
+    cut: tuple[int, ...] | None = None
 
     @property
     def num_microbatches(self) -> int:

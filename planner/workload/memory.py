@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from planner.workload.activations import layer_activation_bytes, logits_bytes, transient_layer_bytes
 from planner.workload.job import DataParallel, Precision, Schedule
-from planner.workload.stages import alike, shard_parameters, stages
+from planner.workload.stages import alike, kinds, shard_parameters, stages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from planner.workload.job import Job
+    from planner.workload.stages import ShardParameters, Stage
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,16 @@ class StageMemory:
 
 def memory(job: Job) -> tuple[StageMemory, ...]:
     """What a GPU of each stage holds at its fullest; buffers of libraries and drivers left out."""
-    model = job.model
-    kept = {layer: layer_activation_bytes(job, layer) for layer, _ in alike(model, range(model.layers))}
-    return tuple(_stage_memory(job, stage, kept) for stage in range(job.mesh.pp))
+    kept = layer_activations(job)
+    return tuple(
+        stage_memory(job, held, shard, microbatches_in_flight(job, stage), kept)
+        for stage, (held, shard) in enumerate(zip(stages(job), shard_parameters(job), strict=True))
+    )
+
+
+def layer_activations(job: Job) -> dict[int, float]:
+    """Bytes that one layer of each kind keeps of a microbatch."""
+    return {layer: layer_activation_bytes(job, layer) for layer in kinds(job.model)[0]}
 
 
 def microbatches_in_flight(job: Job, stage: int) -> float:
@@ -72,27 +80,28 @@ def microbatches_in_flight(job: Job, stage: int) -> float:
     return min(held, job.num_microbatches) / job.model_copies
 
 
-def _stage_memory(job: Job, stage: int, kept: Mapping[int, float]) -> StageMemory:
-    """State of the stage's parameters and activations of the microbatches in flight.
+def stage_memory(
+    job: Job, held: Stage, shard: ShardParameters, in_flight: float, kept: Mapping[int, float]
+) -> StageMemory:
+    """State of a stage's parameters and activations of the microbatches in flight.
 
-    `kept` says what one layer of each kind keeps of a microbatch.
+    `shard` has the parameters of one of its GPUs, `kept` is that of `layer_activations`.
 
     Bytes a parameter (Megatron-Core's distributed optimizer; Rajbhandari et al. 2020, section 5;
     d ranks share): BF16 with FP32 gradients 18, or 6 + 12/d; FP16 20, or 4 + 16/d; FP32 16, or
     8 + 8/d; fsdp 16/d. Two copies of a layer (DualPipe) are counted as its parameters are.
     """
-    shard = shard_parameters(job)[stage]
     dense_ranks, expert_ranks = job.mesh.cp * job.mesh.dp, job.mesh.edp
     parts = [(shard.dense, dense_ranks), (shard.expert, expert_ranks)]
     keeps_all = job.data_parallel is not DataParallel.FSDP
-    held = sum(count / (1 if keeps_all else ranks) for count, ranks in parts)
+    whole = sum(count / (1 if keeps_all else ranks) for count, ranks in parts)
     shares_optimizer = job.data_parallel is not DataParallel.DDP
     optimized = sum(count / (ranks if shares_optimizer else 1) for count, ranks in parts)
     return StageMemory(
-        parameters=held * job.precision.element_bytes + (0.0 if keeps_all else _gathered_bytes(job, stage)),
-        gradients=held * job.gradient_bytes,
+        parameters=whole * job.precision.element_bytes + (0.0 if keeps_all else _gathered_bytes(job, held)),
+        gradients=whole * job.gradient_bytes,
         optimizer=optimized * optimizer_bytes(job.precision),
-        activations=_activation_bytes(job, stage, kept),
+        activations=_activation_bytes(job, held, in_flight, kept),
     )
 
 
@@ -101,23 +110,22 @@ def optimizer_bytes(precision: Precision) -> int:
     return {Precision.FP32: 8, Precision.FP16: 16}.get(precision, 12)
 
 
-def _gathered_bytes(job: Job, stage: int) -> float:
+def _gathered_bytes(job: Job, held: Stage) -> float:
     """The two largest layers that fsdp has whole at once: the one in use and the next."""
     model, mesh = job.model, job.mesh
     shards: list[float] = []
-    for layer, times in alike(model, stages(job)[stage].layers):
+    for layer, times in alike(model, held.layers):
         part = model.layer_parameters(layer)
         shards += [(part.dense + part.routed_experts / mesh.ep) / mesh.tp] * times
     shards.sort()
     return sum(shards[-2:]) * job.precision.element_bytes
 
 
-def _activation_bytes(job: Job, stage: int, kept: Mapping[int, float]) -> float:
+def _activation_bytes(job: Job, held: Stage, in_flight: float, kept: Mapping[int, float]) -> float:
     """Activations kept for backward, and what the busiest moment needs beside them."""
-    held = stages(job)[stage]
-    kinds = alike(job.model, held.layers)
-    of_microbatch = sum(times * kept[layer] for layer, times in kinds)
-    transient = transient_layer_bytes(job, [layer for layer, _ in kinds])
+    layers = alike(job.model, held.layers)
+    of_microbatch = sum(times * kept[layer] for layer, times in layers)
+    transient = transient_layer_bytes(job, [layer for layer, _ in layers])
     if held.head:
         transient = max(transient, logits_bytes(job))
-    return of_microbatch * microbatches_in_flight(job, stage) + transient
+    return of_microbatch * in_flight + transient

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from planner.workload.family import Family, Kind
 from planner.workload.job import DataParallel, Recompute, Schedule
-from planner.workload.stages import alike, shard_parameters, stages
+from planner.workload.stages import alike, kinds, shard_parameters, stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from planner.workload.job import Job
     from planner.workload.mesh import Mesh
@@ -45,27 +45,20 @@ def tensor(job: Job) -> Iterator[Family]:
     """
     if job.mesh.tp == 1:
         return
-    again = 1 if job.recompute is Recompute.FULL else 0
     if not job.sequence_parallel:
-        yield Family("tp", ("tp",), Kind.ALL_REDUCE, _per_layer(job, _tensor_bytes(job, 2 + again)))
+        yield Family("tp", ("tp",), Kind.ALL_REDUCE, _per_layer(job, "tp"))
         return
-    yield Family("tp_all_gather", ("tp",), Kind.ALL_GATHER, _per_layer(job, _tensor_bytes(job, 3 + again)))
-    yield Family(
-        "tp_reduce_scatter", ("tp",), Kind.REDUCE_SCATTER, _per_layer(job, _tensor_bytes(job, 2 + again))
-    )
+    yield Family("tp_all_gather", ("tp",), Kind.ALL_GATHER, _per_layer(job, "tp_all_gather"))
+    yield Family("tp_reduce_scatter", ("tp",), Kind.REDUCE_SCATTER, _per_layer(job, "tp_reduce_scatter"))
 
 
-def _tensor_bytes(job: Job, passes: int) -> Callable[[int], float]:
-    """Bytes of a layer's tensor-parallel collectives in a microbatch: `passes` for each block."""
+def _tensor_bytes(job: Job, layer: int) -> float:
+    """Bytes that a layer's blocks pass between tensor ranks once, for one microbatch."""
     once = job.tokens * job.model.hidden * job.precision.element_bytes
-
-    def of_layer(layer: int) -> float:
-        experts = job.model.experts
-        if experts is None or not job.model.is_moe_layer(layer):
-            return passes * once * 2
-        return passes * once * (1 + experts.top_k + (1 if experts.shared else 0))
-
-    return of_layer
+    experts = job.model.experts
+    if experts is None or not job.model.is_moe_layer(layer):
+        return once * 2
+    return once * (1 + experts.top_k + (1 if experts.shared else 0))
 
 
 def context(job: Job) -> Iterator[Family]:
@@ -78,11 +71,14 @@ def context(job: Job) -> Iterator[Family]:
     """
     if job.mesh.cp == 1:
         return
+    yield Family("cp_all_gather", ("cp",), Kind.ALL_GATHER, _per_layer(job, "cp_all_gather"))
+    yield Family("cp_reduce_scatter", ("cp",), Kind.REDUCE_SCATTER, _per_layer(job, "cp_reduce_scatter"))
+
+
+def _context_bytes(job: Job) -> float:
+    """Bytes of keys and values of one layer and microbatch."""
     elements = job.micro_batch * job.sequence * (job.model.k_dim + job.model.v_dim) / job.mesh.tp
-    once = elements * job.precision.element_bytes
-    gathers = 3 if job.recompute is Recompute.FULL else 2
-    yield Family("cp_all_gather", ("cp",), Kind.ALL_GATHER, _per_layer(job, lambda _: gathers * once))
-    yield Family("cp_reduce_scatter", ("cp",), Kind.REDUCE_SCATTER, _per_layer(job, lambda _: once))
+    return elements * job.precision.element_bytes
 
 
 def expert(job: Job) -> Iterator[Family]:
@@ -92,17 +88,41 @@ def expert(job: Job) -> Iterator[Family]:
     dispatch and combine, in forward and in backward (DeepSeek-V3, section 3.2): dispatch in its own
     precision, combine in that of activations. Full recomputation runs forward once more.
     """
+    if job.model.experts is not None and job.mesh.ep > 1:
+        yield Family("ep", ("ep",), Kind.ALL_TO_ALL, _per_layer(job, "ep"))
+
+
+def _expert_bytes(job: Job, layer: int) -> float:
+    """Bytes of an ordered pair of ranks, there and back once, for one layer and microbatch."""
     experts = job.model.experts
-    if experts is None or job.mesh.ep == 1:
-        return
+    if experts is None or not job.model.is_moe_layer(layer):
+        return 0.0
     elements = job.split_tokens * experts.top_k * job.model.hidden / job.mesh.ep
-    passes = 3 if job.recompute is Recompute.FULL else 2
-    once = passes * elements * (job.dispatch_bytes + job.precision.element_bytes)
+    return elements * (job.dispatch_bytes + job.precision.element_bytes)
 
-    def of_layer(layer: int) -> float:
-        return once if job.model.is_moe_layer(layer) else 0.0
 
-    yield Family("ep", ("ep",), Kind.ALL_TO_ALL, _per_layer(job, of_layer))
+def layer_bytes(job: Job, name: str, layer: int) -> float:
+    """What layer `layer` adds to the payload of a family inside of layers, for one microbatch.
+
+    Parameters
+    ----------
+    name
+        Name of a family of `tensor`, `context` or `expert`; of another family it adds nothing.
+    """
+    again = 1 if job.recompute is Recompute.FULL else 0
+    match name:
+        case "tp" | "tp_reduce_scatter":
+            return (2 + again) * _tensor_bytes(job, layer)
+        case "tp_all_gather":
+            return (3 + again) * _tensor_bytes(job, layer)
+        case "cp_all_gather":
+            return (2 + again) * _context_bytes(job)
+        case "cp_reduce_scatter":
+            return _context_bytes(job)
+        case "ep":
+            return (2 + again) * _expert_bytes(job, layer)
+        case _:
+            return 0.0
 
 
 def pipeline(job: Job) -> Iterator[Family]:
@@ -190,9 +210,9 @@ def tied_embedding(job: Job) -> Iterator[Family]:
     yield Family("embedding", ("pp",), Kind.ALL_REDUCE, (size,), stages=(0, job.mesh.pp - 1))
 
 
-def _per_layer(job: Job, bytes_of_layer: Callable[[int], float]) -> tuple[float, ...]:
-    """Bytes a stage and step, from the bytes of each of its layers in one microbatch."""
-    each = {layer: bytes_of_layer(layer) for layer, _ in alike(job.model, range(job.model.layers))}
+def _per_layer(job: Job, name: str) -> tuple[float, ...]:
+    """Bytes of a family a stage and step, from the bytes of each layer in one microbatch."""
+    each = {layer: layer_bytes(job, name, layer) for layer in kinds(job.model)[0]}
     return tuple(
         job.microbatches_per_layer
         * sum(times * each[layer] for layer, times in alike(job.model, stage.layers))

@@ -7,13 +7,19 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from planner.workload.job import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from planner.workload.job import Job
     from planner.workload.model import Model
+
+    IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,21 @@ def alike(model: Model, layers: Sequence[int]) -> list[tuple[int, int]]:
     return [(layer, times) for layer, times in kinds if times]
 
 
-def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
-    """`layers` layers in `count` consecutive chunks.
+@lru_cache(maxsize=64)
+def kinds(model: Model) -> tuple[tuple[int, ...], IntArray]:
+    """One layer of each kind, and how many of each kind are among the first n layers.
+
+    The counts have the shape (layers + 1, kinds) and must not be written to.
+    """
+    found = tuple(layer for layer, _ in alike(model, range(model.layers)))
+    which = [found.index(alike(model, (layer,))[0][0]) for layer in range(model.layers)]
+    before = np.zeros((model.layers + 1, len(found)), np.int64)
+    before[1:] = np.cumsum(np.eye(len(found), dtype=np.int64)[which], axis=0)
+    return found, before
+
+
+def even(layers: int, count: int) -> tuple[int, ...]:
+    """Sizes of `count` chunks of `layers` layers, as equal as they can be.
 
     All get ``layers // count``; the remainder goes, one each, to the chunks in the middle, since the
     first also has the embedding and the last the head. 126 layers in 16 chunks are 7, fourteen
@@ -72,8 +91,27 @@ def chunks(layers: int, count: int) -> list[tuple[int, ...]]:
     """
     each, extra = divmod(layers, count)
     first = (count - extra) // 2
-    sizes = [each + (first <= index < first + extra) for index in range(count)]
-    return [tuple(range(end - size, end)) for size, end in zip(sizes, accumulate(sizes), strict=True)]
+    return tuple(each + (first <= index < first + extra) for index in range(count))
+
+
+def chunk_count(schedule: Schedule, pp: int, vp: int) -> int:
+    """Chunks that the layers are cut into along the pipeline."""
+    return 2 * pp if schedule is Schedule.ZB_V else pp * vp
+
+
+def sizes(job: Job) -> tuple[int, ...]:
+    """Layers of each chunk along the pipeline: as cut, or `even`."""
+    count = chunk_count(job.schedule, job.mesh.pp, job.mesh.vp)
+    return job.cut if job.cut is not None else even(job.model.layers, count)
+
+
+def chunks(job: Job) -> list[tuple[int, ...]]:
+    """Numbers of the layers in each chunk along the pipeline."""
+    return _chunks(sizes(job))
+
+
+def _chunks(cut: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [tuple(range(end - size, end)) for size, end in zip(cut, accumulate(cut), strict=True)]
 
 
 def chunks_of_stage(job: Job) -> list[list[int]]:
@@ -96,18 +134,16 @@ def _chunks_of_stage(schedule: Schedule, pp: int, vp: int) -> list[list[int]]:
 
 def stages(job: Job) -> tuple[Stage, ...]:
     """What each stage holds."""
-    return _stages(job.model.layers, job.schedule, job.mesh.pp, job.mesh.vp)
+    return _stages(sizes(job), job.schedule, job.mesh.pp, job.mesh.vp)
 
 
 # A search looks at thousands of jobs that are cut alike.
 @lru_cache(maxsize=1024)
-def _stages(layers: int, schedule: Schedule, pp: int, vp: int) -> tuple[Stage, ...]:
-    held = _chunks_of_stage(schedule, pp, vp)
-    last = max(chunk for stage in held for chunk in stage)
-    cut = chunks(layers, last + 1)
+def _stages(cut: tuple[int, ...], schedule: Schedule, pp: int, vp: int) -> tuple[Stage, ...]:
+    chunks, last = _chunks(cut), len(cut) - 1
     return tuple(
-        Stage(tuple(layer for chunk in stage for layer in cut[chunk]), 0 in stage, last in stage)
-        for stage in held
+        Stage(tuple(layer for chunk in stage for layer in chunks[chunk]), 0 in stage, last in stage)
+        for stage in _chunks_of_stage(schedule, pp, vp)
     )
 
 
@@ -118,10 +154,11 @@ def shard_parameters(job: Job) -> tuple[ShardParameters, ...]:
     Matrices are split over tp, norms and routers are not; routed experts are split over ep and tp.
     A tied embedding is held by both first and last stage.
     """
-    return tuple(_shard_parameters(job, stage) for stage in stages(job))
+    return tuple(stage_parameters(job, stage) for stage in stages(job))
 
 
-def _shard_parameters(job: Job, stage: Stage) -> ShardParameters:
+def stage_parameters(job: Job, stage: Stage) -> ShardParameters:
+    """Parameters of one GPU of a stage, see `shard_parameters`."""
     model, tp = job.model, job.mesh.tp
     parts = [(model.layer_parameters(layer), times) for layer, times in alike(job.model, stage.layers)]
     whole = float(sum(times * (part.router + part.norms) for part, times in parts))

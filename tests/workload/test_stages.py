@@ -4,31 +4,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.workload.stages import chunks, shard_parameters, stages
+from planner.workload.stages import even, shard_parameters, stages
 from tests.workload.jobs import job, moe_model, small_model
 
 
 def test_llama_split():
     """126 layers over 16 stages: first and last one fewer, as Llama 3's paper has it."""
-    assert [len(c) for c in chunks(126, 16)] == [7, *[8] * 14, 7]
+    assert even(126, 16) == (7, *[8] * 14, 7)
 
 
 def test_odd_remainder():
     """61 layers over 16: thirteen of four in the middle, three of three outside."""
-    assert [len(c) for c in chunks(61, 16)] == [3, *[4] * 13, 3, 3]
+    assert even(61, 16) == (3, *[4] * 13, 3, 3)
 
 
 def test_embedding_and_head_alone():
     """126 layers over 128 chunks: the first and the last have none."""
-    assert [len(c) for c in chunks(126, 128)] == [0, *[1] * 126, 0]
+    assert even(126, 128) == (0, *[1] * 126, 0)
 
 
 @given(st.integers(1, 200), st.integers(1, 200))
-def test_chunks_hold_every_layer_once_in_order(layers, count):
+def test_even_sizes_add_up_and_differ_by_one(layers, count):
     """No layer is lost, sizes differ by at most one."""
-    split = chunks(layers, count)
-    assert [layer for chunk in split for layer in chunk] == list(range(layers))
-    assert max(map(len, split)) - min(map(len, split)) <= 1
+    split = even(layers, count)
+    assert (len(split), sum(split)) == (count, layers)
+    assert max(split) - min(split) <= 1
 
 
 def test_virtual_stages_go_round():

@@ -51,7 +51,7 @@ def chunk_rows(made: Program, job: Job | None) -> tuple[Rows, Rows]:
 
 def _fill_layers(rows: Rows, job: Job) -> None:
     held = np.array(chunks_of_stage(job))
-    cut = chunks(job.model.layers, int(held.max()) + 1)
+    cut = chunks(job)
     first = np.cumsum([0, *map(len, cut)])
     rows["first_layer"] = first[held]
     rows["layers"] = np.array([len(each) for each in cut])[held]

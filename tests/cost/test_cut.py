@@ -1,0 +1,102 @@
+"""The best cut of layers into chunks, against trying all of them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner.cost.cut import Loads, cut_layers
+from planner.workload.job import Schedule
+from planner.workload.stages import chunk_count, chunks_of_stage
+from tests.workload.jobs import job
+
+ENOUGH = float("inf")
+
+
+def loads(kinds, held, layer_s, ends_s=(0.0, 0.0), **more):
+    """Layers of these kinds on stages that hold these chunks; a layer of kind k needs k + 1 bytes."""
+    kinds = np.array(kinds)
+    before = np.zeros((len(kinds) + 1, kinds.max() + 1), np.int64)
+    before[1:] = np.cumsum(np.eye(kinds.max() + 1, dtype=np.int64)[kinds], axis=0)
+    chunks = max(max(each) for each in held) + 1
+    extra = np.zeros(chunks)
+    extra[0] += ends_s[0]
+    extra[-1] += ends_s[1]
+
+    def memory(stage, counts):
+        # The largest kind counts once more, as what recomputation needs does.
+        largest = max((kind + 1 for kind, number in enumerate(counts) if number), default=0)
+        return sum((kind + 1) * number for kind, number in enumerate(counts)) + largest
+
+    layer_s = np.broadcast_to(np.array(layer_s, float), (len(held), before.shape[1]))
+    return Loads(held, before, layer_s, extra, memory, **more)
+
+
+def cuts(given):
+    """All cuts that keep the rules of sizes and of memory."""
+    spans = [given.span(chunk) for chunk in range(given.chunks)]
+    for sizes in product(*(range(least, min(most, given.layers) + 1) for least, most in spans)):
+        if sum(sizes) == given.layers and given.stage_bytes(sizes).max() <= given.limit_bytes:
+            yield sizes
+
+
+def worth(given, sizes):
+    """What makes one cut better than another, most important first."""
+    stage_s = given.chunk_s(sizes).sum(axis=1)
+    aims = [stage_s.max()]
+    if given.pace_s is None:
+        aims.append(given.chunk_s(sizes).max())
+    else:
+        starts = np.cumsum([0, *sizes[:-1]])
+        aims.append(max(stage_s.max(), given.pace_s[np.arange(len(sizes)), starts].max()))
+    return [*aims, sum(abs(a - b) for a, b in zip(sizes, given.even, strict=True))]
+
+
+def held_by(schedule, pp, vp=1):
+    """Chunks of each stage under a schedule."""
+    return tuple(map(tuple, chunks_of_stage(job(pp=pp, vp=vp, schedule=schedule))))
+
+
+@st.composite
+def problems(draw):
+    """Few layers of up to three kinds on few stages, whole seconds, sometimes little memory and pins."""
+    schedule, pp, vp = draw(
+        st.sampled_from([
+            ("1f1b", 1, 1), ("1f1b", 3, 1), ("1f1b", 4, 1), ("interleaved", 2, 2), ("zb-v", 2, 1),
+            ("dualpipe", 4, 1),
+        ])
+    )  # fmt: skip
+    held = held_by(schedule, pp, vp)
+    chunks = chunk_count(Schedule(schedule), pp, vp)
+    kinds = draw(st.lists(st.integers(0, 2), min_size=max(1, chunks - 2), max_size=8))
+    kinds = [sorted({*kinds}).index(kind) for kind in kinds]
+    times = st.lists(st.integers(1, 9), min_size=max(kinds) + 1, max_size=max(kinds) + 1)
+    layer_s = draw(st.lists(times, min_size=len(held), max_size=len(held)))
+    pace = None
+    if max(map(len, held)) == 1 and draw(st.booleans()):
+        pace = np.array(draw(st.lists(st.integers(0, 30), min_size=pp, max_size=pp)), float)[:, None]
+        pace = pace + np.arange(len(kinds), -1, -1)
+    return loads(
+        kinds,
+        held,
+        layer_s,
+        draw(st.tuples(st.integers(0, 9), st.integers(0, 9))),
+        limit_bytes=draw(st.sampled_from([ENOUGH, 6.0, 9.0, 14.0])),
+        pinned={draw(st.integers(0, chunks - 1)): draw(st.integers(0, 3))} if draw(st.booleans()) else {},
+        pace_s=pace,
+    )
+
+
+@given(problems())
+@settings(max_examples=150, deadline=None)
+def test_as_good_as_trying_all_cuts(given):
+    """Slowest stage, slowest chunk or pace, and distance from the even cut are those of the best cut."""
+    found = cut_layers(given)
+    best = min((worth(given, sizes) for sizes in cuts(given)), default=None)
+    if best is None:
+        assert found is None
+    else:
+        assert found in set(cuts(given))
+        assert worth(given, found) == pytest.approx(best)
