@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 INNER_EFFORT = 0.1
 ALONE_EFFORT = 2.0
+USUAL_S, MOST_ALONE_S = 10.0, 60.0
 LEAD_EFFORT = 0.5
 LEAD_SHARE = 0.6
 
@@ -59,7 +60,7 @@ def candidates(
         if ruled is not None:
             yield _cut_below(tree, *ruled, costs, control)
         return
-    best, effort = np.inf, ALONE_EFFORT if len(tree.levels) == 2 else LEAD_EFFORT
+    best, effort = np.inf, _effort_alone(control) if len(tree.levels) == 2 else LEAD_EFFORT
     # The outermost tiers first: they are quick to cover, and what they give is the better start.
     for index in reversed(range(len(tree.levels) - 1)):
         if best < np.inf and control.over:
@@ -73,6 +74,12 @@ def candidates(
             widths = _cut_below(tree, index, start, costs, control)
         best = min(best, cost_from(tree, 0, costs, widths))
         yield widths
+
+
+def _effort_alone(control: Control) -> float:
+    """Effort for a single tier: more where there is more time than usual."""
+    left_s = USUAL_S if control.deterministic else min(control.left_s, MOST_ALONE_S)
+    return ALONE_EFFORT * max(1.0, left_s / USUAL_S)
 
 
 def cover_level(

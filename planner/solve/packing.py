@@ -16,6 +16,7 @@ from planner.solve.columns import relax
 from planner.solve.pricing import price
 from planner.solve.residual import Piece, pieces_bytes
 from planner.solve.segments import Excess, nearest_segments
+from planner.solve.shares import fits_shares, share_out_stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,8 @@ MOST_ROOM = 80
 MOST_SEGMENTS = 6000
 # How many segments each search may use, and its share of the time that is left then.
 SEARCHES = ((400, 0.2), (1200, 0.3), (MOST_SEGMENTS, 0.5), (MOST_SEGMENTS, 1.0))
+FIRST_SLACK, WIDER, FARTHEST, RISE_SHARE = 1e-3, 2.0, 0.7, 0.3
+MOST_RISING = 1_500
 SCALE_LIMIT = 2**56
 ROUNDED = 1e-9
 SMALLER = 1e-6
@@ -93,6 +96,7 @@ class Packing:
         table = costs.holding(self.worth.shape[1] - 1) - self.worth
         paid = price(costs, np.zeros(costs.stages), room, table).best
         self.excess = Excess.of(paid, classes, self.relaxation.covered)
+        self.sharpened = False
         self.keep(known)
 
     @property
@@ -108,6 +112,47 @@ class Packing:
             if self.met or left <= 0 or self.control.over:
                 return
             self.search_nearest(most, left * share)
+            if not self.sharpened:
+                self.sharpen(left)
+                self.rise(left)
+
+    def sharpen(self, limit_s: float) -> None:
+        """Let stages be shared out in whole numbers: a better bound, and a better guide to segments."""
+        self.sharpened = True
+        if self.met or self.control.over or not fits_shares(self.classes, self.coverage):
+            return
+        found = share_out_stages(self.costs, self.classes, self.coverage, self.control, limit_s)
+        if found is not None and found.bound > self.excess.bound:
+            self.worth, self.excess = found.worth, found.excess
+            self.bound = max(self.bound, found.bound)
+
+    def rise(self, limit_s: float) -> None:
+        """Look for pieces close to the bound, then farther and farther from it.
+
+        Close to it few segments, and few steps, are worth using. Where those that are leave no choice, the
+        bound rises to where they end.
+        """
+        started = self.control.clock_s
+        slack = max(self.costs.granule_bytes, FIRST_SLACK * abs(self.excess.bound))
+        while not self.met and slack < FARTHEST * (self.value - self.excess.bound):
+            left = limit_s - (self.control.clock_s - started)
+            if left <= 0 or self.control.over or self._found_within(slack, RISE_SHARE * left):
+                return
+            slack *= WIDER
+
+    def _found_within(self, slack: float, limit_s: float) -> bool:
+        """Look for pieces at most so far from the bound, and take them; whether there are any."""
+        budget = slack + ROUNDED * abs(self.value)
+        nearest, complete = nearest_segments(self.costs, self.worth, self.excess, budget, MOST_SEGMENTS)
+        few = nearest.first(MOST_RISING, self.costs, np.zeros((0, self.costs.stages), np.int32))
+        model = PackingModel(self.costs, self.classes, self.coverage, few, self.excess.steps(budget))
+        model.limit(self.excess.bound + slack)
+        search = self.control.search(model.cp, limit_s)
+        if search.found:
+            self.offer(model.pieces(search))
+        elif search.infeasible and complete and len(nearest.widths) <= MOST_RISING:
+            self.bound = max(self.bound, self.excess.bound + slack)
+        return search.found
 
     def keep(self, pieces: list[Piece]) -> None:
         """Take pieces as the best so far."""
@@ -197,6 +242,10 @@ class PackingModel:
             larger = sum(k.count for k in self.classes if k.capacity > room)
             self.cp.add(sum(self.filled[int(room) + 1 :]) <= larger)
 
+    def limit(self, most: float) -> None:
+        """Ensures that f adds up to no more than this."""
+        self.cp.add(self.total <= int(np.floor(most / self.unit + self.rounded + SMALLER)))
+
     def minimise(self) -> float:
         """Minimise the sum of f; returns the bytes that one unit of the model's objective stands for.
 
@@ -209,7 +258,8 @@ class PackingModel:
         scale = 1.0 if exact or not peak else peak / SCALE_LIMIT
         weights = np.rint(units / scale).astype(np.int64)
         self.rounded = 0.0 if exact else 0.5 * sum(k.count * k.capacity for k in self.classes)
-        self.cp.minimize(sum(int(w) * x for w, x in zip(weights, self.used, strict=True)))
+        self.total = sum(int(w) * x for w, x in zip(weights, self.used, strict=True))
+        self.cp.minimize(self.total)
         return unit * scale
 
     def hint(self, known: Sequence[Piece]) -> None:

@@ -11,6 +11,8 @@ from planner.solve.ladder import Ladder
 from planner.solve.levels import linear_credit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from planner.solve.reduction import StageCosts
@@ -54,6 +56,17 @@ class Sweep:
         ends = self.tables[stage][:, 1:, : room + 1]
         path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
         return None if ends[path, last, used] > most else self._walk_back(stage, path, last + 1, used)
+
+    def paying(self, rent: FloatArray, least: float) -> Iterator[IntArray]:
+        """For each last stage but the end the vector that costs most below its rent, where by over `least`.
+
+        `rent` is that of every number of cells, shape (room + 1,).
+        """
+        for stage, table in enumerate(self.tables[:-1]):
+            ends = table[:, 1:, 1:] + rent[1:]
+            path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
+            if ends[path, last, used] < -least:
+                yield self._walk_back(stage, path, last + 1, used + 1)
 
     def _walk_back(self, stage: int, path: int, last: int, used: int) -> IntArray:
         """The vector that ends with width `last` at `stage`, `used` cells in all."""
