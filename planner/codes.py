@@ -116,6 +116,8 @@ CODES: dict[str, str] = {
     "K014": "lower bound above the value",
     "K015": "gap does not follow from value and bound",
     "K016": "called optimal without reaching the bound",
+    "K017": "operations of a step wait for each other",
+    "K018": "stage that does not send what another receives",
     # Solving
     "S001": "more ranks than GPUs in service",
     "S002": "a keep rule cannot hold",
@@ -170,6 +172,7 @@ CODES: dict[str, str] = {
     "U006": "rank, tier or number that is not there",
     "U007": "step time that nothing says",
     "U008": "option that does not go with another",
+    "U009": "order of a step that nothing says",
     # Exports
     "E001": "option that the format does not have",
     "E002": "option with a value that cannot be",
@@ -232,4 +235,5 @@ CODES: dict[str, str] = {
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",
     "X003": "lower bound above a value that was reached",
+    "X004": "order of a step that deadlocks",
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planner.cli.options import JsonOption, PlacementArgument
 from planner.cli.output import emit, show
+from planner.cost.posting import Posting
 from planner.errors import CheckError
+
+if TYPE_CHECKING:
+    from planner.cost.deadlock import Safety
+    from planner.workload.workload import Workload
 
 
 def check(
@@ -17,11 +22,17 @@ def check(
     rules: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Assertions of your own, in YAML, to hold as well.")
     ] = None,
+    schedule: Annotated[
+        bool, typer.Option("--schedule", help="Also run a step's operations, to see that none deadlock.")
+    ] = False,
+    posting: Annotated[
+        Posting, typer.Option(help="With --schedule: how a stage posts its sends and receives.")
+    ] = Posting.STREAMS,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every claim from the rank table alone.
 
-    Exits with 1 where a claim or a rule does not hold.
+    Exits with 1 where a claim or a rule does not hold, or a step would come to a standstill.
     """
     from planner.placement.check import check as recompute
     from planner.placement.file import read_placement
@@ -32,6 +43,17 @@ def check(
     stored = read_placement(placement, verify=False)
     report = recompute(stored)
     results = evaluate(written, stored)
-    emit(check_document(stored, report, results)) if as_json else show(check_view(stored, report, results))
-    if not report.ok or not all(result.ok for result in results):
+    safety = _safety(stored.workload, posting) if schedule else None
+    if as_json:
+        emit(check_document(stored, report, results, safety))
+    else:
+        show(check_view(stored, report, results, safety))
+    holds = report.ok and all(result.ok for result in results)
+    if not holds or (safety is not None and not safety.ok):
         raise typer.Exit(CheckError.exit_code)
+
+
+def _safety(workload: Workload, posting: Posting) -> Safety:
+    from planner.cost.deadlock import examine_workload
+
+    return examine_workload(workload, posting)

@@ -10,22 +10,26 @@ from rich.text import Text
 from planner.placement.wording import plural
 from planner.report.plan import tier_table, verdict
 from planner.report.rails import rails_document, rails_line
+from planner.report.safety import safety_document, safety_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
 
+    from planner.cost.deadlock import Safety
     from planner.placement.check import Report
     from planner.placement.placement import Placement
     from planner.testing.rules import RuleResult
 
 
-def check_document(placement: Placement, report: Report, rules: Sequence[RuleResult]) -> dict[str, object]:
-    """The outcome as plain data: ``ok`` only where claims and rules all hold."""
+def check_document(
+    placement: Placement, report: Report, rules: Sequence[RuleResult], safety: Safety | None = None
+) -> dict[str, object]:
+    """The outcome as plain data: ``ok`` only where claims and rules all hold and no step stands still."""
     tiers = [tier.name for tier in placement.cluster.tiers]
     return {
-        "ok": report.ok and all(rule.ok for rule in rules),
+        "ok": report.ok and all(rule.ok for rule in rules) and (safety is None or safety.ok),
         "ranks": report.ranks,
         "findings": [{"code": finding.code, "message": finding.message} for finding in report.findings],
         "objective_name": str(placement.claims.objective),
@@ -48,10 +52,13 @@ def check_document(placement: Placement, report: Report, rules: Sequence[RuleRes
             }
             for rule in rules
         ],
+        **({} if safety is None else {"schedule": safety_document(safety)}),
     }
 
 
-def check_view(placement: Placement, report: Report, rules: Sequence[RuleResult]) -> RenderableType:
+def check_view(
+    placement: Placement, report: Report, rules: Sequence[RuleResult], safety: Safety | None = None
+) -> RenderableType:
     """The outcome for people."""
     title = f"{placement.workload.name} on {placement.cluster.name}, {plural(report.ranks, 'rank')}"
     if report.ok:
@@ -65,7 +72,8 @@ def check_view(placement: Placement, report: Report, rules: Sequence[RuleResult]
         count = plural(len(report.findings), "finding")
         said = [Text(f"the check fails: {count}", style="bold red")]
         said += [Text(f"error[{finding.code}]: {finding.message}") for finding in report.findings]
-    return Group(Text(title, style="bold"), *said, *_rules(rules))
+    order = [] if safety is None else safety_lines(safety)
+    return Group(Text(title, style="bold"), *said, *_rules(rules), *order)
 
 
 def _rules(rules: Sequence[RuleResult]) -> list[Text]:

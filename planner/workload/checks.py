@@ -228,6 +228,24 @@ def _expert_findings(file: WorkloadFile, experts: ExpertsSection | None) -> Iter
         )
 
 
+def _microbatch_findings(file: WorkloadFile, microbatches: int) -> Iterator[Finding]:
+    """Schedules that cannot run any number of microbatches.
+
+    Interleaved stages take turns in groups of as many as there are stages; with a smaller group at the
+    end they would wait for each other in a circle (Megatron-Core refuses it too).
+    """
+    degrees = file.parallelism
+    if file.schedule == "dualpipe" and microbatches % 2:
+        yield Finding("W024", ("schedule",), f"dualpipe with {microbatches} microbatches", "an even number")
+    if degrees.vp > 1 and degrees.pp > 1 and microbatches % degrees.pp:
+        yield Finding(
+            "W024",
+            ("batch", "global"),
+            f"interleaved over {degrees.pp} stages with {microbatches} microbatches",
+            "a number of microbatches, global / (dp x micro), that pp divides",
+        )
+
+
 def _batch_findings(file: WorkloadFile, batch: Batch, sure: Sure) -> Iterator[Finding]:
     degrees = file.parallelism
     each = degrees.dp * batch.micro
@@ -241,9 +259,8 @@ def _batch_findings(file: WorkloadFile, batch: Batch, sure: Sure) -> Iterator[Fi
             "a multiple of dp x micro",
             f"global: {above}" if not below else f"global: {below} or {above}",
         )
-    microbatches = batch.global_ // each
-    if known and file.schedule == "dualpipe" and microbatches % 2 and batch.global_ % each == 0:
-        yield Finding("W024", ("schedule",), f"dualpipe with {microbatches} microbatches", "an even number")
+    elif known and sure("parallelism.pp", "parallelism.vp", "schedule"):
+        yield from _microbatch_findings(file, batch.global_ // each)
     pieces = degrees.cp * (degrees.tp if file.sequence_parallel is not False else 1)
     split_known = sure("parallelism.cp", "parallelism.tp", "sequence_parallel", "batch.sequence")
     if split_known and batch.sequence % pieces:

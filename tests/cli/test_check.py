@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from planner.placement.file import write_placement
 from tests.cli.commands import planner
+from tests.cost.jobs import placed
 
 
 def tampered(placement):
@@ -63,3 +65,20 @@ def test_no_placement_file_ends_with_3(topology, tmp_path):
         outcome = planner("check", path)
         assert (outcome.code, outcome.out) == (3, "")
         assert outcome.err.startswith(("error[", str(path)))
+
+
+def test_the_order_of_a_step(tmp_path):
+    """It is run where asked for; a way of posting that deadlocks is told with who waits for what."""
+    path = tmp_path / "job.json"
+    write_placement(placed(), path)
+    outcome = planner("check", path, "--schedule")
+    assert outcome.code == 0, outcome.err
+    assert "no deadlock" in outcome.out
+    found = planner("check", path, "--schedule", "--posting", "apart", "--json")
+    assert found.code == 1
+    document = json.loads(found.out)
+    assert document["ok"] is False
+    assert [each["code"] for each in document["schedule"]["findings"]] == ["K017"]
+    assert "stage 1, which waits to send" in document["schedule"]["findings"][0]["message"]
+    told = planner("check", path, "--schedule", "--posting", "apart")
+    assert (told.code, "error[K017]" in told.out) == (1, True)

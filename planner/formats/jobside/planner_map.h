@@ -157,7 +157,7 @@ typedef struct planner_chunk {
     uint32_t prev_chunk;
 } planner_chunk;
 
-/* What a rank of a stage does next; see planner_operation.kind. */
+/* What planner_operation.kind says. */
 enum {
     PLANNER_FORWARD,
     PLANNER_BACKWARD,
@@ -170,12 +170,16 @@ enum {
     PLANNER_COLLECTIVE
 };
 
+/*
+ * One thing that every rank of a stage does in a step. Post them in their order and wait for none of
+ * them: sends and receives on one stream, which runs them in that order, all else on another. A send
+ * waits for the pass whose result it sends, a pass for what it receives. So no step deadlocks.
+ */
 typedef struct planner_operation {
     uint16_t kind;
-    uint16_t chunk;      /* of the stage */
-    uint32_t microbatch; /* PLANNER_NONE for what is done once a step */
+    uint16_t chunk;      /* of the stage; 0xffff, and microbatch PLANNER_NONE, for what is done once a step */
+    uint32_t microbatch;
     uint32_t peer;       /* stage at the other end of a send or receive, else PLANNER_NONE */
-    uint32_t batch;      /* operations of a stage with the same number are posted together */
     uint32_t collective; /* offset in the strings: the family, or PLANNER_NONE */
 } planner_operation;
 
@@ -189,7 +193,7 @@ PLANNER_ASSERT(sizeof(planner_gpu) == 24, "layout of planner_gpu");
 PLANNER_ASSERT(sizeof(planner_host) == 20, "layout of planner_host");
 PLANNER_ASSERT(sizeof(planner_stage) == 20, "layout of planner_stage");
 PLANNER_ASSERT(sizeof(planner_chunk) == 36, "layout of planner_chunk");
-PLANNER_ASSERT(sizeof(planner_operation) == 20, "layout of planner_operation");
+PLANNER_ASSERT(sizeof(planner_operation) == 16, "layout of planner_operation");
 PLANNER_ASSERT(PLANNER_ALIGNOF(planner_header) <= PLANNER_MAP_ALIGNMENT, "alignment of the header");
 PLANNER_ASSERT(PLANNER_ALIGNOF(planner_rank) == 4, "alignment of the rows");
 PLANNER_ASSERT(sizeof(planner_rank) % PLANNER_MAP_ALIGNMENT == 0, "a rank's row fills cache lines");

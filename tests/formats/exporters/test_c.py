@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from planner.cost.order import job_order
 from planner.errors import UsageError
 from planner.formats.exporters.c import MAP, PATCH, export, export_changes
 from planner.formats.jobside import program
@@ -18,7 +19,7 @@ from planner.placement.groups import groups_along
 from planner.placement.placement import Claims, Objective, Placement, Status
 from planner.placement.spares import nearest_spares
 from planner.topology.load import load_topology
-from planner.workload.load import load_workload
+from planner.workload.load import job_of, load_workload
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.cost.jobs import placed
 from tests.formats.compiled import LANGUAGES, SOURCES, compile_program, needs_gcc, run_program
@@ -167,6 +168,20 @@ def test_hosts_of_any_shape(placement, compiled, tmp_path):
 def test_layers_are_those_of_the_model(compiled, tmp_path):
     """Stages of a job with a model say how many layers they hold."""
     require_all(placed(), compiled, tmp_path)
+
+
+@pytest.mark.parametrize("schedule", ["1f1b", "zb-v", "dualpipe"])
+def test_every_stage_does_what_was_checked(schedule, compiled, tmp_path):
+    """Operations in their order: kind, chunk, microbatch, peer, collective."""
+    placement = placed(schedule=schedule)
+    written(placement, tmp_path)
+    made = job_order(job_of(placement.workload), placement.workload.families)
+    expected = "".join(
+        f"{stage} {each.kind:d} {each.chunk} {each.microbatch} {each.peer} {each.family}\n"
+        for stage in range(2)
+        for each in made.operations(stage)
+    )
+    assert run_program(compiled("print_ranks"), "order", tmp_path / MAP) == (0, expected, "")
 
 
 def statuses(compiled, placement, paths, language="c11"):

@@ -69,7 +69,6 @@ OPERATION = np.dtype(
         ("chunk", "u2"),
         ("microbatch", "u4"),
         ("peer", "u4"),
-        ("batch", "u4"),
         ("collective", "u4"),
     ]
 )

@@ -1,4 +1,4 @@
-"""Rows of stages and chunks of a map: the layers that they hold, and where their output goes."""
+"""Rows of stages, chunks and operations of a map: layers, where output goes, and what is done when."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.cost.deadlock import examine
 from planner.cost.schedules import program
 from planner.cost.timeline import neighbours
-from planner.formats.writing.c_map.layout import CHUNK, STAGE
+from planner.errors import InternalError
+from planner.formats.writing.c_map.layout import CHUNK, NONE, OPERATION, STAGE
 from planner.formats.writing.c_map.rows import unsigned
 from planner.workload.job import Schedule
 from planner.workload.stages import chunks, chunks_of_stage
@@ -16,7 +18,9 @@ from planner.workload.stages import chunks, chunks_of_stage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner.cost.order import Order
     from planner.cost.schedules import Program
+    from planner.formats.writing.c_map.layout import Strings
     from planner.workload.job import Job
     from planner.workload.mesh import Mesh
 
@@ -47,6 +51,30 @@ def chunk_rows(made: Program, job: Job | None) -> tuple[Rows, Rows]:
     own["first_chunk"], own["chunks"] = np.arange(stages) * count, count
     own["layers"] = rows["layers"].sum(axis=1)
     return own, rows.ravel()
+
+
+def operation_rows(stages: Rows, order: Order, strings: Strings) -> Rows:
+    """One row an operation, those of a stage one after another; fills in where each stage's begin.
+
+    Raises
+    ------
+    InternalError
+        X004 where the order would deadlock, which no order that is offered does.
+    """
+    safety = examine(order)
+    if not safety.ok:
+        raise InternalError.of("X004", safety.story or safety.mismatches[0])
+    rows: list[tuple[int, int, int, int, int]] = []
+    names: dict[str, int] = {}
+    for stage in range(len(order.turns)):
+        stages["first_operation"][stage] = len(rows)
+        for each in order.operations(stage):
+            if each.family and each.family not in names:
+                names[each.family] = strings.add(each.family)
+            family = names[each.family] if each.family else NONE
+            rows.append((each.kind, each.chunk & 0xFFFF, each.microbatch & NONE, each.peer & NONE, family))
+        stages["operations"][stage] = len(rows) - stages["first_operation"][stage]
+    return np.array(rows, OPERATION)
 
 
 def _fill_layers(rows: Rows, job: Job) -> None:

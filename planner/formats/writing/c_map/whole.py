@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import planner
+from planner.cost.order import job_order
 from planner.formats.writing.c_map.layout import AXES, OPERATION, Strings, Tables, digest_bytes, to_bytes
-from planner.formats.writing.c_map.pipeline import chunk_rows, pipeline_of
+from planner.formats.writing.c_map.pipeline import chunk_rows, operation_rows, pipeline_of
 from planner.formats.writing.c_map.rows import gpu_rows, host_order, host_rows, rank_rows
 from planner.placement.file import input_digests
 from planner.workload.load import job_of
@@ -34,6 +35,9 @@ def map_bytes(placement: Placement, byte_order: str) -> bytes:
     order, row = host_order(placement.cluster)
     hosts, ranks_of_hosts = host_rows(placement, order, strings)
     stages, chunks = chunk_rows(made, job)
+    operations = np.zeros(0, OPERATION)
+    if job is not None:
+        operations = operation_rows(stages, job_order(job, workload.families), strings)
     sections = {
         "ranks": rank_rows(placement, row, wraps=mesh.vp > 1),
         "gpus": gpu_rows(placement, row),
@@ -41,7 +45,7 @@ def map_bytes(placement: Placement, byte_order: str) -> bytes:
         "host_ranks": ranks_of_hosts,
         "stages": stages,
         "chunks": chunks,
-        "operations": np.zeros(0, OPERATION),
+        "operations": operations,
         "strings": strings.rows(),
     }
     return to_bytes(Tables(fields, sections), byte_order)

@@ -4,6 +4,7 @@
  *     print_ranks table MAP      the rows of ranks.csv, without its header and its last column
  *     print_ranks beside MAP     what that table lacks, a line a rank
  *     print_ranks hosts MAP      every host that is found by its name, with its ranks
+ *     print_ranks order MAP      what each stage does in a step
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,6 +59,20 @@ static int print_hosts(const planner_map *map)
     return planner_map_find_host(map, "no such host") != PLANNER_NONE;
 }
 
+static void print_order(const planner_map *map)
+{
+    for (uint32_t stage = 0; planner_map_stage(map, stage); stage++) {
+        uint32_t count;
+        const planner_operation *rows = planner_map_operations(map, stage, &count);
+        for (uint32_t i = 0; i < count; i++) {
+            int chunk = rows[i].chunk == 0xffff ? -1 : rows[i].chunk;
+            printf("%" PRIu32 " %d %d %" PRId32 " %" PRId32, stage, rows[i].kind, chunk,
+                   (int32_t)rows[i].microbatch, (int32_t)rows[i].peer);
+            printf(" %s\n", planner_map_string(map, rows[i].collective));
+        }
+    }
+}
+
 int main(int count, char **words)
 {
     planner_map map;
@@ -69,6 +84,8 @@ int main(int count, char **words)
         return 1;
     }
     int failed = strcmp(words[1], "hosts") == 0 && print_hosts(&map);
+    if (strcmp(words[1], "order") == 0)
+        print_order(&map);
     for (uint32_t rank = 0; rank < planner_map_header(&map)->world_size; rank++) {
         if (strcmp(words[1], "table") == 0)
             print_row(&map, rank);
