@@ -77,11 +77,16 @@ class _Played:
     sending_s: float
 
     def beyond(self, fewer: _Played, times: float) -> _Played:
-        """What `times` as many microbatches more would give as these have more than `fewer`."""
+        """What `times` as many microbatches more would give as these have more than `fewer`.
+
+        However well the passes of few microbatches fit into each other, more of them cannot take less
+        than the busiest stage's work.
+        """
+        worked = self.busy_s - fewer.busy_s
         return _Played(
             self.timeline,
-            self.span_s + times * (self.span_s - fewer.span_s),
-            self.busy_s + times * (self.busy_s - fewer.busy_s),
+            self.span_s + times * np.maximum(self.span_s - fewer.span_s, worked.max()),
+            self.busy_s + times * worked,
             self.sending_s + times * (self.sending_s - fewer.sending_s),
         )
 
@@ -179,9 +184,8 @@ class Step:
         if self.sent_s and sending:
             at_once = replace(self.durations, sent=np.zeros_like(self.durations.sent))
             waited = max(0.0, timeline.total_s - run(schedule, at_once).total_s)
-        first = np.full(pp, np.inf)
-        np.minimum.at(first, timeline.stage, timeline.start)
-        return _Played(timeline, timeline.last_end_s(pp) - first, timeline.busy_s(pp), waited)
+        span = timeline.last_end_s(pp) - timeline.first_start_s(pp)
+        return _Played(timeline, span, timeline.busy_s(pp), waited)
 
     @cached_property
     def durations(self) -> Durations:
@@ -319,7 +323,7 @@ class Step:
         passes = durations.forward + durations.by_input + durations.by_weight
         beside = passes.sum(axis=1)
         if self.job.data_parallel is DataParallel.FSDP:
-            beside = beside * self.job.num_microbatches
+            beside = beside * self.job.microbatches_per_layer
         elif vp > 1:
             beside = beside * min(pp, self.job.num_microbatches) * (vp - 1) / vp
         layers = np.array([max(1, len(stage.layers)) for stage in stages(self.job)])

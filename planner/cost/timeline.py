@@ -41,7 +41,7 @@ class Durations:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Every pass that ran.
+    """Every pass that ran, in order of their starts.
 
     Parameters
     ----------
@@ -70,8 +70,15 @@ class Timeline:
     def last_end_s(self, stages: int) -> FloatArray:
         """When each stage has run its last pass, shape (stages,)."""
         ends = np.zeros(stages)
-        np.maximum.at(ends, self.stage, self.end)
+        # Of several values for one place the last stays.
+        ends[self.stage] = self.end
         return ends
+
+    def first_start_s(self, stages: int) -> FloatArray:
+        """When each stage has started its first pass, shape (stages,)."""
+        starts = np.full(stages, np.inf)
+        starts[self.stage[::-1]] = self.start[::-1]
+        return starts
 
 
 class StuckError(RuntimeError):

@@ -1,32 +1,32 @@
-"""What a strategy takes at the least, in time and in memory, without looking at its stages.
+"""What strategies take at the least, in time and in memory: all strategies of a space together.
 
-The fullest stage holds no less than the stages hold on average, and the slowest works no less than
-they work on average; a microbatch also passes all stages once while the pipeline fills and empties.
+Nothing is simulated; `planner.strategy.least_memory` and `planner.strategy.least_time` say how.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from planner.cost.figures import figures_of
-from planner.cost.step import Step
-from planner.strategy.space import ORDERS, Question, Strategy
-from planner.workload.activations import layer_activation_bytes
-from planner.workload.job import DataParallel, Recompute, Schedule
-from planner.workload.memory import optimizer_bytes
-from planner.workload.payloads import families
+import numpy as np
+
+from planner.strategy.columns import Columns
+from planner.strategy.cuts import Part, parts_of
+from planner.strategy.least_memory import least_memory
+from planner.strategy.least_time import least_time
+from planner.strategy.space import Question, sharings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from planner.strategy.outline import Outline
+    from planner.workload.job import DataParallel
 
+    FloatArray = NDArray[np.float64]
 
-class _OfOne(NamedTuple):
-    """One microbatch through all layers: seconds, seconds by weight alone, bytes of activations."""
-
-    passes_s: float
-    by_weight_s: float
-    kept_bytes: float
+# Sums are taken in another order than in the cost model.
+ROUNDING = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -36,90 +36,30 @@ class Bounds:
     question: Question
     outline: Outline
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_known", {})
+    @cached_property
+    def columns(self) -> Columns:
+        """The strategies."""
+        return Columns.of(self.question)
 
-    def time_s(self, strategy: Strategy) -> float:
-        """Seconds of a step at the least."""
-        one = self._of_one(strategy)
-        microbatches = self.question.global_batch // (strategy.micro * strategy.dp)
-        filling = 0.0
-        match strategy.schedule:
-            case Schedule.GPIPE | Schedule.ONE_F_ONE_B | Schedule.INTERLEAVED:
-                filling = one.passes_s / strategy.vp
-            case Schedule.ZB_H1:
-                filling = one.passes_s - 2 * one.by_weight_s
-        passes = microbatches * one.passes_s + (strategy.pp - 1) * max(0.0, filling)
-        return passes / strategy.pp + figures_of(self.outline.gpu).shared.step_overhead_s
+    @cached_property
+    def ways(self) -> list[DataParallel]:
+        """Ways of data parallelism that are tried."""
+        return sharings(self.question)
 
-    def memory_bytes(self, strategy: Strategy, sharing: DataParallel) -> float:
-        """Bytes of the fullest GPU at the least: shares of parameters and activations on average."""
-        dense, expert = self._parameters(strategy)
-        ranks = strategy.cp * strategy.dp
-        precision = self.question.precision
-        fixed = precision.element_bytes + self.question.gradients(sharing)
-        shared = optimizer_bytes(precision)
-        copies = 2 if strategy.schedule is Schedule.DUALPIPE else 1
-        total = 0.0
-        for count, over in ((dense, ranks), (expert, ranks // strategy.ep)):
-            match sharing:
-                case DataParallel.DDP:
-                    total += count * (fixed + shared)
-                case DataParallel.FSDP:
-                    total += count * (fixed + shared) / over
-                case _:
-                    total += count * (fixed + shared / over)
-        return copies * total + self._of_one(strategy).kept_bytes * self._held(strategy) / strategy.pp
+    @cached_property
+    def _parts(self) -> list[Part]:
+        return parts_of(self.question, self.columns)
 
-    def _held(self, strategy: Strategy) -> float:
-        """Microbatches that the first stage holds, as `planner.workload.memory.microbatches_in_flight`."""
-        pp, microbatches = strategy.pp, self.question.global_batch // (strategy.micro * strategy.dp)
-        match strategy.schedule:
-            case Schedule.GPIPE:
-                held: float = microbatches
-            case Schedule.INTERLEAVED:
-                held = (2 * (pp - 1) + (strategy.vp - 1) * pp + 1) / strategy.vp
-            case Schedule.ZB_H2:
-                held = 2 * pp
-            case Schedule.DUALPIPE:
-                held = pp + 1
-            case _:
-                held = pp
-        return min(held, microbatches)
+    @cached_property
+    def memory_bytes(self) -> FloatArray:
+        """Bytes of the fullest GPU at the least, shape (ways, strategies)."""
+        return ROUNDING * least_memory(self.question, self.columns, self._parts, self.ways)
 
-    def _parameters(self, strategy: Strategy) -> tuple[float, float]:
-        """Dense and expert parameters of a GPU, on average over the stages."""
-        model = self.question.model
-        moe = model.layer_parameters(model.layers - 1) if model.moe_layers else None
-        dense_layers = model.layers - model.moe_layers
-        dense = model.layer_parameters(0).dense * dense_layers if dense_layers else 0.0
-        expert = 0.0
-        if moe is not None:
-            dense += moe.dense * model.moe_layers
-            expert = moe.routed_experts * model.moe_layers / strategy.ep
-        dense += model.embedding_parameters + model.head_parameters
-        share = strategy.tp * strategy.pp
-        return dense / share, expert / share
+    @cached_property
+    def time_s(self) -> FloatArray:
+        """Seconds of a step at the least, shape (ways, orders, strategies).
 
-    def _of_one(self, strategy: Strategy) -> _OfOne:
-        key = strategy.tp, strategy.cp, strategy.ep, strategy.micro, strategy.recompute
-        known: dict[tuple[int, int, int, int, Recompute], _OfOne] = self._known  # type: ignore[attr-defined]
-        if key not in known:
-            known[key] = self._measure(strategy)
-        return known[key]
-
-    def _measure(self, strategy: Strategy) -> _OfOne:
-        """One microbatch on a single stage, whose groups lie as close together as they can."""
-        alone = strategy._replace(dp=strategy.ep, pp=1, vp=1, schedule=Schedule.ONE_F_ONE_B)
-        job = self.question.job(alone, ORDERS[0], DataParallel.DISTRIBUTED_OPTIMIZER)
-        job = replace(job, global_batch=strategy.micro * strategy.ep)
-        network = {each.name: self.outline.time(each, job.mesh) for each in families(job)}
-        durations = Step(job, self.outline.gpu, network).durations
-        model = self.question.model
-        kept = 0.0
-        if model.layers > model.moe_layers:
-            kept += (model.layers - model.moe_layers) * layer_activation_bytes(job, 0)
-        if model.moe_layers:
-            kept += model.moe_layers * layer_activation_bytes(job, model.layers - 1)
-        by_weight = float(durations.by_weight.sum())
-        return _OfOne(float((durations.forward + durations.by_input).sum()) + by_weight, by_weight, kept)
+        Infinite where the strategy does not fit, and where the order makes no difference to the one before.
+        """
+        fits = self.memory_bytes <= (self.outline.gpu.memory_bytes or np.inf)
+        return ROUNDING * least_time(self.question, self.outline, self.columns, self._parts, fits)

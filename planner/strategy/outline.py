@@ -76,14 +76,26 @@ class Outline:
         stated = cluster.tiers[cluster.boundary].scale_up_bytes_per_s or slowest.scale_up_bytes_per_s
         return cls(int(usable.sum()), tuple(levels), stated or float("inf"), slowest)
 
+    def places(self, axes: tuple[str, ...], mesh: Mesh) -> tuple[int, ...]:
+        """Ranks of a group along `axes`, then how many of them lie in one domain of each level."""
+        strides, step = [], 1
+        for axis in mesh.rank_order:
+            if axis != "ep":
+                strides.append((axis, mesh.degree(axis), step))
+                step *= mesh.degree(axis)
+        fold = (mesh.ep, *mesh.fold_order) if {"ep", "edp"} & set(axes) else ()
+        used = tuple(each for each in strides if each[0] in (*axes, *fold))
+        return _held(used, axes, fold, tuple(level.gpus for level in self.levels))
+
     def time(self, family: Family, mesh: Mesh) -> FamilyTime:
         """Seconds of one step for the groups of `family` when ranks lie in their order."""
-        places = _places(mesh, family.axes)
-        ranks = len(family.stages) if family.stages is not None else len(places)
+        ranks, *in_domain = self.places(family.axes, mesh)
+        if family.stages is not None:
+            ranks = len(family.stages)
         by_link: dict[str, FloatArray] = {}
         inside, domains = ranks, 1
-        for index, level in enumerate(self.levels):
-            held = max(1, min(ranks, int(np.searchsorted(places, level.gpus))))
+        for index, (level, most) in enumerate(zip(self.levels, in_domain, strict=True)):
+            held = min(ranks, most)
             touched = ceil(ranks / held)
             if index == 0:
                 inside, domains = held, touched
@@ -97,25 +109,32 @@ class Outline:
         return FamilyTime(by_link, domains)
 
 
-@lru_cache(maxsize=256)
-def _places(mesh: Mesh, axes: tuple[str, ...]) -> IntArray:
-    """Where the members of a group lie when ranks lie in their order, the first at 0, shape (ranks,)."""
-    strides, step = {}, 1
-    for axis in mesh.rank_order:
-        if axis != "ep":
-            strides[axis] = step
-            step *= mesh.degree(axis)
+@lru_cache(maxsize=2**15)
+def _held(
+    strides: tuple[tuple[str, int, int], ...],
+    axes: tuple[str, ...],
+    fold: tuple[int, str, str] | tuple[()],
+    domains: tuple[int, ...],
+) -> tuple[int, ...]:
+    """Ranks of a group and how many of them, the first at 0, lie in a domain of each size; see `places`.
+
+    `strides` are name, degree and distance of the axes concerned, `fold` is the expert degree and the axes
+    that expert groups are folded from.
+    """
+    of_axis = {axis: (degree, step) for axis, degree, step in strides}
     places: IntArray = np.zeros(1, np.int64)
     for axis in axes:
-        index = np.arange(mesh.degree(axis))
-        if axis in ("ep", "edp"):
-            fast, slow = mesh.fold_order
-            folded = index * (mesh.ep if axis == "edp" else 1)
-            along = folded % mesh.degree(fast) * strides[fast] + folded // mesh.degree(fast) * strides[slow]
+        if axis in ("ep", "edp") and fold:
+            expert, fast, slow = fold
+            (of_fast, near), (of_slow, far) = of_axis[fast], of_axis[slow]
+            ranks = expert if axis == "ep" else of_fast * of_slow // expert
+            folded = np.arange(ranks) * (expert if axis == "edp" else 1)
+            along = folded % of_fast * near + folded // of_fast * far
         else:
-            along = index * strides[axis]
+            degree, step = of_axis[axis]
+            along = np.arange(degree) * step
         places = (places[:, None] + along[None, :]).ravel()
-    return np.sort(places)
+    return (len(places), *(max(1, int((places < gpus).sum())) for gpus in domains))
 
 
 def _egress(family: Family, gpus: int, held: int, touched: int, ranks: int) -> FloatArray:
@@ -131,7 +150,9 @@ def _egress(family: Family, gpus: int, held: int, touched: int, ranks: int) -> F
 
 
 def _by_stage(family: Family, mesh: Mesh, values: FloatArray) -> FloatArray:
-    """One value a stage."""
-    if "pp" in family.axes:
-        return np.full(mesh.pp, float(values.max(initial=0.0)))
-    return values
+    """One value a stage; nothing where a family leaves a stage out."""
+    if "pp" not in family.axes:
+        return values
+    seconds = np.zeros(mesh.pp)
+    seconds[list(family.stages or range(mesh.pp))] = values.max(initial=0.0)
+    return seconds

@@ -1,35 +1,43 @@
 """The fastest strategies: those that could still be, in order of a bound, until none could.
 
-A queue holds every strategy by the least that its step can take: first by what all its passes take
-(`planner.strategy.bounds`), then with its network and its schedule's formula, at last as simulated.
-Whatever comes first in the queue is looked at more closely and put back; once a simulated strategy
-comes first, no other is faster. So the whole space is covered, and few of it are simulated.
+All strategies have a bound on what their step takes (`planner.strategy.bounds`). They are simulated in
+the order of it, until as many as wanted are faster than the bound of all that are left. So the whole space
+is covered, and little of it is simulated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from planner.cost.flops import FlopCount, step_flops
-from planner.cost.step import Step
 from planner.strategy.bounds import Bounds
-from planner.strategy.space import ORDERS, Question, Strategy, sharings, strategies
-from planner.workload.memory import memory
-from planner.workload.payloads import families
+from planner.strategy.measure import Candidate, Measured, step_of
+from planner.strategy.pool import LocalPool
+from planner.strategy.space import ORDERS
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
 
     from planner.cost.step import StepTime
     from planner.strategy.outline import Outline
-    from planner.workload.job import DataParallel, Job
+    from planner.strategy.pool import Pool
+    from planner.strategy.space import Question
+    from planner.workload.job import Job
+
+    IntArray = NDArray[np.int64]
+    # Told how many were simulated, how many there may be at the most, and the best step so far.
+    Progress = Callable[[int, int, float], None]
 
 # Parts of a GPU's memory at which the fastest is looked for, for the front of time and memory.
 BUDGETS = (1.0, 0.75, 0.5, 0.35, 0.25)
-# Formulas may be this much above what a simulation gives.
-CLOSE = 0.97
+# Simulated at a time: few at first, as each may show that the next need not be.
+FIRST_ROUND, LARGEST_ROUND = 16, 256
 
 
 @dataclass(frozen=True, order=True)
@@ -59,13 +67,16 @@ class Answer:
     considered
         Strategies in the space.
     simulated
-        Of those, how many had to be simulated.
+        Of those, in each way of data parallelism and order of ranks, how many had to be simulated.
+    complete
+        Whether no other is faster; not so where the search was stopped.
     """
 
     best: tuple[Found, ...]
     front: tuple[Found, ...]
     considered: int
     simulated: int
+    complete: bool = True
 
 
 def search(
@@ -73,24 +84,34 @@ def search(
     outline: Outline,
     *,
     keep: int = 10,
-    progress: Callable[[int, int, float], None] | None = None,
+    pool: Pool | None = None,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Answer:
     """The `keep` fastest strategies, and the front of time and memory.
 
     Parameters
     ----------
-    progress
-        Told now and then how many strategies were looked at, how many there are, and the best time.
+    pool
+        Who simulates; this machine where not given.
+    stop
+        Ends the search with what it has, once set.
     """
-    bounds = Bounds(question, outline)
-    ordered = sorted((bounds.time_s(each), number, each) for number, each in enumerate(strategies(question)))
-    looked = _Looked(question, outline, bounds, progress, len(ordered))
-    limit = outline.gpu.memory_bytes or float("inf")
-    best = looked.fastest(ordered, limit, keep)
-    front = list(best)
-    for budget in BUDGETS[1:]:
-        front += looked.fastest(ordered, budget * limit, 1)
-    return Answer(tuple(best), tuple(pareto(front)), len(ordered), looked.simulated)
+    with LocalPool(question, outline) as here:
+        looked = _Looked(question, outline, pool or here, progress, stop)
+        limit = outline.gpu.memory_bytes or float("inf")
+        best = looked.fastest(limit, keep)
+        front = list(best)
+        for budget in BUDGETS[1:]:
+            front += looked.fastest(budget * limit, 1)
+    found = {flat: looked.found(flat) for flat in {*best, *front}}
+    return Answer(
+        tuple(found[flat] for flat in best),
+        tuple(pareto(found[flat] for flat in front)),
+        len(looked.bounds.columns),
+        len(looked.known),
+        not looked.stopped,
+    )
 
 
 def pareto(found: Iterable[Found]) -> list[Found]:
@@ -103,81 +124,75 @@ def pareto(found: Iterable[Found]) -> list[Found]:
 
 
 class _Looked:
-    """Simulations made so far."""
+    """Simulations made so far, by the place of a candidate among all, of shape (ways, orders, strategies)."""
 
     def __init__(
         self,
         question: Question,
         outline: Outline,
-        bounds: Bounds,
-        progress: Callable[[int, int, float], None] | None,
-        total: int,
+        pool: Pool,
+        progress: Progress | None,
+        stop: threading.Event | None,
     ) -> None:
-        self.question, self.outline, self.bounds = question, outline, bounds
-        self.progress, self.total = progress, total
-        self.known: dict[tuple[int, DataParallel], Found] = {}
-        self.needs: dict[tuple[int, DataParallel], float] = {}
-        self.steps: dict[tuple[int, DataParallel], Step] = {}
+        self.question, self.outline, self.pool = question, outline, pool
+        self.progress, self.stop = progress, stop
+        self.bounds = Bounds(question, outline)
+        self.known: dict[int, Measured] = {}
+        bounds = self.bounds.time_s.ravel()
+        self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]
 
     @property
-    def simulated(self) -> int:
-        """How many simulations were made."""
-        return len(self.known)
+    def stopped(self) -> bool:
+        """Whether the search was told to end."""
+        return self.stop is not None and self.stop.is_set()
 
-    def fastest(self, ordered: list[tuple[float, int, Strategy]], limit: float, keep: int) -> list[Found]:
-        """The fastest that need at most `limit` bytes, the fastest first."""
-        best: list[Found] = []
-        # Bound, how closely it was looked at, number; equal bounds come in the order of the space.
-        queue: list[tuple[float, int, int, object]] = []
-        place = 0
-        while len(best) < keep:
-            while place < len(ordered) and (not queue or ordered[place][0] <= queue[0][0]):
-                bound, number, strategy = ordered[place]
-                place += 1
-                step = self.fitting(number, strategy, limit)
-                if step is not None:
-                    heappush(queue, (max(bound, CLOSE * step.least_s), 0, number, step))
-            if not queue:
+    def fastest(self, limit: float, keep: int) -> list[int]:
+        """The fastest that need at most `limit` bytes, each of another strategy, the fastest first."""
+        ways = self._parts(self.ordered)
+        fitting = self.ordered[self.bounds.memory_bytes[ways[0], ways[2]] <= limit]
+        bounds = self.bounds.time_s.ravel()[fitting]
+        best: dict[int, tuple[float, int]] = {}
+        place, size = 0, FIRST_ROUND
+        while not self.stopped:
+            ahead = int(np.searchsorted(bounds, self._last_of(best, keep), side="right"))
+            following = fitting[place : min(ahead, place + size)].tolist()
+            if not following:
                 break
-            _, closeness, number, what = heappop(queue)
-            if closeness == 0:
-                found = self.simulate(number, what)  # type: ignore[arg-type]
-                heappush(queue, (found.step_s, 1, number, found))
-                if self.progress is not None:
-                    self.progress(place, self.total, min(each.step_s for each in self.known.values()))
-                continue
-            best.append(what)  # type: ignore[arg-type]
-        return best
+            self._measure(following)
+            self._take(best, following, limit)
+            place, size = place + len(following), min(2 * size, LARGEST_ROUND)
+            if self.progress is not None:
+                self.progress(place, max(place, ahead), min(step for step, _ in best.values()))
+        return [flat for _, flat in sorted(best.values())[:keep]]
 
-    def fitting(self, number: int, strategy: Strategy, limit: float) -> Step | None:
-        """The faster way of data parallelism that fits, ranks in the better order; None where none fits."""
-        steps = []
-        for way in sharings(self.question):
-            if self.bounds.memory_bytes(strategy, way) > limit:
-                continue
-            key = number, way
-            if key not in self.needs:
-                job = self.question.job(strategy, ORDERS[0], way)
-                self.needs[key] = max(stage.total for stage in memory(job))
-            if self.needs[key] <= limit:
-                if key not in self.steps:
-                    self.steps[key] = self.ordered(strategy, way)
-                steps.append(self.steps[key])
-        return min(steps, key=lambda step: step.least_s, default=None)
+    def _last_of(self, best: dict[int, tuple[float, int]], keep: int) -> float:
+        """Seconds of the slowest strategy that is wanted, as far as known."""
+        steps = sorted(step for step, _ in best.values())
+        return steps[keep - 1] if len(steps) >= keep else float("inf")
 
-    def ordered(self, strategy: Strategy, way: DataParallel) -> Step:
-        """The step in the order of ranks that makes it faster."""
-        steps = []
-        for order in ORDERS if strategy.pp > 1 else ORDERS[:1]:
-            job = self.question.job(strategy, order, way)
-            network = {each.name: self.outline.time(each, job.mesh) for each in families(job)}
-            steps.append(Step(job, self.outline.gpu, network))
-        return min(steps, key=lambda step: step.least_s)
+    def _measure(self, flats: list[int]) -> None:
+        """Simulate those that are not known yet."""
+        new = [flat for flat in flats if flat not in self.known]
+        self.known.update(zip(new, self.pool.measure([self.candidate(flat) for flat in new]), strict=True))
 
-    def simulate(self, number: int, step: Step) -> Found:
-        """The strategy with its simulated step."""
-        key = number, step.job.data_parallel
-        if key not in self.known:
-            time = step.time(quick=True)
-            self.known[key] = Found(time.step_s, self.needs[key], step.job, time)
-        return self.known[key]
+    def _take(self, best: dict[int, tuple[float, int]], flats: list[int], limit: float) -> None:
+        """Keep of each strategy the fastest candidate that fits."""
+        for flat in flats:
+            found, row = self.known[flat], int(self._parts(np.array(flat))[2])
+            if found.memory_bytes <= limit:
+                best[row] = min(best.get(row, (float("inf"), flat)), (found.step_s, flat))
+
+    def _parts(self, flat: IntArray) -> tuple[IntArray, ...]:
+        """Way, order and strategy of candidates."""
+        return np.unravel_index(flat, self.bounds.time_s.shape)
+
+    def candidate(self, flat: int) -> Candidate:
+        """The candidate at a place."""
+        way, order, row = (int(part) for part in self._parts(np.array(flat)))
+        return Candidate(self.bounds.columns.rows[row], self.bounds.ways[way], ORDERS[order])
+
+    def found(self, flat: int) -> Found:
+        """A candidate with all that is known of its step."""
+        job = self.candidate(flat).job(self.question)
+        time = step_of(job, self.outline).time(quick=True)
+        return Found(time.step_s, self.known[flat].memory_bytes, job, time)

@@ -65,21 +65,24 @@ class Question:
             return 2
         return self.gradient_bytes or (2 if self.precision is Precision.FP16 else 4)
 
+    def mesh(self, strategy: Strategy, order: tuple[str, ...]) -> Mesh:
+        """The mesh of a strategy, with ranks in `order`."""
+        return Mesh(strategy.tp, strategy.cp, strategy.ep, strategy.dp, strategy.pp, strategy.vp, order)
+
     def job(self, strategy: Strategy, order: tuple[str, ...], sharing: DataParallel) -> Job:
         """The job of a strategy, with ranks in `order` and data parallelism that shares so much."""
-        tp, cp, ep, dp, pp, vp, micro, schedule, recompute = strategy
         return Job(
             model=self.model,
-            mesh=Mesh(tp, cp, ep, dp, pp, vp, order),
+            mesh=self.mesh(strategy, order),
             global_batch=self.global_batch,
-            micro_batch=micro,
+            micro_batch=strategy.micro,
             sequence=self.sequence,
             precision=self.precision,
             gradient_bytes=self.gradients(sharing),
             dispatch_bytes=self.dispatch_bytes or self.precision.element_bytes,
             data_parallel=sharing,
-            recompute=recompute,
-            schedule=schedule,
+            recompute=strategy.recompute,
+            schedule=strategy.schedule,
             sequence_parallel=True,
         )
 

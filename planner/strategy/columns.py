@@ -1,0 +1,116 @@
+"""The space of strategies as columns, so that all of them are looked at together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.strategy.space import Question, Strategy, strategies
+from planner.workload.job import Recompute, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
+
+SCHEDULES, RECOMPUTES = tuple(Schedule), tuple(Recompute)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """All strategies of a question.
+
+    Parameters
+    ----------
+    rows
+        The strategies, in the order of the space.
+    values
+        The same as numbers, of shape (9, strategies): schedule and recomputation as their places among all.
+    microbatches
+        Microbatches of a replica in a step, shape (strategies,).
+    """
+
+    rows: list[Strategy]
+    values: IntArray
+    microbatches: IntArray
+
+    @classmethod
+    def of(cls, question: Question) -> Columns:
+        """The columns of everything that `strategies` gives."""
+        schedule = {each: number for number, each in enumerate(SCHEDULES)}
+        recompute = {each: number for number, each in enumerate(RECOMPUTES)}
+        rows = list(strategies(question))
+        numbers = (number for *degrees, s, r in rows for number in (*degrees, schedule[s], recompute[r]))
+        values = np.fromiter(numbers, np.int64, len(rows) * len(Strategy._fields))
+        columns = np.ascontiguousarray(values.reshape(-1, len(Strategy._fields)).T)
+        found = cls(rows, columns, np.zeros(0, np.int64))
+        return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]))
+
+    def __getitem__(self, name: str) -> IntArray:
+        """One column, shape (strategies,)."""
+        column: IntArray = self.values[Strategy._fields.index(name)]
+        return column
+
+    def __len__(self) -> int:
+        """Number of strategies."""
+        return len(self.rows)
+
+    @cached_property
+    def tokens(self) -> IntArray:
+        """A number for the tokens of a microbatch that a rank works on, shape (strategies,)."""
+        return _numbered(self["micro"] / self["cp"])
+
+    @cached_property
+    def split_tokens(self) -> IntArray:
+        """A number for those that it holds outside of tensor-parallel regions, shape (strategies,)."""
+        return _numbered(self["micro"] / (self["cp"] * self["tp"]))
+
+    def groups(self, *names: str, also: IntArray | None = None) -> Groups:
+        """Strategies that agree in the named columns, and in one more that is none of the space."""
+        key = np.zeros(len(self), np.int64) if also is None else also.copy()
+        for name in names:
+            column = self[name]
+            key = key * (int(column.max(initial=0)) + 1) + column
+        _, first, group = np.unique(key, return_index=True, return_inverse=True)
+        return Groups(first, group.ravel())
+
+
+def _numbered(values: NDArray[np.float64]) -> IntArray:
+    """A number for each different value, in its place."""
+    numbers: IntArray = np.unique(values, return_inverse=True)[1].ravel()
+    return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Strategies that have something in common.
+
+    Parameters
+    ----------
+    first
+        One strategy of each group, shape (groups,).
+    of
+        Group of every strategy, shape (strategies,).
+    """
+
+    first: IntArray
+    of: IntArray
+
+    @cached_property
+    def members(self) -> list[IntArray]:
+        """The strategies of every group."""
+        order = np.argsort(self.of, kind="stable")
+        ends = np.cumsum(np.bincount(self.of, minlength=len(self.first)))
+        return np.split(order, ends[:-1]) if len(self.first) else []
+
+    def of_wanted(self, wanted: NDArray[np.bool_]) -> Iterator[IntArray]:
+        """Those of each group that are `wanted`, groups without any left out."""
+        for members in self.members:
+            rows = members[wanted[members]]
+            if len(rows):
+                yield rows

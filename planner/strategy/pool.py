@@ -1,0 +1,89 @@
+"""Who measures candidates: this process alone, or others of this machine too."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Protocol
+
+from planner.strategy.measure import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from planner.strategy.measure import Candidate, Measured
+    from planner.strategy.outline import Outline
+    from planner.strategy.space import Question
+
+# Fewer are measured sooner than another process has started.
+WORTH_PROCESSES = 128
+PIECES_A_WORKER = 4
+
+
+class Pool(Protocol):
+    """Measures candidates, in whatever order and place."""
+
+    def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
+        """What each of them takes."""
+
+
+class LocalPool:
+    """The process itself, with others beside it for many candidates at once.
+
+    Parameters
+    ----------
+    workers
+        Processes that measure; by default as many as there are cores for this one.
+    """
+
+    def __init__(self, question: Question, outline: Outline, workers: int | None = None) -> None:
+        self.question, self.outline = question, outline
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._others: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._others is not None:
+            self._others.shutdown(cancel_futures=True)
+
+    def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
+        """What each of them takes."""
+        if self.workers == 1 or len(candidates) < WORTH_PROCESSES:
+            return measure(self.question, self.outline, candidates)
+        pieces = cut(candidates, self.workers * PIECES_A_WORKER)
+        return [each for found in self._started().map(_measure, pieces) for each in found]
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._others is None:
+            self._others = ProcessPoolExecutor(
+                self.workers, get_context("spawn"), _prepare, (self.question, self.outline)
+            )
+        return self._others
+
+
+def cut(candidates: Sequence[Candidate], pieces: int) -> list[Sequence[Candidate]]:
+    """The candidates in at most so many pieces, none of them empty, in their order."""
+    size = -(-len(candidates) // pieces)
+    return [candidates[start : start + size] for start in range(0, len(candidates), size)]
+
+
+_ASKED: list[tuple[Question, Outline]] = []
+
+
+def _prepare(question: Question, outline: Outline) -> None:
+    """In another process: remember what is asked. The first process alone heeds an interrupt."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _ASKED.append((question, outline))
+
+
+def _measure(candidates: Sequence[Candidate]) -> list[Measured]:
+    """In another process: what each candidate takes."""
+    return measure(*_ASKED[0], candidates)
