@@ -154,5 +154,5 @@ def _columns(pairs: list[tuple[int, int]]) -> FloatArray:
 
 def _ahead(counts: IntArray) -> FloatArray:
     """Layers in the first chunks before each stage, shape (2, stages), from (stages, chunks, 2)."""
-    summed: FloatArray = np.vstack((np.zeros((1, 2)), np.cumsum(counts[:-1, 0], axis=0))).T
+    summed: FloatArray = np.vstack((np.zeros((1, 2)), np.cumsum(counts[:-1, 0], axis=0, dtype=np.float64))).T
     return summed

@@ -89,28 +89,16 @@ class _Space:
             part, layer, passes, self.links.sent_s[order, rows], self.columns.microbatches[rows]
         )
         after = self._after(part, way, data_s[:, rows], pipeline)
-        longest: FloatArray = (pipeline.work() + after).max(axis=0)
-        # Of a stage with layers of both kinds the passes, and so what hides beside them, are not known
-        # exactly. More passes take no less time together with what they hide, but this path has others.
-        if part.cut.layers[:, part.cut.front].all():
-            after = self._after(part, way, data_s[:, rows], None)
-        there_and_back: FloatArray = pipeline.there_and_back().max(axis=0) + after[part.cut.front]
-        least: FloatArray = np.maximum(longest, there_and_back)
+        there_and_back = pipeline.there_and_back().max(axis=0) + after[part.cut.front]
+        least: FloatArray = np.maximum(there_and_back, (pipeline.work() + after).max(axis=0))
         return least
 
-    def _after(
-        self, part: Part, way: DataParallel, data_s: FloatArray, pipeline: _Pipeline | None
-    ) -> FloatArray:
-        """Exposed data parallelism and optimizer of each sort of stage, as `planner.cost.step.Step`'s.
-
-        Without a pipeline all data parallelism that passes could hide is taken to be hidden.
-        """
+    def _after(self, part: Part, way: DataParallel, data_s: FloatArray, pipeline: _Pipeline) -> FloatArray:
+        """Exposed data parallelism and optimizer of each sort of stage, as `planner.cost.step.Step`'s."""
         shards = part.shards(self.question.model, self.columns)
         total = shards[0] * data_s[0] + shards[1] * data_s[1]
         layers = np.maximum(1, part.cut.layers.sum(axis=0))[:, None]
-        exposed = total / layers
-        if pipeline is not None:
-            exposed = np.maximum(total - pipeline.beside(way), exposed)
+        exposed = np.maximum(total - pipeline.beside(way), total / layers)
         ranks = (1, 1) if way is DataParallel.DDP else part.replicas(self.columns)
         after: FloatArray = exposed + self.update_s * (shards[0] / ranks[0] + shards[1] / ranks[1])
         return after

@@ -37,7 +37,7 @@ def test_finds_the_fastest_of_all(model):
 
 
 @given(questions(), some.floats(0.05, 1.0))
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_finds_the_fastest_of_any_space(asked, memory):
     """Whatever the model, the cluster and the memory of its GPUs."""
     question, outline = asked
