@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.groups import groups_along
-from planner.repair.ledger import NOWHERE, Ledger
+from planner.repair.ledger import NOWHERE, Ledger, Party
 from planner.repair.rules import joined
 from planner.repair.seats import seat
 from planner.repair.settle import Settling
@@ -99,13 +99,15 @@ class _Filling:
             return
         order = np.argsort(level.part, kind="stable").astype(np.int32).reshape(level.parts, level.size)
         last = outer == len(self.task.cluster.tiers) - 1
-        parties = [
-            self.ledger.party(order[part], None if last else (outer, int(within[order[part, 0]])))
-            for part in waiting.tolist()
-        ]
+        parties = [self._party(order[part], None if last else outer, within) for part in waiting.tolist()]
         free = self.stay.free[index]
         tiers = range(level.tier, outer)
         home[waiting] = Settling(self.ledger, self.task.cluster, tiers, free, self.over).settle(parties)
+
+    def _party(self, ranks: IntArray, outer: int | None, within: IntArray) -> Party:
+        """Some ranks as a party that stays inside its domain of the tier `outer`."""
+        inside = None if outer is None else (outer, int(within[ranks[0]]))
+        return self.ledger.party(ranks, inside, int(self.task.before[ranks[0]]))
 
     def _settle_ranks(
         self, moving: IntArray, gpus: IntArray, outer: int, within: IntArray
@@ -126,10 +128,7 @@ class _Filling:
             fitting = largest[: int(room.sum())]
             rest = [half for ranks in largest[len(fitting) :] for half in np.array_split(ranks, 2)]
             waiting = [*(ranks for ranks in waiting if len(ranks) < size), *rest]
-            parties = [
-                self.ledger.party(ranks, None if anywhere else (outer, int(within[ranks[0]])))
-                for ranks in fitting
-            ]
+            parties = [self._party(ranks, None if anywhere else outer, within) for ranks in fitting]
             at = Settling(self.ledger, cluster, range(leaf, outer), room, self.over).settle(parties)
             for party, place in zip(parties, at.tolist(), strict=True):
                 domain[party.ranks] = place

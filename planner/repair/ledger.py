@@ -42,6 +42,8 @@ class Party:
         The ranks.
     inside
         Tier and domain that they may not leave; None where they may go anywhere.
+    home
+        GPU where the first of them was; -1 where that is new.
     lies
         For each of the ledger's collectives the groups that the ranks are in, and how many of them are
         in each.
@@ -51,6 +53,7 @@ class Party:
 
     ranks: IntArray
     inside: tuple[int, int] | None
+    home: int
     lies: tuple[tuple[IntArray, IntArray], ...]
     neighbours: tuple[IntArray, FloatArray]
 
@@ -88,10 +91,10 @@ class Ledger:
         ]
         self.edges = _Edges(workload, movable)
 
-    def party(self, ranks: IntArray, inside: tuple[int, int] | None = None) -> Party:
+    def party(self, ranks: IntArray, inside: tuple[int, int] | None = None, home: int = NOWHERE) -> Party:
         """Some ranks as a party."""
         lies = tuple(each.lies(ranks) for each in self.collectives)
-        return Party(ranks, inside, lies, self.edges.of(ranks))
+        return Party(ranks, inside, home, lies, self.edges.of(ranks))
 
     def costs(self, party: Party, tiers: range, domains: IntArray) -> FloatArray:
         """Cost of a party that is nowhere in each of some domains of the first tier, shape (domains,).

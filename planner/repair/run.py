@@ -14,6 +14,7 @@ from planner.placement.placement import Claims, Objective, Placement, Status, Ti
 from planner.repair.certificate import bound_anew, bound_before
 from planner.repair.drop import Drop, drop
 from planner.repair.fill import fill
+from planner.repair.memory import large_enough
 from planner.repair.resize import Resize, fewer_replicas, has_room, resized
 from planner.repair.rules import levels_of
 from planner.repair.stay import most_stay
@@ -152,7 +153,7 @@ class _Run:
     def _job(self) -> tuple[Workload, BoolArray, BoolArray | None]:
         """The job to be, GPUs that may hold it, and those without spares where these are enough."""
         cluster, old = self.cluster, self.placement.workload
-        usable = cluster.gpu_in_service & _large_enough(cluster, old)
+        usable = cluster.gpu_in_service & large_enough(cluster, old)
         held = np.zeros(cluster.gpus, np.bool_)
         held[self.placement.gpu_of_rank] = True
         kept_free = usable & (~cluster.gpu_spare | held)
@@ -243,16 +244,6 @@ class _Run:
             seconds=time.monotonic() - self.started,
             interrupted=self._over(),
         )
-
-
-def _large_enough(cluster: Cluster, workload: Workload) -> BoolArray:
-    """GPUs with the memory that the fullest stage needs, shape (gpus,)."""
-    needed = max(workload.memory_bytes or (0.0,))
-    sizes = np.array(
-        [np.inf if kind.memory_bytes is None else kind.memory_bytes for kind in cluster.gpu_kinds]
-    )
-    enough: BoolArray = (sizes >= needed)[cluster.gpu_kind]
-    return enough
 
 
 def _renumbered(chosen: Drop, units: int) -> IntArray:

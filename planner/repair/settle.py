@@ -104,9 +104,31 @@ class Settling:
 
     def _choose(self, index: int) -> None:
         """Put a party where it costs least now."""
+        self._put(index, self._best(index, None))
+
+    def _best(self, index: int, now: int | None) -> int:
+        """The cheapest free domain for a party that is nowhere; `now` unless another is cheaper.
+
+        Of equally cheap ones the nearest to where it was, so that its state has a short way.
+        """
         domains = self.open[index][self.free[self.open[index]] > 0]
         costs = self.ledger.costs(self.parties[index], self.tiers, domains)
-        self._put(index, int(domains[costs.argmin()]))
+        least = float(costs.min())
+        slack = BETTER * abs(least)
+        if now is not None and costs[np.searchsorted(domains, now)] <= least + slack:
+            return now
+        tied = domains[costs <= least + slack]
+        return int(tied[self._distance(self.parties[index].home, tied).argmin()])
+
+    def _distance(self, gpu: int, domains: IntArray) -> IntArray:
+        """How many tiers out some domains and the one that held a GPU meet, shape (domains,)."""
+        distance = np.zeros(len(domains), np.int32)
+        if gpu < 0:
+            return distance
+        for tier in range(self.tiers.start, len(self.cluster.tiers) - 1):
+            distance += domains != self.cluster.domain_of_gpu[tier][gpu]
+            domains = self.cluster.tiers[tier].parent[domains]
+        return distance
 
     def _reconsider(self) -> bool:
         """Let each party choose again; whether any gains by it."""
@@ -115,13 +137,9 @@ class Settling:
             if self.over():
                 break
             before = self._take(index)
-            domains = self.open[index][self.free[self.open[index]] > 0]
-            costs = self.ledger.costs(self.parties[index], self.tiers, domains)
-            here = float(costs[np.searchsorted(domains, before)])
-            best = int(costs.argmin())
-            better = costs[best] < here - BETTER * abs(here)
-            self._put(index, int(domains[best]) if better else before)
-            changed |= bool(better)
+            after = self._best(index, before)
+            self._put(index, after)
+            changed |= after != before
         return changed
 
     def _exchange(self) -> bool:
