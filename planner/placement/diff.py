@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.crossing import measure
+from planner.placement.same_part import differ_in_replicas, earlier_rank
 from planner.placement.wording import plural
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class Difference:
         What else differs, in words; empty where clusters and workloads are alike.
     ranks
         Ranks that both have and that were compared.
+    earlier
+        Rank in the first placement of each rank of the second, shape (world_size,); -1 for none.
     moved
-        Ranks on another GPU, by host name and index in the host, shape (moved,), ascending.
+        Ranks of the second on another GPU, by host name and index in the host, shape (moved,), ascending.
     changed_node
         Of those the ones on another host.
     flows
@@ -69,6 +72,7 @@ class Difference:
     cluster_changes: tuple[str, ...]
     workload_changes: tuple[str, ...]
     ranks: int
+    earlier: NDArray[np.int32]
     moved: NDArray[np.int64]
     changed_node: NDArray[np.int64]
     flows: tuple[Flow, ...]
@@ -86,9 +90,11 @@ def diff(before: Placement, after: Placement) -> Difference:
     """Compare two placements rank by rank.
 
     GPUs are the same where host name and index in the host are, so that the clusters may differ.
-    Ranks are compared by number; where the meshes differ, `workload_changes` says so first.
+    Ranks are compared by number, or where only the number of replicas differs as `earlier_rank` finds
+    them; where the meshes differ otherwise, `workload_changes` says so first.
     """
-    moved, changed_node = _moved(before, after)
+    earlier = earlier_rank(before, after)
+    moved, changed_node = _moved(before, after, earlier)
     here = measure(before.cluster, before.workload, before.gpu_of_rank)
     there = measure(after.cluster, after.workload, after.gpu_of_rank)
     same_objective = before.claims.objective == after.claims.objective
@@ -97,10 +103,11 @@ def diff(before: Placement, after: Placement) -> Difference:
         after=after,
         cluster_changes=tuple(cluster_changes(before.cluster, after.cluster)),
         workload_changes=tuple(workload_changes(before.workload, after.workload)),
-        ranks=min(len(before.gpu_of_rank), len(after.gpu_of_rank)),
+        ranks=int(np.count_nonzero(earlier >= 0)),
+        earlier=earlier,
         moved=moved,
         changed_node=changed_node,
-        flows=_flows(before, after, moved),
+        flows=_flows(before, after, earlier, moved),
         tiers=tuple(_tier_changes(before.cluster, here.tier_bytes, after.cluster, there.tier_bytes)),
         objective=before.claims.objective if same_objective else None,
         values=(here.value(before.claims.objective), there.value(after.claims.objective)),
@@ -133,10 +140,12 @@ def workload_changes(before: Workload, after: Workload) -> Iterator[str]:
     """What differs between two workloads, each in a few words."""
     if before.name != after.name:
         yield f"workload {before.name} against {after.name}"
+    replicas = differ_in_replicas(before.mesh, after.mesh)
+    meaning = "replicas are compared by where they run" if replicas else "a rank is another part of the job"
     for axis in ("tp", "cp", "ep", "pp", "dp", "vp"):
         old, new = before.mesh.degree(axis), after.mesh.degree(axis)
         if old != new:
-            yield f"{axis} {old} against {new}: a rank is another part of the job"
+            yield f"{axis} {old} against {new}: {meaning}"
     if before.mesh.rank_order != after.mesh.rank_order:
         yield (
             f"rank order {'-'.join(before.mesh.rank_order)} against {'-'.join(after.mesh.rank_order)}: "
@@ -167,22 +176,26 @@ def _uplink_changes(before: Cluster, after: Cluster) -> Iterator[str]:
             yield f"uplinks of tier {old.name}"
 
 
-def _moved(before: Placement, after: Placement) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _moved(
+    before: Placement, after: Placement, earlier: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ranks on another GPU, and of those the ones on another host."""
-    ranks = min(len(before.gpu_of_rank), len(after.gpu_of_rank))
-    old, new = before.gpu_of_rank[:ranks], after.gpu_of_rank[:ranks]
+    both = np.flatnonzero(earlier >= 0)
+    old, new = before.gpu_of_rank[earlier[both]], after.gpu_of_rank[both]
     node_of = {name: node for node, name in enumerate(after.cluster.host_names)}
     known = np.array([node_of.get(name, -1) for name in before.cluster.host_names], np.int64)
     other_node = known[before.cluster.gpu_node[old]] != after.cluster.gpu_node[new]
     other_gpu = before.cluster.gpu_local[old] != after.cluster.gpu_local[new]
-    return np.flatnonzero(other_node | other_gpu), np.flatnonzero(other_node)
+    return both[other_node | other_gpu], both[other_node]
 
 
-def _flows(before: Placement, after: Placement, moved: NDArray[np.int64]) -> tuple[Flow, ...]:
+def _flows(
+    before: Placement, after: Placement, earlier: NDArray[np.int32], moved: NDArray[np.int64]
+) -> tuple[Flow, ...]:
     """How many of the moved ranks went from which domain to which."""
     source, target = (
-        each.cluster.domain_of_gpu[each.cluster.boundary][each.gpu_of_rank[moved]].astype(np.int64)
-        for each in (before, after)
+        each.cluster.domain_of_gpu[each.cluster.boundary][each.gpu_of_rank[ranks]].astype(np.int64)
+        for each, ranks in ((before, earlier[moved]), (after, moved))
     )
     width = after.cluster.tiers[after.cluster.boundary].domains
     pairs, counts = np.unique(source * width + target, return_counts=True)

@@ -104,7 +104,7 @@ def _ranks(found: Difference) -> RenderableType:
         made.add_row(
             str(rank),
             coordinates_name(found.after.workload.mesh, rank),
-            _place(found.before, rank),
+            _place(found.before, int(found.earlier[rank])),
             _place(found.after, rank),
         )
     return made

@@ -78,8 +78,29 @@ def test_changes_of_the_workload_in_words():
     cluster = grid_cluster(2, 4)
     other = grid_workload(tp=2, dp=2, families=[("tp", "all_reduce", 5), ("dp", "all_reduce", 2)])
     found = diff(claimed(cluster, job(), np.arange(8)), claimed(cluster, other, np.arange(4)))
-    assert found.workload_changes == ("dp 4 against 2: a rank is another part of the job", "traffic of dp")
+    assert found.workload_changes == (
+        "dp 4 against 2: replicas are compared by where they run",
+        "traffic of dp",
+    )
     assert (found.ranks, found.moved.size) == (4, 0)
+    deep = grid_workload(tp=2, pp=2, families=[("tp", "all_reduce", 5)])
+    found = diff(claimed(cluster, job(), np.arange(8)), claimed(cluster, deep, np.arange(4)))
+    assert found.workload_changes[:2] == (
+        "pp 1 against 2: a rank is another part of the job",
+        "dp 4 against 1: a rank is another part of the job",
+    )
+
+
+def test_replicas_that_go_on_are_found_by_where_they_run():
+    """Without its second replica, a job of four numbers the last as the second; only rank 1 moved."""
+    cluster = grid_cluster(2, 4)
+    smaller = grid_workload(tp=2, dp=3, families=[("tp", "all_reduce", 5), ("dp", "all_reduce", 1)])
+    found = diff(claimed(cluster, job(), np.arange(8)), claimed(cluster, smaller, [0, 2, 6, 7, 4, 5]))
+    assert found.earlier.tolist() == [0, 1, 6, 7, 4, 5]
+    assert found.moved.tolist() == [1]
+    grown = diff(claimed(cluster, smaller, [0, 1, 6, 7, 4, 5]), claimed(cluster, job(), np.arange(8)))
+    assert grown.earlier.tolist() == [0, 1, -1, -1, 4, 5, 2, 3]
+    assert (grown.ranks, grown.moved.size) == (6, 0)
 
 
 def test_different_objectives():
