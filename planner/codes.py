@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "S003": "no placement obeys all rules together",
     "S004": "no placement found within the limits",
     "S005": "the job cannot go on with so many replicas",
+    "S006": "limit on moves below what has to move",
     "E040": "switch of more ports than the format has",
     "E041": "topology that the format cannot hold",
     # Imports of fabrics

@@ -14,11 +14,12 @@ from planner.cli.output import emit, show
 from planner.cli.signals import INTERRUPTED
 from planner.cli.soundness import require_sound
 from planner.cli.stopwatch import Stopwatch
-from planner.errors import UsageError
+from planner.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement
     from planner.repair import Repair, Wishes
+    from planner.repair.front import Point
     from planner.topology.cluster import Cluster
 
 SELECTOR = "SELECTOR"
@@ -57,6 +58,26 @@ def replan(
         bool,
         typer.Option("--keep-batch", help="Keep the global batch when the number of replicas changes."),
     ] = False,
+    max_moves: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Ranks that may move where that saves crossing bytes.",
+            show_default="the fewest there can be",
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="BYTES", help="Parameters and optimizer state that may move, such as 2 TB."),
+    ] = None,
+    with_front: Annotated[
+        bool,
+        typer.Option("--front", help="Also print what more moves would buy, up to a plan made afresh."),
+    ] = False,
+    deterministic: Annotated[  # noqa: ARG001  # every repair is
+        bool, typer.Option("--deterministic", help="Same inputs, same bytes; a repair is so in any case.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Move as few ranks as can be onto what is left, check the result and write it.
@@ -65,13 +86,15 @@ def replan(
     """
     from planner.repair import Wishes
 
-    if not (down or up or health or dp):
+    limited = max_moves is not None or budget is not None
+    if not (down or up or health or dp or limited or with_front):
         raise UsageError.of(
             "U001",
             "nothing to replan for",
-            expected="what changes: --down, --up, --health or --dp",
+            expected="what changes: --down, --up, --health, --dp or --max-moves",
             suggestion="planner topology show, for names to select",
         )
+    wishes = Wishes(dp, shrink, keep_batch, max_moves, None if budget is None else _bytes(budget))
     inputs = (placement, health) if health else (placement,)
     require_writable(output, inputs=inputs)
     watch = Stopwatch()
@@ -80,13 +103,13 @@ def replan(
             before = _load(placement)
         with watch.time("solve"):
             cluster = _changed(before.cluster, down or [], up or [], health)
-            wishes = Wishes(dp=dp, shrink=shrink, keep_batch=keep_batch)
             repair = interrupt.run(lambda: _replan(before, cluster, wishes, interrupt))
         with watch.time("check"):
             require_sound(repair.placement)
         with watch.time("write"):
             _write(repair.placement, output)
-    _report(repair, watch, output, as_json=as_json)
+        points = interrupt.run(lambda: _front(before, cluster, wishes, interrupt)) if with_front else None
+    _report(repair, watch, output, points, as_json=as_json)
     if interrupt.stop.is_set():
         raise typer.Exit(INTERRUPTED)
 
@@ -120,10 +143,34 @@ def _write(placement: Placement, output: Path) -> None:
     write_placement(placement, output)
 
 
-def _report(repair: Repair, watch: Stopwatch, output: Path, *, as_json: bool) -> None:
-    from planner.report.replan import replan_document, replan_view
+def _bytes(text: str) -> float:
+    """The budget; a mistake in it is a mistake of the command line."""
+    from planner.units import parse_bytes
+
+    try:
+        return parse_bytes(text)
+    except InputError as error:
+        problem = error.problems[0]
+        raise UsageError.of(
+            "U001", f"--budget: {problem.message}", expected=problem.expected, suggestion=problem.suggestion
+        ) from error
+
+
+def _front(before: Placement, cluster: Cluster, wishes: Wishes, interrupt: Interrupt) -> tuple[Point, ...]:
+    from planner.repair.front import front
+
+    return front(before, cluster, wishes, stop=interrupt.stop)
+
+
+def _report(
+    repair: Repair, watch: Stopwatch, output: Path, points: tuple[Point, ...] | None, *, as_json: bool
+) -> None:
+    from planner.report.replan import front_document, front_view, replan_document, replan_view
 
     if as_json:
-        emit(replan_document(repair, watch.seconds) | {"output": str(output)})
-    else:
-        show(replan_view(repair, watch.seconds), f"written to {output}")
+        document = replan_document(repair, watch.seconds) | {"output": str(output)}
+        emit(document if points is None else document | {"front": front_document(points)})
+        return
+    show(replan_view(repair, watch.seconds), f"written to {output}")
+    if points is not None:
+        show(front_view(repair, points))

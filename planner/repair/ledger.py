@@ -45,10 +45,10 @@ class Party:
     home
         GPU where the first of them was; -1 where that is new.
     lies
-        For each of the ledger's collectives the groups that the ranks are in, and how many of them are
-        in each.
+        For each of the ledger's collectives the groups that the ranks are part of and not all of, and how
+        many of them are in each.
     neighbours
-        Ranks that they are paired with, and the bytes to each.
+        Other ranks that they are paired with, and the bytes to each.
     """
 
     ranks: IntArray
@@ -94,10 +94,12 @@ class Ledger:
     def party(self, ranks: IntArray, inside: tuple[int, int] | None = None, home: int = NOWHERE) -> Party:
         """Some ranks as a party."""
         lies = tuple(each.lies(ranks) for each in self.collectives)
-        return Party(ranks, inside, home, lies, self.edges.of(ranks))
+        other, payload = self.edges.of(ranks)
+        outside = ~np.isin(other, ranks)
+        return Party(ranks, inside, home, lies, (other[outside], payload[outside]))
 
-    def costs(self, party: Party, tiers: range, domains: IntArray) -> FloatArray:
-        """Cost of a party that is nowhere in each of some domains of the first tier, shape (domains,).
+    def costs(self, party: Party, tiers: range, domains: IntArray, here: int = NOWHERE) -> FloatArray:
+        """Cost of a party in each of some domains of the first tier, shape (domains,).
 
         Costs of two domains may be compared; alone they mean nothing.
 
@@ -105,18 +107,21 @@ class Ledger:
         ----------
         tiers
             Tiers in view, from that of the domains outwards.
+        here
+            Domain in which the whole party is; `NOWHERE` where it is not placed.
         """
         total = np.zeros(len(domains))
         above = domains
         for outer in tiers:
             if outer > tiers.start:
                 above = self.cluster.tiers[outer - 1].parent[above]
+                here = NOWHERE if here == NOWHERE else int(self.cluster.tiers[outer - 1].parent[here])
             if outer not in self.domains:
                 continue
             distinct, at = np.unique(above, return_inverse=True)
             cost = _apart(*party.neighbours, self.domains[outer], distinct)
             for each, where in zip(self.collectives, party.lies, strict=True):
-                cost += each.costs(where, outer, distinct)
+                cost += each.costs(where, outer, distinct, here)
             total += self.weights[outer] * cost[at]
         return total
 
@@ -167,6 +172,7 @@ class _Collectives:
         index = groups_along(mesh, families[0].axes, families[0].stages)
         affected = np.flatnonzero(movable[index.members].any(axis=1))
         members = index.members[affected]
+        self.size = members.shape[1]
         self.group = np.full(mesh.world_size, NOWHERE, np.int32)
         self.group[members] = np.arange(len(affected), dtype=np.int32)[:, None]
         self.touch = np.zeros(len(affected))
@@ -188,16 +194,20 @@ class _Collectives:
             self.placed[tier] = self.held[tier].sum(axis=1)
 
     def lies(self, ranks: IntArray) -> tuple[IntArray, IntArray]:
-        """Groups in which some ranks are, and how many of them are in each."""
+        """Groups of which some ranks are a part, and how many of them are in each."""
         group = self.group[ranks]
         groups, count = np.unique(group[group >= 0], return_counts=True)
-        return groups, count.astype(np.int32)
+        split = count < self.size
+        return groups[split], count[split].astype(np.int32)
 
-    def costs(self, lies: tuple[IntArray, IntArray], tier: int, domains: IntArray) -> FloatArray:
-        """Bytes that a party which lies so in the groups adds in each of some domains."""
+    def costs(self, lies: tuple[IntArray, IntArray], tier: int, domains: IntArray, here: int) -> FloatArray:
+        """Bytes that a party which lies so in the groups adds in each of some domains, were it not `here`."""
         groups, count = lies
         held = self.held[tier][groups[:, None], domains[None, :]]
         others = self.placed[tier][groups]
+        if here != NOWHERE:
+            held = held - count[:, None] * (domains == here)
+            others = others - count
         touch = self.touch[groups] * (others > 0)
         cost: FloatArray = touch @ (held == 0)
         if self.pair.any():

@@ -37,3 +37,11 @@ def state_bytes(workload: Workload) -> FloatArray | None:
     if job is None:
         return None
     return np.array([stage.parameters + stage.optimizer for stage in memory(job)])
+
+
+def moved_bytes(workload: Workload, moved: NDArray[np.int64]) -> float | None:
+    """Parameters and optimizer state of the ranks that move; None where the workload names no model."""
+    each = state_bytes(workload)
+    if each is None:
+        return None
+    return float(each[workload.mesh.coordinate("pp", moved)].sum())

@@ -13,8 +13,11 @@ from planner.placement.crossing import crossing_weights, measure
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.repair.certificate import bound_anew, bound_before
 from planner.repair.drop import Drop, drop
+from planner.repair.exact import Limit, best_within
 from planner.repair.fill import fill
-from planner.repair.memory import large_enough
+from planner.repair.improve import blocks_of, improvements
+from planner.repair.limits import state_limit, too_few_moves
+from planner.repair.memory import large_enough, moved_bytes
 from planner.repair.resize import Resize, fewer_replicas, has_room, resized
 from planner.repair.rules import levels_of
 from planner.repair.stay import most_stay
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.repair.rules import Level
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -47,11 +51,23 @@ class Wishes:
         Whether replicas may stop where there is no room for all.
     keep_batch
         Whether the global batch stays as it is when the number of replicas changes.
+    max_moves
+        Ranks that may move where that saves crossing bytes; the fewest there can be where None, unless
+        `budget_bytes` says otherwise.
+    budget_bytes
+        Parameters and optimizer state that may move.
     """
 
     dp: int | None = None
     shrink: bool = True
     keep_batch: bool = False
+    max_moves: int | None = None
+    budget_bytes: float | None = None
+
+    @property
+    def more_moves(self) -> bool:
+        """Whether more than the fewest ranks may move."""
+        return self.max_moves is not None or self.budget_bytes is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +90,10 @@ class Repair:
         Ranks of the old job whose GPU is out of service.
     spares_used
         GPUs marked as spares that were put to use.
+    cheapest
+        Whether it is proven that no placement within the limits on moves has a smaller objective.
+    moved_bytes
+        Parameters and optimizer state that move; None where the workload does not say.
     seconds
         Wall-clock seconds spent.
     interrupted
@@ -87,6 +107,8 @@ class Repair:
     dp_before: int
     failed_ranks: int
     spares_used: int
+    cheapest: bool
+    moved_bytes: float | None
     seconds: float
     interrupted: bool = False
 
@@ -121,20 +143,55 @@ def replan(
     InfeasibleError
         No replica can go on, or fewer than was asked for.
     """
-    run = _Run(placement, cluster, wishes or Wishes(), stop)
-    return run.work()
+    return Run(placement, cluster, wishes or Wishes(), stop).work()
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The placement with the fewest moves, and what it was found from.
+
+    Parameters
+    ----------
+    task, resize, levels, weights
+        The job as it is to be, its replicas, what rules bind, and the cost of a crossing byte.
+    gpu_of_rank
+        GPU of every rank, shape (world_size,).
+    fewest
+        No placement moves fewer ranks.
+    """
+
+    task: Task
+    resize: Resize
+    levels: tuple[Level, ...]
+    weights: FloatArray
+    gpu_of_rank: IntArray
+    fewest: int
 
 
 @dataclass
-class _Run:
+class Run:
+    """One repair.
+
+    Parameters
+    ----------
+    placement, cluster, wishes, stop
+        As `replan` takes them.
+    """
+
     placement: Placement
     cluster: Cluster
     wishes: Wishes
     stop: threading.Event | None
     started: float = field(default_factory=time.monotonic)
+    proven: bool = False
 
     def work(self) -> Repair:
         """All steps."""
+        start = self.start()
+        return self._repaired(start, self._cheaper(start))
+
+    def start(self) -> Start:
+        """The placement with the fewest moves."""
         workload, available, without_spares = self._job()
         weights = crossing_weights(self.cluster, self.placement.claims.objective)
         resize, least = self._resize(workload, available, weights)
@@ -143,12 +200,41 @@ class _Run:
             task = self._without_spares(task, without_spares)
         levels = levels_of(self.cluster, resize.workload)
         stay = most_stay(task, levels)
-        gpu_of_rank = fill(task, stay, weights, self._over)
-        fewest = int(np.count_nonzero(task.before >= 0)) - stay.most
-        return self._repaired(task, resize, gpu_of_rank, fewest if least is None else least)
+        gpu_of_rank = fill(task, stay, weights, self.over)
+        fewest = int(np.count_nonzero(task.before >= 0)) - stay.most if least is None else least
+        return Start(task, resize, levels, weights, gpu_of_rank, fewest)
 
-    def _over(self) -> bool:
+    def over(self) -> bool:
+        """Whether to be content with what there is."""
         return self.stop is not None and self.stop.is_set()
+
+    def _cheaper(self, start: Start) -> IntArray:
+        """The least objective found within the limits on moves."""
+        task, gpu_of_rank = start.task, start.gpu_of_rank
+        limits = self._limits(task, gpu_of_rank, start.fewest)
+        proven = best_within(task, limits, gpu_of_rank, self.stop)
+        if proven is not None:
+            gpu_of_rank, self.proven = proven
+        elif self.wishes.more_moves:
+            blocks = blocks_of(task, start.levels, start.weights)
+            for cheaper in improvements(task, gpu_of_rank, blocks, start.weights, limits, self.over):
+                gpu_of_rank = cheaper
+        return gpu_of_rank
+
+    def _limits(self, task: Task, gpu_of_rank: IntArray, fewest: int) -> list[Limit]:
+        """What may move: the limits asked for, or as many ranks as have to."""
+        moved = task.moved(gpu_of_rank)
+        each = np.ones(task.ranks)
+        if not self.wishes.more_moves:
+            return [Limit(each, float(len(moved)))]
+        limits = []
+        if self.wishes.max_moves is not None:
+            if self.wishes.max_moves < fewest:
+                raise too_few_moves(self.wishes.max_moves, fewest)
+            limits.append(Limit(each, float(max(self.wishes.max_moves, len(moved)))))
+        if self.wishes.budget_bytes is not None:
+            limits.append(state_limit(task, moved, fewest, self.wishes.budget_bytes))
+        return limits
 
     def _job(self) -> tuple[Workload, BoolArray, BoolArray | None]:
         """The job to be, GPUs that may hold it, and those without spares where these are enough."""
@@ -224,8 +310,9 @@ class _Run:
         frugal = replace(task, available=kept_free)
         return frugal if most_stay(frugal, levels).most >= most_stay(task, levels).most else task
 
-    def _repaired(self, task: Task, resize: Resize, gpu_of_rank: IntArray, fewest: int) -> Repair:
+    def _repaired(self, start: Start, gpu_of_rank: IntArray) -> Repair:
         """The placement with its claims, on a cluster whose spares in use are none any more."""
+        task = start.task
         used = np.zeros(self.cluster.gpus, np.bool_)
         used[gpu_of_rank] = True
         in_use = self.cluster.gpu_spare & used
@@ -233,16 +320,19 @@ class _Run:
         usable = cluster.gpu_in_service & ~cluster.gpu_spare
         settled = replace(task, cluster=cluster, available=usable)
         claims = claims_of(self.placement, settled, gpu_of_rank)
+        moved = task.moved(gpu_of_rank)
         return Repair(
-            placement=Placement(cluster, resize.workload, gpu_of_rank, claims),
+            placement=Placement(cluster, task.workload, gpu_of_rank, claims),
             old_rank=self.old_rank,
-            moved=task.moved(gpu_of_rank),
-            moved_lower_bound=fewest,
+            moved=moved,
+            moved_lower_bound=start.fewest,
             dp_before=self.placement.workload.mesh.dp,
             failed_ranks=int(np.count_nonzero(~cluster.gpu_in_service[self.placement.gpu_of_rank])),
             spares_used=int(np.count_nonzero(in_use)),
+            cheapest=self.proven or claims.status is Status.OPTIMAL,
+            moved_bytes=moved_bytes(task.workload, moved),
             seconds=time.monotonic() - self.started,
-            interrupted=self._over(),
+            interrupted=self.over(),
         )
 
 

@@ -9,14 +9,17 @@ from rich.text import Text
 
 from planner.placement.wording import plural
 from planner.report.plan import plan_document, tier_table, verdict
-from planner.units import format_count, format_seconds
+from planner.report.style import table
+from planner.report.values import UNKNOWN, objective_value, percent
+from planner.units import format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
     from planner.repair import Repair
+    from planner.repair.front import Point
 
 
 def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, object]:
@@ -32,6 +35,8 @@ def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, o
         "moved_ranks": len(repair.moved),
         "moved_lower_bound": repair.moved_lower_bound,
         "moved": repair.moved.tolist(),
+        "moved_bytes": repair.moved_bytes,
+        "cheapest_within_moves": repair.cheapest,
         "failed_ranks": repair.failed_ranks,
         "new_ranks": repair.new_ranks,
         "dp": repair.placement.workload.mesh.dp,
@@ -60,6 +65,8 @@ def _moves(repair: Repair) -> Text:
     proof = "the fewest there can be" if moved == least else f"at least {format_count(least)} have to"
     text = Text.assemble((f"{plural(moved, 'rank')} moved", kind), f", {proof}")
     text.append(f"; {format_count(repair.failed_ranks)} were on hardware out of service")
+    if repair.moved_bytes:
+        text.append(f"; {format_bytes(repair.moved_bytes)} of parameters and optimizer state go with them")
     if repair.spares_used:
         text.append(f"; {plural(repair.spares_used, 'spare')} put to use")
     return text
@@ -73,3 +80,32 @@ def _replicas(repair: Repair) -> list[Text]:
     ranks = repair.placement.workload.mesh.world_size
     what = "goes on with" if now < before else "grows to"
     return [Text(f"the job {what} dp {now} of {before}: {plural(ranks, 'rank')}", style="yellow")]
+
+
+def front_document(points: Sequence[Point]) -> list[dict[str, object]]:
+    """The front between moves and objective as plain data."""
+    return [
+        {
+            "moved_ranks": point.moves,
+            "moved_bytes": point.state_bytes,
+            "objective": point.value,
+            "afresh": point.afresh,
+        }
+        for point in points
+    ]
+
+
+def front_view(repair: Repair, points: Sequence[Point]) -> RenderableType:
+    """The front between moves and objective for people."""
+    objective = repair.placement.claims.objective
+    made = table("moved ranks", "state", str(objective), "saved", "", left=0, title="What further moves buy")
+    for point in points:
+        saved = (points[0].value - point.value) / points[0].value if points[0].value else 0.0
+        made.add_row(
+            format_count(point.moves),
+            UNKNOWN if point.state_bytes is None else format_bytes(point.state_bytes),
+            objective_value(objective, point.value),
+            percent(saved),
+            "planned afresh" if point.afresh else "",
+        )
+    return made

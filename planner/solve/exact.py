@@ -50,9 +50,28 @@ class Exact:
     bound: float
 
 
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """How much of a job may move.
+
+    Parameters
+    ----------
+    before
+        GPU of every rank before, shape (world_size,); -1 for one that was nowhere, which moves free.
+    costs
+        Cost of moving each rank, whole numbers of shape (limits, world_size).
+    most
+        What all that moves may cost, one entry a limit.
+    """
+
+    before: IntArray
+    costs: NDArray[np.int64]
+    most: tuple[int, ...]
+
+
 def fits_exact_model(problem: Problem) -> bool:
     """Whether the job is small enough for the exact model to be worth a try."""
-    leaf = _leaf_tier(problem)
+    leaf = leaf_tier(problem)
     domains = int((problem.ranks_that_fit[leaf] > 0).sum())
     choices = problem.workload.mesh.world_size * domains
     tiers = len(problem.cluster.tiers) - 1 - leaf
@@ -62,7 +81,7 @@ def fits_exact_model(problem: Problem) -> bool:
     return members * domains * tiers <= MOST_TERMS
 
 
-def _leaf_tier(problem: Problem) -> int:
+def leaf_tier(problem: Problem) -> int:
     """Innermost tier that the objective or a rule looks at."""
     tiers = [t for t, uplink in enumerate(problem.cluster.tier_uplink_bytes_per_s) if uplink]
     tiers += [problem.cluster.tier_index(name) for name in problem.workload.keep.values()]
@@ -71,10 +90,19 @@ def _leaf_tier(problem: Problem) -> int:
     return min([*tiers, problem.cluster.boundary])
 
 
-def solve_exactly(problem: Problem, control: Control, limit_s: float, start: IntArray | None = None) -> Exact:
-    """Search for a proven optimum, from `start` where one is known."""
+def solve_exactly(
+    problem: Problem,
+    control: Control,
+    limit_s: float,
+    start: IntArray | None = None,
+    moving: Moving | None = None,
+) -> Exact:
+    """Search for a proven optimum, from `start` where one is known, among all or those that move little."""
     model = _Model(problem)
-    model.break_symmetry()
+    if moving is None:
+        model.break_symmetry()
+    else:
+        model.move_little(moving)
     if start is not None:
         model.hint(start)
     outcome = minimise(model, control, limit_s)
@@ -91,7 +119,7 @@ class _Model:
 
         self.problem = problem
         self.cp = cp_model.CpModel()
-        self.leaf = _leaf_tier(problem)
+        self.leaf = leaf_tier(problem)
         self.room = problem.ranks_that_fit[self.leaf]
         self.domains = np.flatnonzero(self.room > 0).astype(np.int32)
         self.ranks = problem.workload.mesh.world_size
@@ -142,6 +170,16 @@ class _Model:
                     earlier = [self.at[r][before] for r in range(rank)]
                     self.cp.add(self.at[rank][column] <= sum(earlier))
             seen[key] = column
+
+    def move_little(self, moving: Moving) -> None:
+        """Ensures that what moves costs no more than it may; who stays in its domain keeps its GPU."""
+        home = self.problem.cluster.domain_of_gpu[self.leaf][moving.before]
+        column = {int(domain): index for index, domain in enumerate(self.domains)}
+        had = np.flatnonzero(moving.before >= 0)
+        alive = had[self.problem.available[moving.before[had]]].tolist()
+        for costs, most in zip(moving.costs, moving.most, strict=True):
+            kept = sum(int(costs[rank]) * self.at[rank][column[int(home[rank])]] for rank in alive)
+            self.cp.add(kept >= int(costs[had].sum()) - most)
 
     def outer(self, tier: int) -> list[int]:
         """Domains of a tier that can hold a rank."""

@@ -1,0 +1,163 @@
+"""The front between moves and the objective: what each further move would buy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.placement.crossing import measure
+from planner.repair.exact import Limit, best_within, keeping_gpus
+from planner.repair.improve import blocks_of, improvements
+from planner.repair.memory import moved_bytes
+from planner.repair.run import Run, Wishes
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from planner.placement.placement import Placement
+    from planner.repair.run import Start
+    from planner.repair.task import Task
+    from planner.topology.cluster import Cluster
+
+    IntArray = NDArray[np.int32]
+
+MOST_POINTS = 12
+BETTER = 1e-9
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to go on that no other beats in both.
+
+    Parameters
+    ----------
+    moves
+        Ranks that move.
+    state_bytes
+        Parameters and optimizer state that move; None where the workload does not say.
+    value
+        Objective.
+    afresh
+        Whether it is a plan made afresh, its replicas numbered so that as few ranks as can be move.
+    """
+
+    moves: int
+    state_bytes: float | None
+    value: float
+    afresh: bool = False
+
+
+def front(
+    placement: Placement,
+    cluster: Cluster,
+    wishes: Wishes | None = None,
+    *,
+    stop: threading.Event | None = None,
+) -> tuple[Point, ...]:
+    """Points from the fewest moves to a plan made afresh, fewest moves first.
+
+    Small jobs get the proven front; of others, one point for each block that is worth moving, thinned out.
+    Arguments and errors are those of `planner.repair.run.replan`; limits on moves have no effect.
+    """
+    run = Run(placement, cluster, wishes or Wishes(), stop)
+    start = run.start()
+    found = [_point(start.task, table) for table in _thinned(_tables(start, run))]
+    fresh = None if run.over() else _afresh(start, stop)
+    if fresh is not None:
+        found.append(_point(start.task, fresh, afresh=True))
+    return tuple(_undominated(found))
+
+
+def _point(task: Task, table: IntArray, *, afresh: bool = False) -> Point:
+    moved = task.moved(table)
+    value = measure(task.cluster, task.workload, table).value(task.objective)
+    return Point(len(moved), moved_bytes(task.workload, moved), value, afresh)
+
+
+def _tables(start: Start, run: Run) -> Iterator[IntArray]:
+    """Placements of ever more moves."""
+    task = start.task
+    each = np.ones(task.ranks)
+    for most in range(start.fewest, task.ranks + 1):
+        proven = best_within(task, [Limit(each, most)], start.gpu_of_rank, run.stop)
+        if proven is None or run.over():
+            break
+        yield proven[0]
+    else:
+        return
+    yield start.gpu_of_rank
+    blocks = blocks_of(task, start.levels, start.weights)
+    yield from improvements(task, start.gpu_of_rank, blocks, start.weights, [], run.over)
+
+
+def _thinned(tables: Iterator[IntArray]) -> list[IntArray]:
+    """At most `MOST_POINTS` of the placements, the first and the last among them."""
+    every = list(tables)
+    picked = np.unique(np.linspace(0, len(every) - 1, MOST_POINTS).round().astype(int))
+    return [every[index] for index in picked.tolist()]
+
+
+def _undominated(points: list[Point]) -> Iterator[Point]:
+    """Points with a smaller objective than all with no more moves."""
+    least = np.inf
+    for point in sorted(points, key=lambda each: (each.moves, each.value)):
+        if point.value < least * (1 - BETTER):
+            least = point.value
+            yield point
+
+
+def _afresh(start: Start, stop: threading.Event | None) -> IntArray:
+    """A plan made without regard to what was, its replicas numbered so that many ranks stay."""
+    from planner.solve import solve
+
+    task = start.task
+    planned = solve(task.cluster, task.workload, objective=task.objective, stop=stop).placement
+    return renumbered(task, planned.gpu_of_rank)
+
+
+def renumbered(task: Task, table: IntArray) -> IntArray:
+    """The same placement with its replicas numbered after those that ran in the same domains.
+
+    Replicas are alike, so their numbers are free; so is which GPU of its domain a rank takes.
+    """
+    mesh, cluster = task.workload.mesh, task.cluster
+    unit = mesh.dp_unit
+    ranks = np.arange(task.ranks)
+    index = mesh.coordinate("dp", ranks)
+    own = {axis: mesh.coordinate(axis, ranks) for axis in ("tp", "cp", "pp")}
+    place = mesh.rank({**own, "dp": index % unit}).astype(np.int64)
+    domain = cluster.domain_of_gpu[cluster.boundary]
+    width = cluster.tiers[cluster.boundary].domains
+    new, old = place * width + domain[table], place * width + domain[task.before]
+    unit_of = index // unit
+    order, there = np.argsort(new, kind="stable"), np.flatnonzero(task.alive)
+    there = there[np.argsort(old[there], kind="stable")]
+    ranking = np.arange(len(order)) - np.searchsorted(new[order], new[order])
+    at = np.searchsorted(old[there], new[order]) + ranking
+    paired = at < np.searchsorted(old[there], new[order], side="right")
+    matched = _matched(unit_of[order[paired]], unit_of[there[at[paired]]], int(unit_of.max()) + 1)
+    relabelled = np.empty_like(table)
+    relabelled[mesh.rank({**own, "dp": matched[unit_of] * unit + index % unit})] = table
+    return keeping_gpus(task, cluster.boundary if not task.workload.keep else _leaf(task), relabelled)
+
+
+def _leaf(task: Task) -> int:
+    """Innermost tier that a rule names, or the boundary where that is further in."""
+    cluster = task.cluster
+    return min([cluster.boundary, *(cluster.tier_index(tier) for tier in task.workload.keep.values())])
+
+
+def _matched(one: IntArray, other: IntArray, units: int) -> NDArray[np.int64]:
+    """A permutation that pairs off units which meet often, shape (units,)."""
+    pairs, votes = np.unique(one.astype(np.int64) * units + other, return_counts=True)
+    found, taken = np.full(units, -1, np.int64), np.zeros(units, np.bool_)
+    for first, second in (divmod(int(each), units) for each in pairs[np.argsort(-votes, kind="stable")]):
+        if found[first] < 0 and not taken[second]:
+            found[first], taken[second] = second, True
+    found[found < 0] = np.flatnonzero(~taken)
+    return found
