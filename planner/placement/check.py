@@ -62,7 +62,7 @@ class Report:
         The objectives as recomputed, and the value of the one that was claimed; None as above.
     rails
         Bytes between nodes that change rail, one entry a family that has any between nodes; None
-        where the cluster has no rails, or as above. Nothing is claimed of them.
+        where the cluster has no rails or they were not asked for, or as above. Nothing is claimed of them.
     """
 
     findings: tuple[Finding, ...]
@@ -79,13 +79,18 @@ class Report:
         return not self.findings
 
 
-def check(placement: Placement) -> Report:
+def check(placement: Placement, *, rails: bool = True) -> Report:
     """Recompute all that is claimed of a placement.
 
     Rules: as many ranks as the workload has, each on a GPU of its own that is in service; spares
     free where the job fits without; ``keep``; memory. Claims: crossing bytes of each tier, both
     sums of seconds, value, bounds, gap and status. For a placement that was read from a file also
     its digests and the columns of its rank table.
+
+    Parameters
+    ----------
+    rails
+        Whether to count the bytes that change rail too, of which nothing is claimed.
     """
     checker = _Checker(placement)
     findings = [*checker.digests(), *checker.table()]
@@ -108,7 +113,7 @@ def check(placement: Placement) -> Report:
         checker.weighted_s,
         checker.bottleneck_s,
         checker.value,
-        rail_changes(placement) if has_rails(placement.cluster) else None,
+        rail_changes(placement) if rails and has_rails(placement.cluster) else None,
     )
 
 

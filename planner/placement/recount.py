@@ -103,14 +103,21 @@ def recount(mesh: Mesh, families: Sequence[Family], domains: Sequence[IntArray])
     """
     totals = [0.0] * len(domains)
     egress = [np.zeros(int(domain.max(initial=-1)) + 1) for domain in domains]
+    seen: dict[tuple[object, ...], tuple[IntArray, IntArray]] = {}
     for family in families:
         who = membership(mesh, family.axes, family.stages)
         if who.size < 2:
             continue
         payload = payload_of_rank(mesh, family, who)
-        count = _pairs if family.kind in (Kind.PATH, Kind.RING) else _collective
         for tier, domain in enumerate(domains):
-            crossing, leaving = count(family.kind, who, payload, domain, len(egress[tier]))
+            if family.kind in (Kind.PATH, Kind.RING):
+                crossing, leaving = _pairs(family.kind, who, payload, domain, len(egress[tier]))
+            else:
+                # Several families run over the same groups, which are counted once.
+                key = family.axes, family.stages, tier
+                if key not in seen:
+                    seen[key] = _touched(who, domain, len(egress[tier]))
+                crossing, leaving = _collective(family.kind, who, payload, seen[key], len(egress[tier]))
             totals[tier] += crossing
             egress[tier] += leaving
             if not crossing:
@@ -156,12 +163,16 @@ def _pairs(
     return float(moved.sum()), leaving
 
 
+def _touched(who: Membership, domain: IntArray, domains: int) -> tuple[IntArray, IntArray]:
+    """Keys of a group and a domain that it touches, and how many of its ranks are there."""
+    return _counted(who.group * domains + domain[who.ranks], who.groups * domains)
+
+
 def _collective(
-    kind: Kind, who: Membership, payload: FloatArray, domain: IntArray, domains: int
+    kind: Kind, who: Membership, payload: FloatArray, touched: tuple[IntArray, IntArray], domains: int
 ) -> tuple[float, FloatArray]:
     """Bytes of a collective whose groups touch several domains."""
-    keys = who.group * domains + domain[who.ranks]
-    distinct, held = _counted(keys, who.groups * domains)
+    distinct, held = touched
     group, where = distinct // domains, distinct % domains
     payload_of_group = np.zeros(who.groups)
     payload_of_group[who.group] = payload
@@ -169,10 +180,10 @@ def _collective(
     if kind is Kind.ALL_TO_ALL:
         leaving = share * held * (who.size - held)
         return float(leaving.sum()), _summed(where, leaving, domains)
-    touched = np.bincount(group, minlength=who.groups)
+    parts_of_group = np.bincount(group, minlength=who.groups)
     times = 2.0 if kind is Kind.ALL_REDUCE else 1.0
-    crossing = float((times * payload_of_group * (touched - 1)).sum())
-    parts = touched[group]
+    crossing = float((times * payload_of_group * (parts_of_group - 1)).sum())
+    parts = parts_of_group[group]
     leaving = times * share * (parts - 1) / parts
     return crossing, _summed(where, leaving, domains)
 

@@ -32,7 +32,6 @@ from planner.placement.schema import (
 )
 from planner.topology import names
 from planner.topology.cluster import Cluster, Tier
-from planner.topology.fabric_schema import Fabric
 from planner.topology.presets import Gpu
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from pydantic import JsonValue
+
+    from planner.topology.fabric_schema import Fabric
 
     IntArray = NDArray[np.int32]
 
@@ -142,6 +143,9 @@ def _with_unit(value: Any) -> JsonValue:
 def _fabric(document: dict[str, JsonValue] | None) -> Fabric | None:
     if document is None:
         return None
+    # The rules of authored files are needed for a fabric alone.
+    from planner.topology.fabric_schema import Fabric
+
     try:
         fabric: Fabric = TypeAdapter(Fabric).validate_python(document)
     except ValidationError as error:

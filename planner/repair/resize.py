@@ -15,7 +15,6 @@ import numpy as np
 from planner.errors import InputError
 from planner.repair.room import most_parts
 from planner.repair.rules import levels_of
-from planner.workload.load import build_workload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +47,8 @@ def resized(workload: Workload, dp: int, *, keep_batch: bool = False) -> Workloa
         return workload
     if not workload.description:
         return replace(workload, mesh=replace(workload.mesh, dp=dp))
+    from planner.workload.load import build_workload
+
     description = dict(workload.description)
     description["parallelism"] = {**_mapping(description["parallelism"]), "dp": dp}
     if "batch" in description and not keep_batch:
@@ -108,14 +109,7 @@ def fewer_replicas(
     """
     mesh = workload.mesh
     step = mesh.dp_unit
-    fits, fails = 0, mesh.dp // step + 1
-    while fails - fits > 1:
-        middle = (fits + fails) // 2
-        if has_room(_with_dp(workload, middle * step), cluster, available):
-            fits = middle
-        else:
-            fails = middle
-    for units in range(fits, 0, -1):
+    for units in range(_units_that_fit(workload, cluster, available), 0, -1):
         if keep_batch and _leaves_rest(workload, units * step):
             continue
         try:
@@ -124,6 +118,24 @@ def fewer_replicas(
             # So few replicas do not go with the schedule; fewer may.
             continue
     return None
+
+
+def _units_that_fit(workload: Workload, cluster: Cluster, available: BoolArray) -> int:
+    """The most units for which counting finds room, and no more than the job has."""
+    mesh = workload.mesh
+    step = mesh.dp_unit
+    if set(workload.keep) <= {"tp", "cp", "ep"}:
+        # What these rules bind lies in one unit, however many there are.
+        room = most_parts(cluster, levels_of(cluster, workload), available)
+        return min(room * mesh.dp // mesh.world_size, mesh.dp) // step
+    fits, fails = 0, mesh.dp // step + 1
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        if has_room(_with_dp(workload, middle * step), cluster, available):
+            fits = middle
+        else:
+            fails = middle
+    return fits
 
 
 def has_room(workload: Workload, cluster: Cluster, available: BoolArray) -> bool:

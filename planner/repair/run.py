@@ -93,7 +93,8 @@ class Repair:
     cheapest
         Whether it is proven that no placement within the limits on moves has a smaller objective.
     moved_bytes
-        Parameters and optimizer state that move; None where the workload does not say.
+        Parameters and optimizer state that move; None where the workload does not say, or nobody asked
+        for more moves than there have to be.
     seconds
         Wall-clock seconds spent.
     interrupted
@@ -330,7 +331,7 @@ class Run:
             failed_ranks=int(np.count_nonzero(~cluster.gpu_in_service[self.placement.gpu_of_rank])),
             spares_used=int(np.count_nonzero(in_use)),
             cheapest=self.proven or claims.status is Status.OPTIMAL,
-            moved_bytes=moved_bytes(task.workload, moved),
+            moved_bytes=moved_bytes(task.workload, moved) if self.wishes.more_moves else None,
             seconds=time.monotonic() - self.started,
             interrupted=self.over(),
         )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from planner.errors import InputError, did_you_mean
 from planner.library import folder, shipped
-from planner.source import read_document, validate
-from planner.topology.schema import GpuFigures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from planner.topology.schema import GpuFigures
 
 # Formats that run at the rate of another.
 RATE_OF = {"fp16": "bf16", "mxfp8": "fp8", "nvfp4": "fp4"}
@@ -64,6 +64,10 @@ def preset(name: str) -> Gpu:
             expected=f"one of {', '.join(shipped('gpu'))}, or a mapping of figures",
             suggestion=did_you_mean(name, shipped("gpu")),
         )
+    # Whoever reads a placement needs the figures' type and none of what reads authored files.
+    from planner.source import read_document, validate
+    from planner.topology.schema import GpuFigures
+
     return from_figures(validate(read_document(folder("gpu") / f"{name}.yaml", "gpu"), GpuFigures))
 
 
