@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from planner.placement.crossing import weighted_seconds
 from planner.placement.placement import Objective
 from planner.solve.problem import Problem
 from planner.solve.run import tier_bounds
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from planner.solve.control import Control

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.fleet.cut import Cut
-    from planner.fleet.ground import Ground
     from planner.fleet.divide import Partition
+    from planner.fleet.ground import Ground
 
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.int64]
@@ -64,17 +64,19 @@ def sole_user(ground: Ground, users: list[BoolArray], job: int) -> BoolArray:
     A rule that keeps a job together ends the search for such domains at its tier.
     """
     cluster, inner = ground.cluster, min(ground.innermost, len(ground.cluster.tiers) - 1)
-    most = min((rule.tier for rule in ground.fleet.tier_rules if _binds(rule.kind, rule.jobs, job)),
-               default=len(cluster.tiers) - 1)
+    most = min(
+        (rule.tier for rule in ground.fleet.tier_rules if _binds(rule.kind, rule.jobs, job)),
+        default=len(cluster.tiers) - 1,
+    )
     alone = np.zeros(cluster.tiers[inner].domains, np.bool_)
-    around = np.arange(len(alone))
+    around: IntArray = np.arange(len(alone))
     for level, held in enumerate(users):
         tier = inner + level
         if tier > most:
             break
         alone |= (held[job] & (held.sum(axis=0) == 1))[around]
         if tier + 1 < len(cluster.tiers):
-            around = cluster.tiers[tier].parent[around]
+            around = cluster.tiers[tier].parent[around].astype(np.int64)
     return alone
 
 
@@ -118,7 +120,9 @@ def take(ground: Ground, cut: Cut, gpus: IntArray, count: int) -> IntArray:
     Fewer where fragments leave no room for them.
     """
     size, tier = (
-        (cut.cell_ranks, cut.cell_tier) if cut.cell_tier <= ground.innermost else (cut.inner_ranks, cut.inner_tier)
+        (cut.cell_ranks, cut.cell_tier)
+        if cut.cell_tier <= ground.innermost
+        else (cut.inner_ranks, cut.inner_tier)
     )
     if tier > ground.innermost:
         size, tier = 1, 0

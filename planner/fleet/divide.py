@@ -1,4 +1,4 @@
-"""Dividing a cluster among jobs from the outside in: a model of the outer tiers, then one for each domain shared.
+"""Dividing a cluster among jobs from the outside in: outer tiers first, then each domain that is shared.
 
 A domain that one job has to itself needs no second look. Where what is found outside cannot be had
 inside, which takes rules or fragments, one model of all tiers is the judge.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.fleet.charges import charge
 from planner.fleet.partition import PartitionModel, region_of
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ class Partition:
 
 
 @dataclass(frozen=True, eq=False)
+class Way:
+    """How each new job is cut, and whether that surely fits into fragments of nodes; see `PartitionModel`."""
+
+    cuts: Mapping[int, Cut]
+    strict: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class Divider:
     """Divides the cluster among jobs.
 
@@ -62,10 +71,8 @@ class Divider:
     ----------
     ground
         The fleet on its cluster.
-    cuts
-        How each new job is cut.
-    strict
-        As of `PartitionModel`.
+    way
+        How jobs are cut.
     control
         Limits.
     prices
@@ -73,8 +80,7 @@ class Divider:
     """
 
     ground: Ground
-    cuts: Mapping[int, Cut]
-    strict: bool
+    way: Way
     control: Control
     prices: Prices | None = None
 
@@ -85,7 +91,7 @@ class Divider:
         gpus, answer = self._filled(coarse, ranks)
         if answer is Answer.UNKNOWN and coarse.inner > whole.inner:
             gpus, answer = self._filled(whole, ranks)
-        return answer or Partition(gpus, self.cuts)
+        return answer or Partition(gpus, self.way.cuts)
 
     @property
     def _top(self) -> int:
@@ -107,13 +113,11 @@ class Divider:
             inner -= 1
         return region_of(self.ground, tier, root, inner)
 
-    def _fill(
-        self, region: Region, ranks: Mapping[int, int], gpus: Mapping[int, IntArray]
-    ) -> Answer | None:
+    def _fill(self, region: Region, ranks: Mapping[int, int], gpus: Mapping[int, IntArray]) -> Answer | None:
         """Share out one region; what is found goes into `gpus`."""
-        model = PartitionModel(self.ground, region, self.cuts, ranks, strict=self.strict)
+        model = PartitionModel(self.ground, region, self.way.cuts, ranks, strict=self.way.strict)
         if self.prices is not None:
-            model.price(self.prices)
+            charge(model, self.prices)
         search = self.control.search(model.cp, LOOK_S)
         if not search.found:
             return Answer.NONE_EXISTS if search.infeasible else Answer.UNKNOWN
@@ -152,5 +156,5 @@ class Divider:
     def _line_up(self, tier: int, domain: int, job: int, count: int, gpus: IntArray) -> None:
         """Take the first domains inside one until there is room for `count` GPUs."""
         inside = np.flatnonzero(self.ground.around(self._top, tier) == domain)
-        room = self.cuts[job].room[self._top][inside]
+        room = self.way.cuts[job].room[self._top][inside]
         gpus[inside] = np.minimum(room, np.maximum(0, count - np.concatenate(([0], room.cumsum()[:-1]))))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from planner.errors import InfeasibleError, Problem
 from planner.fleet.partition import PartitionModel, region_of
 from planner.placement.placement import Objective
@@ -15,6 +17,7 @@ from planner.workload.fit import check_memory
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from planner.errors import Position
     from planner.fleet.cut import Cut
     from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from planner.solve.control import Control
 
 LOOK_S = 10.0
+REMEDIES = {
+    "apart": "a tier further in, or smaller jobs",
+    "together": "a tier further out, or smaller jobs",
+}
 
 
 def require_possible(ground: Ground) -> None:
@@ -43,7 +50,8 @@ def require_possible(ground: Ground) -> None:
 
 def _running(ground: Ground) -> list[Problem]:
     """Jobs that run on GPUs which are out of service, or on each other's."""
-    problems, holder = [], {}
+    problems: list[Problem] = []
+    holder: dict[int, str] = {}
     for job in ground.fleet.jobs:
         if job.running is None:
             continue
@@ -94,19 +102,23 @@ def _against_rules(ground: Ground) -> list[Problem]:
             continue
         tier = ground.cluster.tiers[rule.tier].name
         if rule.kind == "apart":
-            shared = int((sum(each.astype(int) for each in held) > 1).sum())
+            shared = int((np.sum(held, axis=0) > 1).sum())
             if shared:
-                problems.append(_broken(f"jobs that run share {plural(shared, tier)}: {rule.text}", rule.position))
+                problems.append(
+                    _broken(f"jobs that run share {plural(shared, tier)}: {rule.text}", rule.position)
+                )
         else:
-            touched = int((sum(each.astype(int) for each in held) > 0).sum())
+            touched = int(np.any(held, axis=0).sum())
             if touched > 1:
                 problems.append(
-                    _broken(f"jobs that run lie in {plural(touched, tier)}, not one: {rule.text}", rule.position)
+                    _broken(
+                        f"jobs that run lie in {plural(touched, tier)}, not one: {rule.text}", rule.position
+                    )
                 )
     return problems
 
 
-def _broken(message: str, position: object) -> Problem:
+def _broken(message: str, position: Position | None) -> Problem:
     return Problem("J011", message, position, "a rule that holds for the jobs that run")
 
 
@@ -122,7 +134,13 @@ def _alone(ground: Ground, index: int) -> list[Problem]:
         prove_infeasible(Task(ground.cluster, workload, Objective.WEIGHTED, usable))
     except InfeasibleError as error:
         return [
-            Problem(each.code, f"{job.name}: {each.message}", each.position or job.position, each.expected, each.suggestion)
+            Problem(
+                each.code,
+                f"{job.name}: {each.message}",
+                each.position or job.position,
+                each.expected,
+                each.suggestion,
+            )
             for each in error.problems
         ]
     return []
@@ -153,7 +171,8 @@ def _taken(ground: Ground) -> str:
     spare = int((cluster.gpu_in_service & cluster.gpu_spare).sum())
     running = sum(len(job.running.gpu_of_rank) for job in ground.fleet.jobs if job.running is not None)
     return (
-        f"of {cluster.gpus:,}, {down:,} are out of service, {spare:,} are spares, {running:,} hold jobs that run"
+        f"of {cluster.gpus:,}, {down:,} are out of service, {spare:,} are spares, "
+        f"{running:,} hold jobs that run"
     )
 
 
@@ -179,7 +198,9 @@ def what_fails(
         ]
     rules = ground.fleet.tier_rules
     short = _shortage(ground, cuts, ranks, rules, control)
-    guilty = [rule for rule in rules if _fits(ground, cuts, ranks, [r for r in rules if r is not rule], control)]
+    guilty = [
+        rule for rule in rules if _fits(ground, cuts, ranks, [r for r in rules if r is not rule], control)
+    ]
     if guilty:
         return [
             Problem(
@@ -187,7 +208,7 @@ def what_fails(
                 f"rule {rule.text} fails: {short}",
                 rule.position,
                 "a rule that leaves every job room",
-                "a tier further in, or smaller jobs" if rule.kind == "apart" else "a tier further out, or smaller jobs",
+                REMEDIES[rule.kind],
             )
             for rule in guilty
         ]

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from planner.topology.selectors import select_gpus
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
     from planner.errors import Position
     from planner.fleet.sizes import Sizes
     from planner.placement.placement import Placement
+    from planner.topology.cluster import Cluster
 
     BoolArray = NDArray[np.bool_]
 
@@ -68,10 +71,10 @@ class TierRule:
     text: str
     position: Position | None = field(default=None, compare=False)
 
-    @property
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Every two of the jobs."""
-        return ((a, b) for at, a in enumerate(self.jobs) for b in self.jobs[at + 1 :])
+    @staticmethod
+    def told(kind: str, jobs: Iterable[str], tier: str) -> str:
+        """The text of a rule."""
+        return f"{kind}: [{', '.join(jobs)}] by {tier}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,14 @@ class PinRule:
     def text(self) -> str:
         """The rule as its author would recognise it."""
         return f"pin: to [{', '.join(self.selectors)}]"
+
+
+def selected(cluster: Cluster, selectors: Iterable[str]) -> BoolArray:
+    """The GPUs that any of some selectors stands for, shape (gpus,); raises as `select_gpus`."""
+    chosen = np.zeros(cluster.gpus, np.bool_)
+    for selector in selectors:
+        chosen |= select_gpus(cluster, selector)
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,9 +82,9 @@ class Ground:
 
     def around(self, tier: int, outer: int) -> IntArray:
         """For each domain of a tier the one of a tier further out that holds it, shape (domains,)."""
-        held = np.arange(self.cluster.tiers[tier].domains)
+        held: IntArray = np.arange(self.cluster.tiers[tier].domains)
         for level in range(tier, outer):
-            held = self.cluster.tiers[level].parent[held]
+            held = self.cluster.tiers[level].parent[held].astype(np.int64)
         return held
 
     @cached_property

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.errors import CheckError, InputError, did_you_mean
-from planner.fleet.fleet import Fleet, Job, PinRule, TierRule
+from planner.fleet.fleet import Fleet, Job, PinRule, TierRule, selected
 from planner.fleet.schema import FleetFile, Range
 from planner.fleet.sizes import Sizes, possible_dp, speaks_between_copies, valid_dp
 from planner.library import find
 from planner.placement.file import read_placement
 from planner.source import Findings, examine, read_document
 from planner.topology.names import NAME_FORM, is_name
-from planner.topology.selectors import select_gpus
 from planner.workload.fit import check_rules
 from planner.workload.load import load_workload
 
@@ -205,13 +205,13 @@ class _Reader:
             job = self._job_index(section.pin.job, (*path, "pin", "job"), known)
             gpus = self._selected(section.pin.to, (*path, "pin", "to"))
             position = self.noted.document.position((*path, "pin"), key=True)
-            return None if job is None or gpus is None else PinRule(job, tuple(section.pin.to), gpus, position)
+            return (
+                None if job is None or gpus is None else PinRule(job, tuple(section.pin.to), gpus, position)
+            )
         kind, rule = ("apart", section.apart) if section.apart else ("together", section.together)
         if rule is None:
             return None
-        found = [
-            self._job_index(name, (*path, kind, "jobs", at), known) for at, name in enumerate(rule.jobs)
-        ]
+        found = [self._job_index(name, (*path, kind, "jobs", at), known) for at, name in enumerate(rule.jobs)]
         tier = self._tier_index(rule.tier, (*path, kind, "tier"))
         jobs = sorted({each for each in found if each is not None})
         if tier is None or len(jobs) < len(found):
@@ -220,7 +220,7 @@ class _Reader:
                     "J002", "a job named twice", (*path, kind, "jobs"), expected="each job of a rule once"
                 )
             return None
-        text = f"{kind}: [{', '.join(rule.jobs)}] by {rule.tier}"
+        text = TierRule.told(kind, rule.jobs, rule.tier)
         position = self.noted.document.position((*path, kind), key=True)
         return TierRule("apart" if kind == "apart" else "together", tuple(jobs), tier, text, position)
 
@@ -250,13 +250,12 @@ class _Reader:
 
     def _selected(self, selectors: list[str], path: tuple[str | int, ...]) -> np.ndarray | None:
         """GPUs that any of the selectors stands for."""
-        chosen = np.zeros(self.cluster.gpus, np.bool_)
-        for at, selector in enumerate(selectors):
-            gpus = self._taken(lambda each=selector: select_gpus(self.cluster, each), (*path, at))
-            if gpus is None:
-                return None
-            chosen |= gpus
-        return chosen
+        found = [
+            self._taken(partial(selected, self.cluster, [each]), (*path, at))
+            for at, each in enumerate(selectors)
+        ]
+        gpus = [each for each in found if each is not None]
+        return np.logical_or.reduce(gpus) if len(gpus) == len(found) else None
 
 
 def _as_it_runs(placement: Placement) -> Sizes:
@@ -277,7 +276,9 @@ def different_cluster(one: Cluster, other: Cluster) -> str | None:
     if names[0] != names[1]:
         return f"its tiers are {', '.join(names[0])}"
     if one.gpus != other.gpus or not np.array_equal(one.gpu_node, other.gpu_node):
-        return f"it has {one.gpus:,} GPUs, not {other.gpus:,}" if one.gpus != other.gpus else "its nodes differ"
+        return (
+            f"it has {one.gpus:,} GPUs, not {other.gpus:,}" if one.gpus != other.gpus else "its nodes differ"
+        )
     for mine, theirs in zip(one.tiers[:-1], other.tiers[:-1], strict=True):
         if not np.array_equal(mine.parent, theirs.parent) or list(mine.names) != list(theirs.names):
             return f"its {mine.name}s differ"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from ortools.sat.python import cp_model
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from planner.fleet.cut import Cut
     from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
-    from planner.fleet.prices import Prices
     from planner.solve.control import Control, Search
 
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.int64]
-
-PRICE_STEPS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +158,9 @@ class PartitionModel:
         tier = self.tiers[0]
         domain_of_gpu = self.ground.cluster.domain_of_gpu[tier]
         usable = {job: self.ground.usable(job) for job in self.jobs}
-        parts: dict[bytes, BoolArray] = {each.tobytes(): each for each in (self.ground.free, *usable.values())}
+        parts: dict[bytes, BoolArray] = {
+            each.tobytes(): each for each in (self.ground.free, *usable.values())
+        }
         for part in parts.values():
             room = np.bincount(domain_of_gpu[part], minlength=self.ground.cluster.tiers[tier].domains)
             within = [job for job in self.jobs if not (usable[job] & ~part).any()]
@@ -214,7 +213,7 @@ class PartitionModel:
         inside: dict[int, list[int]] = {}
         for tier in self.tiers:
             columns = [ground.free_in[tier], *(self.cuts[job].room[tier] for job in self.jobs)]
-            columns += [held[tier] for held in ground.running_in.values()]
+            columns += [held[tier].astype(np.int64) for held in ground.running_in.values()]
             own = np.stack(columns, axis=1)
             kinds[tier] = {
                 domain: numbers.setdefault(
@@ -229,7 +228,7 @@ class PartitionModel:
                     inside.setdefault(int(parent[domain]), []).append(kind)
         return kinds
 
-    def _holders(self, tier: int, domain: int, jobs: Sequence[int]) -> list[cp_model.LiteralT]:
+    def holders(self, tier: int, domain: int, jobs: Sequence[int]) -> list[cp_model.LiteralT]:
         """For each of some jobs that may lie in a domain whether it does; those that run do or do not."""
         running = self.ground.running_in
         held: list[cp_model.LiteralT] = []
@@ -241,10 +240,10 @@ class PartitionModel:
         return held
 
     def _keep_apart(self, rule: TierRule) -> None:
-        """Ensures that no domain of the rule's tier holds two of its jobs, as far as its tier is looked at."""
+        """Ensures that no domain of the rule's tier, where it is looked at, holds two of its jobs."""
         if rule.tier in self.tiers:
             for domain in self.region.domains[rule.tier]:
-                self.cp.add_at_most_one(self._holders(rule.tier, domain, rule.jobs))
+                self.cp.add_at_most_one(self.holders(rule.tier, domain, rule.jobs))
 
     def _keep_together(self, rule: TierRule) -> None:
         """Ensures that all jobs of the rule lie in one domain of its tier, or one around such a domain."""
@@ -262,37 +261,8 @@ class PartitionModel:
         for domain, choice in chosen.items():
             if room[domain] < wanted:
                 self.cp.add(choice == 0)
-            for held in self._holders(tier, domain, rule.jobs):
+            for held in self.holders(tier, domain, rule.jobs):
                 self.cp.add_implication(held, choice)
-
-    def price(self, prices: Prices) -> None:
-        """Minimise what touching and sharing domains is estimated to cost."""
-        terms = [
-            (prices.touch(tier, job), touched)
-            for (tier, _, job), touched in self.present.items()
-            if tier < self.region.tier
-        ]
-        for tier in self.tiers[:-1]:
-            for domain in self.region.domains[tier]:
-                terms += self._price_sharing(tier, domain, prices)
-        # An estimate needs no more digits than the search is quick with.
-        unit = max((price for price, _ in terms), default=0.0) / PRICE_STEPS or 1.0
-        self.cp.minimize(sum(round(price / unit) * term for price, term in terms))
-
-    def _price_sharing(
-        self, tier: int, domain: int, prices: Prices
-    ) -> Iterator[tuple[float, cp_model.IntVar]]:
-        """Charge each job that shares a domain with one of more traffic."""
-        order = prices.order(tier)
-        for at, job in enumerate(order):
-            own = self._holders(tier, domain, [job])
-            others = self._holders(tier, domain, order[:at])
-            if not own or not others:
-                continue
-            shares = self.cp.new_bool_var("")
-            for other in others:
-                self.cp.add_bool_or([~_literal(self.cp, own[0]), ~_literal(self.cp, other), shares])
-            yield prices.share(tier, job), shares
 
     def most(self, job: int, control: Control, limit_s: float) -> int:
         """The most ranks of a job that find a place beside the others; 0 where that was not found out."""
@@ -308,7 +278,3 @@ class PartitionModel:
             if tier == self.region.inner:
                 found[job][domain] = int(search.solver.value(expression))
         return found
-
-
-def _literal(model: cp_model.CpModel, held: cp_model.LiteralT) -> cp_model.IntVar:
-    return held if not isinstance(held, bool) else model.new_constant(held)

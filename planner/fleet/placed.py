@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from planner.placement.placement import Status, relative_gap
 
 if TYPE_CHECKING:
     from planner.fleet.fleet import PinRule, TierRule
-    from planner.fleet.value import SharedTier
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 
@@ -24,8 +24,8 @@ class PlacedJob:
         As the fleet file has them.
     placement
         Where it is placed.
-    before
-        Where it ran before the fleet was planned; None for a new job.
+    table_before
+        Digest of the rank table with which it ran before the fleet was planned; None for a new job.
     size
         What it got, such as ``dp 64``; None where it could be of one size only.
     """
@@ -33,13 +33,38 @@ class PlacedJob:
     name: str
     priority: float
     placement: Placement
-    before: Placement | None = None
+    table_before: str | None = None
     size: str | None = None
 
     @property
     def running(self) -> bool:
         """Whether it ran before, and so must be where it was."""
-        return self.before is not None
+        return self.table_before is not None
+
+
+def table_digest(placement: Placement) -> str:
+    """SHA-256 of the GPU of every rank, each as four bytes, the lowest first."""
+    return sha256(placement.gpu_of_rank.astype("<i4").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SharedTier:
+    """What jobs share at one tier.
+
+    Parameters
+    ----------
+    tier
+        Name of the tier.
+    shared_bytes
+        What leaves its domains in a step of every job, without that of the job that sends most out of
+        each domain (S_t).
+    domains
+        Domains out of which more than one job sends.
+    """
+
+    tier: str
+    shared_bytes: float
+    domains: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
 from planner.fleet.explain import require_possible
 from planner.fleet.ground import Ground
-from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob
+from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, table_digest
 from planner.fleet.prices import estimate
 from planner.fleet.sizing import size_jobs
 from planner.fleet.value import fleet_value
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.fleet.divide import Way
     from planner.fleet.fleet import Fleet, Job
-    from planner.fleet.sizing import Way
     from planner.solve.result import Progress
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
@@ -118,19 +118,20 @@ class _Plan:
     ) -> Partition:
         """The cheapest partition by the estimate that can be told from the bounds."""
         crossing = {job: bound.tier_bytes for job, bound in bounds.items()}
+        known = dict(workloads)
         for job, held in enumerate(self.jobs):
             if held.running is not None:
                 found = measure(self.ground.cluster, held.running.workload, held.running.gpu_of_rank)
-                crossing[job] = np.array(found.tier_bytes)
+                crossing[job], known[job] = np.array(found.tier_bytes), held.running.workload
         ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
-        prices = estimate(self.ground, crossing, way.cuts)
+        prices = estimate(self.ground, known, crossing, way.cuts)
         with self.control.step(PARTITION_SHARE):
-            found = Divider(self.ground, way.cuts, way.strict, self.control, prices).divide(ranks)
-        if not isinstance(found, Partition):
+            best = Divider(self.ground, way, self.control, prices).divide(ranks)
+        if not isinstance(best, Partition):
             # Sizes were settled by a search that found one, with more time.
-            found = Divider(self.ground, way.cuts, way.strict, self.control).divide(ranks)
-        assert isinstance(found, Partition)
-        return found
+            best = Divider(self.ground, way, self.control).divide(ranks)
+        assert isinstance(best, Partition)
+        return best
 
     def place(
         self,
@@ -171,7 +172,8 @@ class _Plan:
         placed = []
         for index, job in enumerate(self.jobs):
             if job.running is not None:
-                placed.append(PlacedJob(job.name, job.priority, settled(cluster, job.running), job.running))
+                stays = settled(cluster, job.running)
+                placed.append(PlacedJob(job.name, job.priority, stays, table_digest(job.running)))
                 continue
             size = f"{job.sizes.measured} {sizes[index]}" if job.sizes.elastic else None
             placed.append(PlacedJob(job.name, job.priority, placements[index], size=size))

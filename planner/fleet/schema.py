@@ -27,9 +27,7 @@ class Range(Authored):
     @model_validator(mode="after")
     def _ascends(self) -> Self:
         if self.min > self.max:
-            raise mistake(
-                "V011", f"min {self.min} is above max {self.max}", expected="min of at most max"
-            )
+            raise mistake("V011", f"min {self.min} is above max {self.max}", expected="min of at most max")
         return self
 
 
@@ -119,5 +117,5 @@ class FleetFile(Authored):
     """Name of the fleet."""
     jobs: list[JobSection] = Field(min_length=1, max_length=MOST_JOBS)
     """The jobs, those that run among them."""
-    rules: list[RuleSection] = []
+    rules: list[RuleSection] = Field(default_factory=list)
     """What must hold between jobs."""

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.errors import InfeasibleError, NoPlacementError, Problem
+from planner.fleet.divide import Answer, Divider, Partition, Way
 from planner.fleet.explain import what_fails
-from planner.fleet.divide import Answer, Divider, Partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from planner.fleet.cut import Cut
     from planner.fleet.ground import Ground
     from planner.solve.control import Control
-
-
-@dataclass(frozen=True, eq=False)
-class Way:
-    """How jobs are cut, and whether what is dealt so is sure to fit into fragments of nodes."""
-
-    cuts: Mapping[int, Cut]
-    strict: bool
 
 
 def size_jobs(ground: Ground, control: Control) -> tuple[Way, dict[int, int]]:
@@ -46,9 +37,9 @@ def size_jobs(ground: Ground, control: Control) -> tuple[Way, dict[int, int]]:
     index = _after(ground, steps[:taken])
     if taken < len(steps):
         for job in sorted(index, key=lambda each: (-ground.fleet.jobs[each].priority, each)):
-            room = len(ground.fleet.jobs[job].sizes.values) - 1 - index[job]
             index[job] += _most(
-                room, lambda n, job=job: _fits(ground, way, index | {job: index[job] + n}, control)
+                len(ground.fleet.jobs[job].sizes.values) - 1 - index[job],
+                partial(_fits_with_more, ground, way, index, job, control),
             )
     return way, {job: ground.fleet.jobs[job].sizes.values[at] for job, at in index.items()}
 
@@ -58,7 +49,7 @@ def _way(ground: Ground, control: Control) -> Way:
     preferred = {job: cuts[0] for job, cuts in ground.cuts.items()}
     ruled = {job: cuts[-1] for job, cuts in ground.cuts.items()}
     least = dict.fromkeys(ground.cuts, 0)
-    for way in (Way(preferred, True), Way(ruled, True), Way(ruled, False)):
+    for way in (Way(preferred), Way(ruled), Way(ruled, strict=False)):
         found = _divide(ground, way, least, control)
         if isinstance(found, Partition):
             return way
@@ -79,7 +70,7 @@ def _ranks(ground: Ground, index: Mapping[int, int]) -> dict[int, int]:
 
 
 def _divide(ground: Ground, way: Way, index: Mapping[int, int], control: Control) -> Partition | Answer:
-    return Divider(ground, way.cuts, way.strict, control).divide(_ranks(ground, index))
+    return Divider(ground, way, control).divide(_ranks(ground, index))
 
 
 def _fits(ground: Ground, way: Way, index: Mapping[int, int], control: Control) -> bool:
@@ -87,6 +78,12 @@ def _fits(ground: Ground, way: Way, index: Mapping[int, int], control: Control) 
     if not any(index.values()):
         return True
     return isinstance(_divide(ground, way, index, control), Partition)
+
+
+def _fits_with_more(
+    ground: Ground, way: Way, index: Mapping[int, int], job: int, control: Control, more: int
+) -> bool:
+    return _fits(ground, way, {**index, job: index[job] + more}, control)
 
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.fleet.placed import SharedTier
 from planner.placement.crossing import domain_egress, tier_domains, weighted_seconds
 
 if TYPE_CHECKING:
@@ -27,25 +28,6 @@ if TYPE_CHECKING:
     from planner.topology.cluster import Cluster
 
     FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class SharedTier:
-    """What jobs share at one tier.
-
-    Parameters
-    ----------
-    tier
-        Name of the tier.
-    shared_bytes
-        S_t.
-    domains
-        Domains out of which more than one job sends.
-    """
-
-    tier: str
-    shared_bytes: float
-    domains: int
 
 
 @dataclass(frozen=True)
@@ -75,9 +57,7 @@ class FleetValue:
         return sum(p * j for p, j in zip(self.priorities, self.weighted_s, strict=True)) + self.shared_s
 
 
-def fleet_value(
-    cluster: Cluster, placements: Sequence[Placement], priorities: Sequence[float]
-) -> FleetValue:
+def fleet_value(cluster: Cluster, placements: Sequence[Placement], priorities: Sequence[float]) -> FleetValue:
     """The objective of placements on one cluster."""
     egress = [_egress(placement) for placement in placements]
     shared = []
