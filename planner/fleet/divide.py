@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.fleet.cut import Cut
+    from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
     from planner.fleet.partition import Region
     from planner.fleet.prices import Prices
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST_COUNTS = 200
 LOOK_S = 30.0
+# What is minimised is an estimate, not worth more digits.
+NEAR = 0.01
 
 
 class Answer(Enum):
@@ -77,17 +80,25 @@ class Divider:
         Limits.
     prices
         What to minimise; None for any partition.
+    without
+        A rule on tiers that need not hold.
     """
 
     ground: Ground
     way: Way
     control: Control
     prices: Prices | None = None
+    without: TierRule | None = None
+
+    @property
+    def rules(self) -> list[TierRule]:
+        """The rules on tiers that must hold."""
+        return [rule for rule in self.ground.fleet.tier_rules if rule is not self.without]
 
     def divide(self, ranks: Mapping[int, int]) -> Partition | Answer:
         """A partition in which each job gets room for its ranks."""
         ground, last = self.ground, self.ground.outermost
-        coarse, whole = self._region(last, 0, len(ranks)), region_of(ground, last, 0, self._top)
+        coarse, whole = outer_region(ground, last, 0, len(ranks)), region_of(ground, last, 0, self._top)
         gpus, answer = self._filled(coarse, ranks)
         if answer is Answer.UNKNOWN and coarse.inner > whole.inner:
             gpus, answer = self._filled(whole, ranks)
@@ -95,7 +106,7 @@ class Divider:
 
     @property
     def _top(self) -> int:
-        return min(self.ground.innermost, self.ground.outermost)
+        return top_of(self.ground)
 
     def _filled(self, region: Region, ranks: Mapping[int, int]) -> tuple[dict[int, IntArray], Answer | None]:
         """What each job gets of each innermost domain, and why there may be nothing."""
@@ -103,22 +114,13 @@ class Divider:
         gpus = {job: np.zeros(domains, np.int64) for job in ranks}
         return gpus, self._fill(region, ranks, gpus)
 
-    def _region(self, tier: int, root: int, jobs: int) -> Region:
-        """As many tiers of one domain as make a model of moderate size, but one at the least."""
-        inner = max(self._top, tier - 1)
-        while inner > self._top:
-            inside = int((self.ground.around(inner - 1, tier) == root).sum())
-            if inside * jobs > MOST_COUNTS:
-                break
-            inner -= 1
-        return region_of(self.ground, tier, root, inner)
-
     def _fill(self, region: Region, ranks: Mapping[int, int], gpus: Mapping[int, IntArray]) -> Answer | None:
         """Share out one region; what is found goes into `gpus`."""
-        model = PartitionModel(self.ground, region, self.way.cuts, ranks, strict=self.way.strict)
+        model = PartitionModel(self.ground, region, self.way.cuts, ranks, self.rules, strict=self.way.strict)
         if self.prices is not None:
             charge(model, self.prices)
-        search = self.control.search(model.cp, LOOK_S)
+        model.suggest_filling_up()
+        search = self.control.search(model.cp, LOOK_S, relative_gap=NEAR)
         if not search.found:
             return Answer.NONE_EXISTS if search.infeasible else Answer.UNKNOWN
         for job, given in model.given(search).items():
@@ -139,7 +141,11 @@ class Divider:
             if self._settled(region.inner, domain, list(here)):
                 for job, count in here.items():
                     self._line_up(region.inner, domain, job, count, gpus[job])
-            elif here and self._fill(self._region(region.inner, domain, len(here)), here, gpus) is not None:
+            elif (
+                here
+                and self._fill(outer_region(self.ground, region.inner, domain, len(here)), here, gpus)
+                is not None
+            ):
                 return Answer.UNKNOWN
         return None
 
@@ -149,8 +155,7 @@ class Divider:
         if len(jobs) != 1 or runs_here:
             return False
         return not any(
-            rule.kind == "together" and rule.tier < tier and jobs[0] in rule.jobs
-            for rule in self.ground.fleet.tier_rules
+            rule.kind == "together" and rule.tier < tier and jobs[0] in rule.jobs for rule in self.rules
         )
 
     def _line_up(self, tier: int, domain: int, job: int, count: int, gpus: IntArray) -> None:
@@ -158,3 +163,20 @@ class Divider:
         inside = np.flatnonzero(self.ground.around(self._top, tier) == domain)
         room = self.way.cuts[job].room[self._top][inside]
         gpus[inside] = np.minimum(room, np.maximum(0, count - np.concatenate(([0], room.cumsum()[:-1]))))
+
+
+def top_of(ground: Ground) -> int:
+    """The innermost tier that a partition looks at."""
+    return min(ground.innermost, ground.outermost)
+
+
+def outer_region(ground: Ground, tier: int, root: int, jobs: int) -> Region:
+    """As many tiers of one domain as make a model of moderate size, but one at the least."""
+    top = top_of(ground)
+    inner = max(top, tier - 1)
+    while inner > top:
+        inside = int((ground.around(inner - 1, tier) == root).sum())
+        if inside * jobs > MOST_COUNTS:
+            break
+        inner -= 1
+    return region_of(ground, tier, root, inner)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InfeasibleError, Problem
-from planner.fleet.partition import PartitionModel, region_of
+from planner.fleet.divide import Divider, Partition, Way, outer_region
+from planner.fleet.partition import PartitionModel
 from planner.placement.placement import Objective
 from planner.placement.wording import plural
 from planner.solve.feasible import prove_infeasible
@@ -15,13 +16,12 @@ from planner.solve.problem import Problem as Task
 from planner.workload.fit import check_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from planner.errors import Position
     from planner.fleet.cut import Cut
     from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
-    from planner.fleet.partition import Region
     from planner.solve.control import Control
 
 LOOK_S = 10.0
@@ -41,7 +41,7 @@ def require_possible(ground: Ground) -> None:
         those whose stages do not fit in memory, that have more ranks than GPUs are free to them, or a
         ``keep`` rule of theirs that cannot hold.
     """
-    problems = [*_running(ground), *_against_rules(ground)]
+    problems = [*_running(ground), *_against_rules(ground), *_too_large_together(ground)]
     for index in ground.fleet.new_jobs:
         problems += _alone(ground, index)
     if problems:
@@ -115,6 +115,28 @@ def _against_rules(ground: Ground) -> list[Problem]:
                         f"jobs that run lie in {plural(touched, tier)}, not one: {rule.text}", rule.position
                     )
                 )
+    return problems
+
+
+def _too_large_together(ground: Ground) -> list[Problem]:
+    """Rules that keep together more new ranks than any domain of their tier has free GPUs."""
+    problems = []
+    for rule in ground.fleet.tier_rules:
+        new = [ground.fleet.jobs[job] for job in rule.jobs if ground.fleet.jobs[job].running is None]
+        ranks = sum(job.sizes.ranks(job.sizes.values[0]) for job in new)
+        room = int(ground.free_in[rule.tier].max(initial=0))
+        if rule.kind == "together" and ranks > room:
+            tier = ground.cluster.tiers[rule.tier].name
+            problems.append(
+                Problem(
+                    "J011",
+                    f"rule {rule.text} fails: its new jobs have {ranks:,} ranks, {ranks - room:,} more than "
+                    f"the {room:,} free GPUs of the {tier} that has most",
+                    rule.position,
+                    f"jobs that fit into one {tier}",
+                    REMEDIES["together"],
+                )
+            )
     return problems
 
 
@@ -196,11 +218,8 @@ def what_fails(
                 "smaller or fewer jobs",
             )
         ]
-    rules = ground.fleet.tier_rules
-    short = _shortage(ground, cuts, ranks, rules, control)
-    guilty = [
-        rule for rule in rules if _fits(ground, cuts, ranks, [r for r in rules if r is not rule], control)
-    ]
+    short = _shortage(ground, cuts, ranks, control)
+    guilty = [rule for rule in ground.fleet.tier_rules if _fits_without(rule, ground, cuts, ranks, control)]
     if guilty:
         return [
             Problem(
@@ -223,40 +242,26 @@ def what_fails(
     ]
 
 
-def _fits(
-    ground: Ground,
-    cuts: Mapping[int, Cut],
-    ranks: Mapping[int, int],
-    rules: Sequence[TierRule],
-    control: Control,
+def _fits_without(
+    rule: TierRule, ground: Ground, cuts: Mapping[int, Cut], ranks: Mapping[int, int], control: Control
 ) -> bool:
-    model = PartitionModel(ground, _everything(ground), cuts, ranks, strict=False, rules=rules)
-    return control.search(model.cp, LOOK_S).found
+    divider = Divider(ground, Way(cuts, strict=False), control, without=rule)
+    return isinstance(divider.divide(ranks), Partition)
 
 
-def _everything(ground: Ground) -> Region:
-    """All domains that a partition looks at."""
-    last = ground.outermost
-    return region_of(ground, last, 0, min(ground.innermost, last))
-
-
-def _shortage(
-    ground: Ground,
-    cuts: Mapping[int, Cut],
-    ranks: Mapping[int, int],
-    rules: Sequence[TierRule],
-    control: Control,
-) -> str:
-    """How many ranks of which jobs find no place at the best, jobs of more priority served first."""
+def _shortage(ground: Ground, cuts: Mapping[int, Cut], ranks: Mapping[int, int], control: Control) -> str:
+    """How many ranks of which jobs find no place at the least, jobs of more priority served first."""
     placed: dict[int, int] = {}
+    region = outer_region(ground, ground.outermost, 0, len(ranks))
     for job in sorted(ranks, key=lambda each: (-ground.fleet.jobs[each].priority, each)):
         wanted = placed | {job: ranks[job]}
-        model = PartitionModel(
-            ground, _everything(ground), cuts, wanted, strict=False, rules=rules, short=job
-        )
+        model = PartitionModel(ground, region, cuts, wanted, ground.fleet.tier_rules, strict=False, short=job)
         placed[job] = model.most(job, control, LOOK_S)
     missing = {job: ranks[job] - count for job, count in placed.items() if count < ranks[job]}
-    return "; ".join(
-        f"{count:,} of the {ranks[job]:,} ranks of {ground.fleet.jobs[job].name} find no place"
-        for job, count in missing.items()
+    return (
+        "; ".join(
+            f"{count:,} of the {ranks[job]:,} ranks of {ground.fleet.jobs[job].name} find no place"
+            for job, count in missing.items()
+        )
+        or "they cannot be dealt out in whole groups"
     )

@@ -67,7 +67,9 @@ class _Reader:
         """The fleet; None where a job of it could not be made."""
         self.check_names(spec)
         made = [self.job(section, index) for index, section in enumerate(spec.jobs)]
-        known = {section.name: index for index, section in reversed(list(enumerate(spec.jobs)))}
+        known: dict[str, int] = {}
+        for index, section in enumerate(spec.jobs):
+            known.setdefault(section.name, index)
         rules = [self.rule(section, index, known) for index, section in enumerate(spec.rules)]
         jobs = tuple(job for job in made if job is not None)
         if len(jobs) < len(made):

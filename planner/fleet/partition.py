@@ -73,11 +73,11 @@ class PartitionModel:
         How each new job is cut.
     ranks
         Ranks of each job to place here; jobs left out have none here.
+    rules
+        The rules on tiers to keep.
     strict
         Whether what the model finds can surely be dealt out, whatever fragments nodes are in. Without,
         everything that can be dealt out is found, so that its infeasibility is a proof.
-    rules
-        The rules on tiers to keep; all of the fleet's where not given.
     short
         A job that need not be placed whole.
     """
@@ -88,9 +88,9 @@ class PartitionModel:
         region: Region,
         cuts: Mapping[int, Cut],
         ranks: Mapping[int, int],
+        rules: Sequence[TierRule],
         *,
         strict: bool,
-        rules: Sequence[TierRule] | None = None,
         short: int | None = None,
     ) -> None:
         from ortools.sat.python import cp_model
@@ -104,6 +104,7 @@ class PartitionModel:
         self.tiers = region.tiers
         self.gpus: dict[tuple[int, int, int], cp_model.LinearExprT] = {}
         self.present: dict[tuple[int, int, int], cp_model.IntVar] = {}
+        self.counts: dict[tuple[int, int], cp_model.IntVar] = {}
         for job in self.jobs:
             self._deal(job)
             whole = self.gpus.get((region.tier, region.root, job), 0)
@@ -112,7 +113,7 @@ class PartitionModel:
         if strict:
             self._keep_fragments_apart()
         self._order_equal_domains()
-        for rule in ground.fleet.tier_rules if rules is None else rules:
+        for rule in rules:
             self._keep_apart(rule) if rule.kind == "apart" else self._keep_together(rule)
 
     def _deal(self, job: int) -> None:
@@ -122,6 +123,7 @@ class PartitionModel:
         for domain in self.region.domains[inner]:
             if usable[domain] >= unit:
                 count = self.cp.new_int_var(0, int(usable[domain]) // unit, "")
+                self.counts[domain, job] = count
                 self._place(inner, domain, job, unit * count, count)
         for tier in self.tiers[1:]:
             self._add_up(tier, job, cut)
@@ -263,6 +265,20 @@ class PartitionModel:
                 self.cp.add(choice == 0)
             for held in self.holders(tier, domain, rule.jobs):
                 self.cp.add_implication(held, choice)
+
+    def suggest_filling_up(self) -> None:
+        """Start from what filling domain after domain, job after job, gives; rules between jobs aside."""
+        inner = self.region.inner
+        left = {domain: int(self.ground.free_in[inner][domain]) for domain in self.region.domains[inner]}
+        for job in self.jobs:
+            wanted, unit = self.ranks[job], self.cuts[job].unit(inner)
+            for domain, free in left.items():
+                room = min(free, wanted, int(self.cuts[job].room[inner][domain]))
+                taken = room // unit * unit
+                if (domain, job) in self.counts:
+                    self.cp.add_hint(self.counts[domain, job], taken // unit)
+                    left[domain] -= taken
+                    wanted -= taken
 
     def most(self, job: int, control: Control, limit_s: float) -> int:
         """The most ranks of a job that find a place beside the others; 0 where that was not found out."""

@@ -47,7 +47,9 @@ def _options(cluster, job, room):
         if not _keeps(cluster, workload, domains):
             continue
         egress = []
-        for tier, traffic in zip(cluster.tiers, recount(workload.mesh, workload.families, domains), strict=True):
+        for tier, traffic in zip(
+            cluster.tiers, recount(workload.mesh, workload.families, domains), strict=True
+        ):
             leaving = np.zeros(tier.domains)
             leaving[: len(traffic.egress_bytes)] = traffic.egress_bytes
             egress.append(leaving)
