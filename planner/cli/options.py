@@ -39,11 +39,8 @@ def complete_topology(incomplete: str) -> list[str]:
 
 
 def complete_workload(incomplete: str) -> list[str]:
-    """Workloads and fleets whose name or path starts with `incomplete`."""
-    from planner.library import shipped
-
-    fleets = [name for name in shipped("fleet") if name.startswith(incomplete)]
-    return fleets + _complete("workload", incomplete)
+    """Workloads whose name or path starts with `incomplete`."""
+    return _complete("workload", incomplete)
 
 
 def complete_placement(incomplete: str) -> list[str]:

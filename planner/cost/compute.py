@@ -31,6 +31,12 @@ ROWS = 128
 REFERENCE_FLOPS = 989e12
 # Multiply-adds of attention's backward for each of its forward (FlashAttention: scores made again).
 ATTENTION_BACKWARD = 2.5
+# What Megatron-Core's vocabulary-parallel loss moves for each logit: cast to FP32 (6), maximum (4),
+# subtract it (8), exponent (8), sum (4), divide (8); in backward scale (8) and cast back (6).
+LOSS_FORWARD_BYTES, LOSS_BACKWARD_BYTES = 38, 14
+# Rates of 4-bit products count for up to this many times that of 8 bits, the ratio of their operands'
+# sizes: GB300's three times was not seen to give more than GB200's two.
+MOST_OF_NVFP4 = 2.0
 
 
 class Product(NamedTuple):
@@ -126,9 +132,10 @@ class Compute:
         """Output projection and loss of one microbatch."""
         job = self.job
         one = Product(job.tokens, job.model.vocab / job.mesh.tp, job.model.hidden)
-        # The head runs in 16 bits whatever the layers do; softmax reads logits and writes them, twice.
+        # The head runs in 16 bits whatever the layers do.
         logits = job.tokens * job.model.vocab / job.mesh.tp
-        return self._products([one], Precision.BF16) + self._moved(logits * 8, logits * 8)
+        loss = self._moved(LOSS_FORWARD_BYTES * logits, LOSS_BACKWARD_BYTES * logits)
+        return self._products([one], Precision.BF16) + loss
 
     def attention_s(self) -> Passes:
         """Attention of one layer and microbatch, projections left out."""
@@ -147,15 +154,35 @@ class Compute:
 
     def product_s(self, product: Product, precision: Precision) -> float:
         """Seconds of a matrix product."""
-        peak = self.gpu.flops(precision.value) or self.gpu.flops(Precision.BF16.value)
+        # What a GPU does not know runs in the widest narrow format that it does, or in 16 bits.
+        precision = self._run_in(precision)
+        peak = self._peak(precision)
         if not peak or not product.rows:
             return 0.0
-        known, figures = self.gpu.flops(precision.value) is not None, self.figures
-        efficiency = figures.of_products(precision if known else Precision.BF16)
+        figures = self.figures
+        efficiency = figures.of_products(precision)
         rows = max(product.rows, ROWS)
         shallow = figures.shared.shallow_inputs * peak / REFERENCE_FLOPS
         slower = (1 + figures.shared.narrow_outputs / product.outputs) * (1 + shallow / product.inputs)
         return product.times * 2 * rows * product.outputs * product.inputs / (peak * efficiency) * slower
+
+    def _run_in(self, precision: Precision) -> Precision:
+        """The format that products are taken in: the next wider one where the GPU has no rate for it."""
+        wider = {
+            Precision.NVFP4: Precision.MXFP8,
+            Precision.FP8: Precision.BF16,
+            Precision.MXFP8: Precision.BF16,
+        }
+        while self.gpu.flops(precision.value) is None and precision in wider:
+            precision = wider[precision]
+        return precision
+
+    def _peak(self, precision: Precision) -> float:
+        """FLOP/s that an efficiency of 1 would mean."""
+        peak = self.gpu.flops(precision.value) or self.gpu.flops(Precision.BF16.value) or 0.0
+        if precision is Precision.NVFP4:
+            return min(peak, MOST_OF_NVFP4 * (self.gpu.flops(Precision.FP8.value) or peak))
+        return peak
 
     def _products(self, products: list[Product], precision: Precision) -> Passes:
         """Products in forward, and the two that each takes in backward."""
@@ -264,8 +291,8 @@ def _elementwise(compute: Compute, *, moe: bool) -> Passes:
     inner, copies = float(model.ffn), 0.0
     if moe and experts is not None:
         inner = experts.ffn * (experts.top_k + experts.shared)
-        # Tokens are permuted to their experts and back.
-        copies = 4 * experts.top_k * compute.imbalance
+        # A copy of each token is written for each of its experts, and of each result read.
+        copies = 2 * experts.top_k * compute.imbalance
     element = job.precision.element_bytes
     tp = job.mesh.tp
     # Two norms (read, write) and two residuals (read two, write one) over the hidden dimension.

@@ -195,11 +195,13 @@ class Step:
             np.einsum("pck,pk->pc", counts[held], each) for each in self.layer_passes
         )
         head, last = self.compute.head(), held == len(counts) - 1
+        # Frameworks that overlap nothing wait for what they send and receive.
+        waits = 0.0 if self.software.overlaps else self.sent_s
         return Durations(
-            forward + last * head.forward,
-            by_input + last * head.by_input,
+            forward + last * head.forward + waits,
+            by_input + last * head.by_input + waits,
             by_weight + last * head.by_weight,
-            np.full(held.shape, self.sent_s),
+            np.full(held.shape, self.sent_s - waits),
         )
 
     @cached_property

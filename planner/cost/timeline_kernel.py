@@ -81,14 +81,18 @@ def play(rules: Any, microbatches: Any) -> Any:
         if filling[chosen]:
             fill_in(rules, state, chosen, at[chosen], table, rows)
         else:
+            # Only this stage and those that its chunk sends to can have been waiting for the pass.
+            ran = rules.orders[state.following[chosen]]
             advance(rules, state, chosen, at[chosen], table, rows)
-        rows += 1
-        # Only this stage and those that its chunks send to can have been waiting for it.
-        at[chosen], filling[chosen] = next_start(rules, state, chosen)
-        for chunk in range(chunks):
-            for other in (rules.before[chosen, chunk, 0], rules.after[chosen, chunk, 0]):
+            for other in (rules.after[chosen, ran[1], 0], rules.before[chosen, ran[1], 0]):
                 if other >= 0:
                     at[other], filling[other] = next_start(rules, state, other)
+            if ran[0] == TOGETHER:
+                other = rules.before[chosen, ran[3], 0]
+                if other >= 0:
+                    at[other], filling[other] = next_start(rules, state, other)
+        at[chosen], filling[chosen] = next_start(rules, state, chosen)
+        rows += 1
 
 
 @numba.njit(cache=True, inline="always")

@@ -21,7 +21,6 @@ PLURALS: dict[Kind, str] = {
     "model": "models",
     "gpu": "gpus",
     "rules": "rules",
-    "fleet": "fleets",
 }
 
 

@@ -73,7 +73,7 @@ def test_the_head_counts(case):
 
 def test_little_memory():
     """The first stage of 1F1B keeps most; with less memory than the best cut needs it holds fewer layers."""
-    free = step(pp=4, experts=None)
+    free = step(pp=4, experts=None, layers=26)
     needed = loads_of(free).stage_bytes(balanced(free)).max()
     tight = balanced(free, 0.97 * needed)
     assert loads_of(free).stage_bytes(tight).max() <= 0.97 * needed

@@ -24,6 +24,7 @@ from planner.workload.payloads import families
 from tests.builders import grid_cluster
 
 FILE = Path(__file__).with_name("h200.json")
+SIZES = (2**26, 2**30)
 SPLITS = {"none": {}, "tp": {"tp": 2}, "pp": {"pp": 2}, "dp": {"dp": 2}}
 
 
@@ -31,12 +32,23 @@ def main(path=FILE):
     """Print both, part by part."""
     measured = json.loads(Path(path).read_text())
     gpu = preset(measured["gpu"].split()[-1].lower())
-    write(f"{'part':22} {'predicted':>12} {'measured':>12} {'error':>8}")
+    write(f"{'part':32} {'predicted':>12} {'measured':>12} {'error':>8}")
     for precision in (Precision.BF16, Precision.FP8):
         _products(measured, gpu, precision)
     _collectives(measured, gpu)
-    for row in measured["steps"]:
-        _row(f"step, {row['split']}", predicted_step(row, gpu), row["s"])
+    steps = {row["split"]: (predicted_step(row, gpu), row["s"]) for row in measured["steps"]}
+    for split, (predicted, taken) in steps.items():
+        _row(f"step, {split}", predicted, taken)
+    for row in measured["sustained"]:
+        kept = row["cold_s"] / row["sustained_s"]
+        write(f"after half a minute {row['precision']} products keep {kept:.2f} of their rate")
+    predicted, taken = steps["none"]
+    factor = taken / predicted
+    write(
+        f"\nOne GPU by itself takes {factor:.2f} of what the constants of large jobs say. With that factor:"
+    )
+    for split, (predicted, taken) in steps.items():
+        _row(f"step, {split}", factor * predicted, taken)
     return 0
 
 
@@ -107,12 +119,16 @@ def _products(measured, gpu, precision):
 
 def _collectives(measured, gpu):
     """The largest buffer of each kind."""
-    for kind in ("all_reduce", "all_gather", "reduce_scatter", "p2p"):
-        row = max((r for r in measured["collectives"] if r["kind"] == kind), key=lambda r: r["bytes"])
+    shared = _figures(measured, gpu).shared
+    rate = gpu.scale_up_bytes_per_s * shared.scale_up_efficiency
+    for row in measured["collectives"]:
+        if row["bytes"] not in SIZES:
+            continue
         # A send's payload stands for both directions.
-        size = row["bytes"] * (2 if kind == "p2p" else 1)
-        rate = gpu.scale_up_bytes_per_s * _figures(measured, gpu).shared.scale_up_efficiency
-        _row(f"{kind}, {row['bytes'] >> 20} MiB", rank_bytes(Kind(kind), size, 2) / rate, row["s"])
+        size = row["bytes"] * (2 if row["kind"] == "p2p" else 1)
+        moved = rank_bytes(Kind(row["kind"]), size, row["ranks"])
+        name = f"{row['kind']}, {row['bytes'] >> 20} MiB, {row['ranks']} GPUs"
+        _row(name, moved / rate + shared.scale_up_latency_s, row["s"])
 
 
 def _figures(measured, gpu):
@@ -121,7 +137,7 @@ def _figures(measured, gpu):
 
 def _row(name, predicted, measured):
     error = 100 * (predicted / measured - 1)
-    write(f"{name:22} {1e3 * predicted:9.2f} ms {1e3 * measured:9.2f} ms {error:7.1f}%")
+    write(f"{name:32} {1e3 * predicted:9.2f} ms {1e3 * measured:9.2f} ms {error:7.1f}%")
 
 
 def write(line):

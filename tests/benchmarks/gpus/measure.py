@@ -1,10 +1,11 @@
-"""Measures one or two GPUs: matrix products, attention, memory, collectives, a small training step.
+"""Measures one, two or four GPUs: matrix products, attention, memory, collectives, a small training step.
 
     python tests/benchmarks/gpus/measure.py measured.json
 
 It needs PyTorch with CUDA and nothing of this project, so that it can be copied to any machine. With
 two GPUs it also measures all-reduce and point-to-point bandwidth, and one step of a small transformer
-split by tensor, by pipeline and by data parallelism. Durations are medians of several runs.
+split by tensor, by pipeline and by data parallelism, each once the GPUs are as warm as in a long job;
+with four collectives among four as well. Durations are medians of several runs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -21,6 +23,7 @@ import torch.multiprocessing as mp
 from transformer import MODEL, train_steps
 
 REPEATS = 15
+HOT_S = 30
 TOKENS = (512, 1024, 2048, 4096, 8192, 16384)
 # Inputs and outputs of projections as they occur in models, whole and split.
 PROJECTIONS = (
@@ -75,6 +78,25 @@ def products():
     return rows
 
 
+def sustained():
+    """A large product of each precision, cold and once the power limit has set the clock."""
+    rows, one = [], torch.ones((), device="cuda")
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    a8, b8 = a.to(torch.float8_e4m3fn), b.to(torch.float8_e4m3fn)
+    runs = {
+        "bf16": lambda: a @ b.T,
+        "fp8": lambda: torch._scaled_mm(a8, b8.T, one, one, out_dtype=torch.bfloat16, use_fast_accum=True),
+    }
+    for precision, run in runs.items():
+        time.sleep(HOT_S / 3)
+        cold = seconds(run)
+        until = time.perf_counter() + HOT_S
+        while time.perf_counter() < until:
+            seconds(run, 200)
+        rows.append({"precision": precision, "cold_s": cold, "sustained_s": seconds(run, 400)})
+    return rows
+
+
 def attention():
     """Causal attention, forward alone and with backward."""
     rows = []
@@ -111,11 +133,11 @@ def memory():
 
 
 def collectives(rank):
-    """All-reduce, all-gather, reduce-scatter and a send between two GPUs, by size of the full buffer."""
-    rows = []
+    """All-reduce, all-gather, reduce-scatter and a send between GPUs, by size of the full buffer."""
+    rows, ranks = [], dist.get_world_size()
     for size in SIZES:
         full = torch.zeros(size // 2, dtype=torch.bfloat16, device="cuda")
-        part = torch.zeros(size // 4, dtype=torch.bfloat16, device="cuda")
+        part = torch.zeros(size // 2 // ranks, dtype=torch.bfloat16, device="cuda")
 
         def send(full=full):
             operation = dist.isend(full, 1) if rank == 0 else dist.irecv(full, 0)
@@ -125,22 +147,24 @@ def collectives(rank):
             "all_reduce": lambda full=full: dist.all_reduce(full),
             "all_gather": lambda full=full, part=part: dist.all_gather_into_tensor(full, part),
             "reduce_scatter": lambda full=full, part=part: dist.reduce_scatter_tensor(part, full),
-            "p2p": send,
         }
-        rows += [{"kind": kind, "bytes": size, "s": seconds(run)} for kind, run in runs.items()]
+        if ranks == 2:
+            runs["p2p"] = send
+        rows += [
+            {"kind": kind, "ranks": ranks, "bytes": size, "s": seconds(run)} for kind, run in runs.items()
+        ]
     return rows
 
 
-def pair(rank, path, port):
-    """What two GPUs do together."""
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, RANK=str(rank), WORLD_SIZE="2")
+def together(rank, ranks, path, port):
+    """What `ranks` GPUs do together; two of them also train."""
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port, RANK=str(rank), WORLD_SIZE=str(ranks))
     os.environ.setdefault("NCCL_NVLS_ENABLE", "0")
     torch.cuda.set_device(rank)
     dist.init_process_group("nccl", device_id=torch.device("cuda", rank))
     found = {"collectives": collectives(rank)}
-    found["steps"] = [
-        {"split": split, **MODEL, "s": train_steps(split, rank)} for split in ("tp", "pp", "dp")
-    ]
+    splits = ("tp", "pp", "dp") if ranks == 2 else ()
+    found["steps"] = [{"split": split, **MODEL, "s": train_steps(split, rank)} for split in splits]
     if rank == 0:
         Path(path).write_text(json.dumps(found))
     dist.destroy_process_group()
@@ -153,18 +177,21 @@ def main():
         "gpu": torch.cuda.get_device_name(0),
         "torch": torch.__version__,
         "products": products(),
+        "sustained": sustained(),
         "attention": attention(),
         "memory": memory(),
         "steps": [{"split": "none", **MODEL, "s": train_steps("none", 0)}],
     }
     path.write_text(json.dumps(found, indent=1))
-    if torch.cuda.device_count() > 1:
-        together = path.with_suffix(".pair")
-        mp.spawn(pair, (str(together), "29571"), nprocs=2)
-        of_pair = json.loads(together.read_text())
-        together.unlink()
-        found["collectives"] = of_pair["collectives"]
-        found["steps"] += of_pair["steps"]
+    found["collectives"] = []
+    for ranks in (2, 4):
+        if torch.cuda.device_count() >= ranks:
+            part = path.with_suffix(".part")
+            mp.spawn(together, (ranks, str(part), str(29570 + ranks)), nprocs=ranks)
+            of_part = json.loads(part.read_text())
+            part.unlink()
+            found["collectives"] += of_part["collectives"]
+            found["steps"] += of_part["steps"]
     path.write_text(json.dumps(found, indent=1))
 
 

@@ -2,21 +2,24 @@
 
     python -m tests.benchmarks.published [--runs FILE] [--fit] [--leave-out] [--memory]
 
-Prints every run, then errors by family and in all. ``--fit`` first fits the constants and writes them.
-``--leave-out`` fits them without each source in turn and predicts that source; and without the largest
-run of each series and predicts that. ``--memory`` prints what each run needs of its GPUs' memory.
+Prints every run, then errors by family and in all, and what two H200s took beside the model. ``--fit``
+first fits the constants and writes them. ``--leave-out`` fits them without each source in turn and
+predicts that source; and without the largest run of each series and predicts that. ``--memory`` prints
+what each run needs of its GPUs' memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.published.fit import fit, save
+from tests.benchmarks.gpus import __main__ as gpus
+from tests.benchmarks.published.fit import Fit, planes, save, without
 from tests.benchmarks.published.needs import rows
 from tests.benchmarks.published.predict import predict
 from tests.benchmarks.published.runs import read_runs
@@ -37,34 +40,69 @@ def main(arguments=None):
         for line in rows(runs):
             write(line)
         return 0
+    near = planes(runs) if asked.fit or asked.leave_out else None
     constants = None
     if asked.fit:
-        found = fit(runs)
-        save(found)
-        constants = found.constants()
-    show("predicted with the constants that ship", [predict(run, constants) for run in runs])
+        save(Fit.at(near.at))
+        constants = Fit.at(near.at).constants()
+    predictions = [predict(run, constants) for run in runs]
+    show("predicted with the constants that ship", predictions)
     if asked.leave_out:
-        show("each source predicted without it", list(without_source(runs)))
-        show("the largest of each series predicted without it", list(without_largest(runs)))
+        show_sources(near)
+        show_largest(near)
+    gpus.main()
     return 0
 
 
-def without_source(runs):
-    """Predictions of each source by a fit to all others."""
-    for source in sorted({run.source for run in runs}):
-        constants = fit([run for run in runs if run.source != source]).constants()
-        yield from (predict(run, constants) for run in runs if run.source == source)
+def show_sources(near):
+    """Each source predicted by a fit to all others."""
+    write(f"each source predicted without it\n{'source':44} {'runs':>6} {'mean':>8} {'worst':>8}  run")
+    everything = []
+    for source in sorted({run.source for run in near.runs}):
+        left_out = np.array([run.source == source for run in near.runs])
+        constants = without(near, left_out).constants()
+        found = [predict(run, constants, quick=True) for run in near.runs if run.source == source]
+        worst = max(found, key=lambda each: abs(each.error))
+        mean = np.mean([abs(each.error) for each in found])
+        write(f"{source[:44]:44} {len(found):6} {mean:8.1%} {worst.error:8.1%}  {worst.run.id}")
+        everything += found
+    sizes = np.abs([each.error for each in everything])
+    write(f"{'all':44} {len(sizes):6} {sizes.mean():8.1%} {sizes.max():8.1%}")
+    show_ranks(everything)
 
 
-def without_largest(runs):
-    """Predictions of the largest run of each series of several sizes, by a fit to all other runs."""
-    series = defaultdict(list)
+def show_largest(near):
+    """The largest run of each series predicted by a fit to all other runs.
+
+    The last column takes off what the smaller runs of its series are off on average by the same fit.
+    """
+    write(
+        f"the largest of each series predicted without it\n{'run':24} {'error':>8} {'beside the smaller':>20}"
+    )
+    for members in series(near.runs):
+        *smaller, largest = members
+        constants = without(near, np.array([run is largest for run in near.runs])).constants()
+        error = predict(largest, constants, quick=True).error
+        others = [predict(run, constants, quick=True).error for run in smaller]
+        beside = (1 + error) / np.exp(np.log1p(others).mean()) - 1
+        write(f"{largest.id:24} {error:8.1%} {beside:20.1%}")
+    write("")
+
+
+def series(runs):
+    """Runs of one source, GPU and format, run alike, of one line of models, by size; several sizes only."""
+    found = defaultdict(list)
     for run in runs:
-        series[run.source, run.family, run.job.recompute].append(run)
-    for members in series.values():
-        largest = max(members, key=lambda run: run.gpus)
-        if len({run.gpus for run in members}) > 1:
-            yield predict(largest, fit([run for run in runs if run is not largest]).constants())
+        found[run.source, run.family, run.said, line_of(run.job.model.name)].append(run)
+    for members in found.values():
+        if len({(run.gpus, run.job.model.name) for run in members}) > 1:
+            yield sorted(members, key=lambda run: (run.gpus, run.job.model.parameters))
+
+
+def line_of(model):
+    """A model's line: its name up to its size; GPT models have several names."""
+    line = re.split(r"-?\d+(?:\.\d+)?[bt]\b", model)[0]
+    return "gpt" if line in ("gpt", "gpt3", "megatron") else line
 
 
 def write(line):
@@ -85,6 +123,11 @@ def show(title, predictions):
     for family, errors in sorted(families.items()):
         _row(family, errors)
     _row("all", [error for errors in families.values() for error in errors])
+    show_ranks(predictions)
+
+
+def show_ranks(predictions):
+    """Whether faster runs are predicted to be faster."""
     rates = [_rates(each) for each in predictions]
     write(f"rank correlation of TFLOP/s a GPU: {_rank_correlation(*zip(*rates, strict=True)):.3f}\n")
 

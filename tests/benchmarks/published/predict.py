@@ -32,20 +32,20 @@ def network_of(run: Run, choice: int):
     """Communication of a run in Megatron's own order on whole nodes."""
     job = run.choices[choice]
     network = Network(cluster_of(run.system, run.gpus), job.mesh, np.arange(run.gpus, dtype=np.int32))
-    return {family.name: network.time(family) for family in families(job)}
+    # Without sequence parallelism, too, each tensor rank sends a share and gathers the others' (Narayanan
+    # et al. 2021, section 4.1).
+    split = replace(job, sequence_parallel=True)
+    moved = [each for each in families(job) if each.name != "pp"]
+    moved += [each for each in families(split) if each.name == "pp"]
+    return {family.name: network.time(family) for family in moved}
 
 
-def predict(run: Run, constants=None, choices=None) -> Prediction:
+def predict(run: Run, constants=None, choices=None, *, quick=False) -> Prediction:
     """The fastest of a run's choices, or of those given."""
     gpu = cluster_of(run.system, run.gpus).gpu_kinds[0]
     found = []
     for choice in choices if choices is not None else range(len(run.choices)):
         job = run.choices[choice]
         step = Step(job, gpu, network_of(run, choice), run.software, constants=constants)
-        found.append(Prediction(run, step.time(), choice))
+        found.append(Prediction(run, step.time(quick=quick), choice))
     return min(found, key=lambda each: each.time.step_s)
-
-
-def without_others(prediction: Prediction) -> Run:
-    """The run with the one choice that was the fastest."""
-    return replace(prediction.run, choices=(prediction.run.choices[prediction.choice],))

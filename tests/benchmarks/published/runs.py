@@ -36,17 +36,21 @@ SYSTEMS = {
 }
 # What the sources that give no formula count.
 COUNTS = {"causal": FlopCount.CAUSAL, "full": FlopCount.FULL, "megatron_sc21": FlopCount.SC21}
+# Heads of GPT models by their hidden size (Narayanan et al. 2021, table 1), where notes do not say.
+HEADS = {2304: 24, 3072: 32, 4096: 32, 6144: 48, 8192: 64, 10240: 80, 12288: 96, 16384: 128}
+HEADS |= {20480: 128, 25600: 160}
 # Both are older than fused attention and than the overlap of communication.
 BEFORE_FLASH = ("Narayanan", "Korthikanti")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One row: what was run, and seconds a step."""
+    """One row: what was run, what its source says of recomputation and sharding, and seconds a step."""
 
     id: str
     source: str
     family: str
+    said: tuple[str, str]
     system: str
     gpus: int
     job: Job
@@ -72,8 +76,9 @@ def _run(row: dict[str, str]) -> Run:
         count = COUNTS.get(row["flop_count"], FlopCount.FULL if "Core" in row["source"] else FlopCount.CAUSAL)
         measured = step_flops(job, count) / (float(row["tflops_per_gpu"]) * 1e12 * gpus)
     software = Software(fused_attention=not old, overlaps=not old)
+    said = row["recompute"], row["dp_mode"]
     family = f"{SYSTEMS[row['system']][2]} {row['precision']}"
-    return Run(row["id"], row["source"], family, row["system"], gpus, job, software, measured, choices)
+    return Run(row["id"], row["source"], family, said, row["system"], gpus, job, software, measured, choices)
 
 
 def _choices(row: dict[str, str], old: bool) -> list[Job]:
@@ -137,7 +142,7 @@ def _model(name: str, notes: str) -> Model:
     if not found:
         return to_model(load_architecture(name))
     hidden = int(found["hidden"])
-    heads = int(found.get("heads", hidden // 128))
+    heads = int(found.get("heads", HEADS.get(hidden, hidden // 128)))
     return Model(
         name=name,
         layers=int(found["layers"]),
