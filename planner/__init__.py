@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from planner.placement.file import read_placement, write_placement
     from planner.placement.placement import Objective, Placement
     from planner.solve import Result, solve
+    from planner.strategy.balance import balance
     from planner.topology.cluster import Cluster
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Workload",
     "__version__",
+    "balance",
     "check",
     "load_topology",
     "load_workload",
@@ -44,6 +46,7 @@ _HOME = {
     "PlannerError": "planner.errors",
     "Result": "planner.solve",
     "Workload": "planner.workload.workload",
+    "balance": "planner.strategy.balance",
     "check": "planner.placement.check",
     "load_topology": "planner.topology.load",
     "load_workload": "planner.workload.load",

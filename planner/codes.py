@@ -88,6 +88,8 @@ CODES: dict[str, str] = {
     "W024": "schedule does not fit the stages or microbatches",
     "W025": "sequence does not divide",
     "W026": "experts and tp without sequence parallelism",
+    "W027": "stages that the layers cannot be cut into",
+    "W028": "stages that are still to be balanced",
     "W030": "unknown axis in traffic",
     "W031": "wrong number of payloads",
     "W040": "keep names a tier that the cluster does not have",

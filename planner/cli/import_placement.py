@@ -64,6 +64,7 @@ def import_placement(
     from planner.formats.rank_lists.seating import seated
     from planner.formats.reading.sources import read_source
     from planner.placement.file import write_placement
+    from planner.strategy.balance import balance
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
 
@@ -71,7 +72,8 @@ def import_placement(
         require_known("--format", kind, LISTINGS)
     text, _ = read_source(source)
     listed = seats(text, kind or recognised(text))
-    placement = seated(load_topology(topology), load_workload(workload), listed, objective, gpus)
+    cluster = load_topology(topology)
+    placement = seated(cluster, balance(cluster, load_workload(workload)), listed, objective, gpus)
     write_placement(placement, output)
     _report(placement, listed, gpus)
     write_error(f"written to {output}")

@@ -116,10 +116,12 @@ def _bad_limit(message: str, expected: str | None, suggestion: str | None = None
 
 
 def _load(topology: str, workload: str) -> tuple[Cluster, Workload]:
+    from planner.strategy.balance import balance
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
 
-    return load_topology(topology), load_workload(workload)
+    cluster = load_topology(topology)
+    return cluster, balance(cluster, load_workload(workload))
 
 
 def _solve(

@@ -4,12 +4,17 @@ Of all cuts whose stages fit in memory the one is taken
 
 1. whose slowest stage takes the least time for one microbatch, all its chunks and passes together,
 2. of those, whose slowest chunk takes the least,
-3. of those, in which microbatches come back soonest to where they wait to, see `Loads.pace_s`,
+3. of those, whose round trips cost least, where schedules limit what is under way,
 4. of those, that moves the fewest layers from the even cut.
 
 Where every stage holds one chunk, a dynamic programme finds it (`planner.cost.cut_straight`). Chunks that
 share a stage bind parts of the model that do not follow one another; then CP-SAT finds it and proves
 that there is no better one (`planner.cost.cut_wound`).
+
+Stage p of pp stages has ``pp - p`` microbatches under way in 1F1B and ZB-H1: a forward waits for the
+backward of the microbatch that came so many before it, which has been to the last stage and back. So a
+microbatch costs at least each of these round trips by those that are under way. What is sent between stages
+counts in them, most near the end, where the fewest are under way: light stages belong there.
 
 A chunk has at least one layer, but the first, which also has the embedding, and the last, which has the
 head, may have none: a stage with nothing to do would only pass on what it is sent.
@@ -54,11 +59,8 @@ class Loads:
         Bytes that a stage needs with so many layers of each kind; more layers never need less.
     limit_bytes
         Most bytes that a stage may need.
-    pace_s
-        Where every stage holds one chunk: seconds a microbatch that a stage waits for at the least when it
-        and those after it hold the layers from the n-th on, shape (stages, layers + 1). A stage has so
-        many microbatches under way and no more, so that each of them must be there and back in time;
-        what is sent between stages counts, and the fewest are under way near the end of the pipeline.
+    sent_s
+        Seconds from one stage to the next, where round trips count; None where they do not.
     pinned
         Layers of chunks that are given, by the chunk's number.
     """
@@ -69,7 +71,7 @@ class Loads:
     extra_s: FloatArray
     memory_bytes: Callable[[int, tuple[int, ...]], float]
     limit_bytes: float = float("inf")
-    pace_s: FloatArray | None = None
+    sent_s: float | None = None
     pinned: Mapping[int, int] = field(default_factory=dict)
 
     @property

@@ -47,42 +47,24 @@ def balanced(
 
 def loads_of(step: Step, limit_bytes: float | None = None, pinned: Mapping[int, int] | None = None) -> Loads:
     """What layers take on the stages of a step; parameters as those of `balanced`."""
-    job, held = step.job, chunks_of_stage(step.job)
+    job = step.job
+    held, passes = np.array(chunks_of_stage(job)), step.durations
     layer_s = np.sum(step.layer_passes, axis=0)
-    own = step.durations.forward + step.durations.by_input + step.durations.by_weight
+    chunk_s = passes.forward + passes.by_input + passes.by_weight
     extra_s = np.zeros(len(step.chunk_counts))
-    extra_s[np.array(held)] = own - np.einsum("pck,pk->pc", step.chunk_counts[np.array(held)], layer_s)
-    # What is left of times without an end, but for rounding.
-    extra_s[np.abs(extra_s) < 1e-9 * own.max()] = 0.0
+    extra_s[held] = chunk_s - np.einsum("pck,pk->pc", step.chunk_counts[held], layer_s)
+    # What is left of chunks without an end is but rounding.
+    extra_s[np.abs(extra_s) < 1e-9 * chunk_s.max()] = 0.0
     return Loads(
-        held=tuple(tuple(chunks) for chunks in held),
+        held=tuple(tuple(chunks) for chunks in held.tolist()),
         before=kinds(job.model)[1],
         layer_s=layer_s,
         extra_s=extra_s,
         memory_bytes=_memory_of(job),
         limit_bytes=float("inf") if limit_bytes is None else limit_bytes,
-        pace_s=_pace(step, extra_s),
+        sent_s=step.sent_s if job.schedule in (Schedule.ONE_F_ONE_B, Schedule.ZB_H1) else None,
         pinned=pinned or {},
     )
-
-
-def _pace(step: Step, extra_s: FloatArray) -> FloatArray | None:
-    """See `Loads.pace_s`; None but for 1F1B and ZB-H1.
-
-    Stage p of theirs runs a backward for each forward once ``pp - p`` microbatches are under way. A
-    forward thus waits for the backward of the microbatch that came so many before it, which has been to
-    the last stage and back.
-    """
-    if step.job.schedule not in (Schedule.ONE_F_ONE_B, Schedule.ZB_H1):
-        return None
-    after = np.arange(step.job.mesh.pp)[::-1]
-    passes = step.layer_passes[: 3 if step.job.schedule is Schedule.ONE_F_ONE_B else 2]
-    before = kinds(step.job.model)[1]
-    # A stage's network hardly differs from another's, and what is to come has no stage yet.
-    layers = (before[-1] - before) @ np.sum(passes, axis=0).mean(axis=0)
-    there_and_back = layers[None, :] + extra_s[-1] + 2 * after[:, None] * step.sent_s
-    pace: FloatArray = there_and_back / (after + 1)[:, None]
-    return pace
 
 
 def _memory_of(job: Job) -> Callable[[int, tuple[int, ...]], float]:

@@ -4,8 +4,8 @@ With f(p, j) the least that the slowest of the first p stages takes when they ho
 
     f(p, j) = min over i of max(f(p - 1, i), what stage p takes with layers i to j)
 
-which looks at every cut there is. Pace and closeness to the even cut are settled in the same way among the
-cuts that are left.
+which looks at every cut there is. Round trips and closeness to the even cut are settled in the same way
+among the cuts that are left.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def cut_straight(loads: Loads) -> tuple[int, ...] | None:
     if np.isinf(slowest):
         return None
     allowed &= seconds <= slowest * (1 + CLOSE)
-    if loads.pace_s is not None:
-        # No pace is faster than the slowest stage.
-        pace = np.maximum(loads.pace_s, slowest)[:, :, None]
-        allowed &= pace <= _smallest_maximum(np.where(allowed, pace, np.inf)) * (1 + CLOSE)
+    if loads.sent_s is not None:
+        # Of what no microbatch can be faster than, the slowest stage is the first.
+        trips = np.maximum(_trips_s(loads, loads.sent_s), slowest)
+        allowed &= trips <= _smallest_maximum(np.where(allowed, trips, np.inf)) * (1 + CLOSE)
     return _nearest(allowed, loads.even)
 
 
@@ -56,6 +56,15 @@ def _seconds(loads: Loads) -> FloatArray:
     own = loads.extra_s[[chunk for (chunk,) in loads.held]]
     seconds: FloatArray = until[:, None, :] - until[:, :, None] + own[:, None, None]
     return seconds
+
+
+def _trips_s(loads: Loads, sent_s: float) -> FloatArray:
+    """Round trip by microbatches under way of a stage that starts at layer i, (stages, layers + 1, 1)."""
+    after = np.arange(len(loads.held))[::-1, None]
+    # A stage's network hardly differs from another's, and layers to come have no stage yet.
+    layers = (loads.before[-1] - loads.before) @ loads.layer_s.mean(axis=0)
+    seconds: FloatArray = (layers + loads.extra_s[-1] + 2 * after * sent_s) / (after + 1)
+    return seconds[:, :, None]
 
 
 def _memory(loads: Loads) -> FloatArray:

@@ -50,6 +50,8 @@ class _Model:
         self.kinds = range(loads.before.shape[1])
         longest = float((loads.layer_s @ loads.before[-1]).max() + loads.extra_s.sum())
         self.per_s = UNITS / longest if longest else 0.0
+        # Equal times of different cuts may differ by what is rounded in each layer and chunk.
+        self.rounding = loads.layers + loads.chunks
         self.found = loads.even
         self.sizes = [
             self.model.new_int_var(*loads.span(chunk), f"size {chunk}") for chunk in range(loads.chunks)
@@ -73,7 +75,7 @@ class _Model:
         if status != cp_model.OPTIMAL:
             raise InternalError.of("X001", f"a cut of layers ended as {self.solver.status_name(status)}")
         self.found = tuple(self.solver.value(size) for size in self.sizes)
-        self.model.add(aim <= round(self.solver.objective_value))
+        self.model.add(aim <= round(self.solver.objective_value) + self.rounding)
         return True
 
     def slowest_stage(self) -> Linear:

@@ -16,7 +16,7 @@ from planner.workload.load import job_of
 from planner.workload.memory import memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -127,7 +127,11 @@ def slowest_gpu(cluster: Cluster, gpu_of_rank: IntArray) -> Gpu:
     UsageError
         U007 where the figures of none are known.
     """
-    used = [cluster.gpu_kinds[kind] for kind in np.unique(cluster.gpu_kind[gpu_of_rank]).tolist()]
+    return slowest_of([cluster.gpu_kinds[kind] for kind in np.unique(cluster.gpu_kind[gpu_of_rank]).tolist()])
+
+
+def slowest_of(used: Sequence[Gpu]) -> Gpu:
+    """Of some GPU models the one with the least FLOP/s; raises U007 where the figures of none are known."""
     slowest: Gpu = min(used, key=lambda gpu: gpu.flops("bf16") or 0.0)
     if not slowest.flops("bf16"):
         raise UsageError.of(

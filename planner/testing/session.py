@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.placement.placement import Objective
 from planner.source import read_document
+from planner.strategy.balance import balance
 from planner.testing.traffic import assert_checked
 from planner.topology.cluster import Cluster
 from planner.topology.load import load_topology
@@ -68,7 +69,7 @@ class PlanningSession:
         if key not in self._placements:
             cluster = topology if isinstance(topology, Cluster) else load_topology(topology)
             job = workload if isinstance(workload, Workload) else load_workload(workload)
-            placement = solve(cluster, job, **options).placement
+            placement = solve(cluster, balance(cluster, job), **options).placement
             assert_checked(placement)
             self._placements[key] = placement
         return self._placements[key]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from planner.errors import did_you_mean
 from planner.workload.architecture import architecture_findings
+from planner.workload.cut import cut_findings
 from planner.workload.finding import Finding
 from planner.workload.mesh import DEFAULT_RANK_ORDER, MESH_AXES
 from planner.workload.schema import Architecture
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     """Whether none of the values at these paths was found mistaken."""
 
 MOST_RANKS = 2**24
-MODEL_KEYS = ("batch", "precision", "gradients", "dispatch", "data_parallel", "recompute")
+MODEL_KEYS = ("batch", "precision", "gradients", "dispatch", "data_parallel", "recompute", "stages")
 
 
 def findings(file: WorkloadFile, noted: Findings | None = None) -> Iterator[Finding]:
@@ -162,6 +163,8 @@ def _traffic_findings(file: WorkloadFile, stages_known: bool) -> Iterator[Findin
 def _model_findings(file: WorkloadFile, model: Architecture, sure: Sure) -> Iterator[Finding]:
     if sure("parallelism.pp", "parallelism.vp", "schedule"):
         yield from _layer_findings(file, model)
+        if sure("stages"):
+            yield from cut_findings(file, model.layers)
     if sure("parallelism.tp", "sequence_parallel"):
         yield from _tensor_findings(file, model)
     if sure("parallelism.ep"):

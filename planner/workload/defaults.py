@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from planner.errors import InternalError
 from planner.workload.architecture import to_model
+from planner.workload.cut import cut_of, stated
 from planner.workload.job import DataParallel, Job, Precision, Recompute, Schedule
 from planner.workload.mesh import DEFAULT_RANK_ORDER, Mesh
 from planner.workload.schema import Architecture, WorkloadFile
@@ -27,6 +28,7 @@ def resolved(file: WorkloadFile) -> WorkloadFile:
             "recompute": file.recompute or "selective",
             "schedule": file.schedule or ("interleaved" if file.parallelism.vp > 1 else "1f1b"),
             "sequence_parallel": file.sequence_parallel is not False,
+            "stages": stated(file),
         }
     return file.model_copy(update=changes)
 
@@ -64,4 +66,5 @@ def to_job(file: WorkloadFile) -> Job:
         recompute=Recompute(file.recompute or "selective"),
         schedule=Schedule(file.schedule or "1f1b"),
         sequence_parallel=file.sequence_parallel is not False,
+        cut=cut_of(file),
     )

@@ -35,6 +35,8 @@ def remedies(file: WorkloadFile, available_bytes: float) -> Iterator[str]:
 
 def _changes(file: WorkloadFile) -> Iterator[tuple[str, WorkloadFile]]:
     """Candidates: each with what it says in the file; the world stays as large as it is."""
+    if file.stages is not None:
+        yield "stages: even", file.model_copy(update={"stages": None})
     if file.data_parallel == "ddp":
         yield _with(file, data_parallel="distributed_optimizer")
     yield from _smaller_micro_batches(file)

@@ -105,6 +105,37 @@ class Parallelism(Authored):
     """Data parallelism."""
 
 
+class StagesSection(Authored):
+    """Layers of the outer chunks; the others share the rest."""
+
+    first: int | None = Field(default=None, ge=0, le=MOST_LAYERS)
+    """Layers of the first chunk, which also has the embedding."""
+    last: int | None = Field(default=None, ge=0, le=MOST_LAYERS)
+    """Layers of the last chunk, which also has the output head."""
+    rest: Literal["even", "balanced"] = "even"
+    """How the others share the layers that are left."""
+
+
+Stages = Annotated[
+    Annotated[Literal["even", "balanced"], Tag("by rule")]
+    | Annotated[
+        list[Annotated[int, Field(ge=0, le=MOST_LAYERS)]],
+        Tag("one by one"),
+        Field(min_length=1, max_length=MOST_LAYERS + 2),
+    ]
+    | Annotated[StagesSection, Tag("outer ones")],
+    Discriminator(
+        lambda value: (
+            "one by one"
+            if isinstance(value, (list, tuple))
+            else "outer ones"
+            if isinstance(value, (dict, StagesSection))
+            else "by rule"
+        )
+    ),
+]
+
+
 class Batch(Authored):
     """What one step trains on."""
 
@@ -173,6 +204,10 @@ class WorkloadFile(Authored):
     """What of forward is computed again in backward. Default: selective."""
     schedule: Literal["gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe"] | None = None
     """Pipeline schedule. Default: 1f1b; interleaved with vp > 1."""
+    stages: Stages | None = None
+    """How layers are cut into the chunks of the pipeline, pp x vp of them (2 x pp under zb-v): even, as
+    frameworks do unless told; balanced, so that the slowest stage is as fast as can be; or the layers of
+    each chunk along the pipeline, or of the first and the last. Default: even."""
     sequence_parallel: bool | None = None
     """Activations between tensor-parallel regions are split along the sequence. Default: true."""
     rank_order: str = "tp-cp-ep-dp-pp"
