@@ -28,6 +28,7 @@ def test_the_names():
         "Result",
         "Workload",
         "__version__",
+        "balance",
         "check",
         "load_topology",
         "load_workload",

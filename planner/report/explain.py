@@ -15,6 +15,7 @@ from planner.report.neighbours import RankView, rank_facts
 from planner.report.plan import spares_text, spares_used, verdict
 from planner.report.rails import rails_document, rails_view
 from planner.report.stage_map import StageMap, map_view, stage_map
+from planner.report.stages import StagesView, stages_text, stages_view
 from planner.report.worst_groups import TierGroups, groups_view, worst_groups
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Explanation:
     drawn: StageMap
     spares_used: int
     rails: tuple[RailChange, ...] | None
+    stages: StagesView | None
 
     def document(self) -> dict[str, object]:
         """The same as plain data."""
@@ -44,6 +46,7 @@ class Explanation:
             "spares_used": self.spares_used,
             "binding": self.binding.document(),
             "groups": [tier.document() for tier in self.groups],
+            "stages": None if self.stages is None else self.stages.document(),
             "map": self.drawn.document(),
             "rails": None if self.rails is None else rails_document(self.rails),
         }
@@ -57,6 +60,7 @@ class Explanation:
             binding_view(self.binding),
             groups_view(self.groups),
             *([] if self.rails is None else ["", rails_view(self.rails)]),
+            *([] if self.stages is None else ["", stages_text(self.stages)]),
             "",
             map_view(self.drawn),
         )
@@ -94,6 +98,7 @@ def explain(
         stage_map(placement, mapped, None if axis is None else _axis_named(axis)),
         spares_used(placement),
         rail_changes(placement) if has_rails(placement.cluster) else None,
+        stages_view(placement),
     )
 
 

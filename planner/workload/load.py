@@ -65,8 +65,7 @@ def described_file(workload: Workload) -> WorkloadFile:
 
 def job_of(workload: Workload) -> Job | None:
     """The training job behind `workload`; None where its traffic was given outright."""
-    file = described_file(workload)
-    return None if file.model is None else to_job(file)
+    return to_job(described_file(workload)) if "model" in workload.description else None
 
 
 def _build(document: Document) -> Workload:

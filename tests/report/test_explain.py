@@ -34,7 +34,7 @@ def test_one_tier_only():
 def test_document_is_json():
     """The same facts as plain data."""
     document = explain(two_racks()).document()
-    assert set(document) == {"spares_used", "binding", "groups", "map", "rails"}
+    assert set(document) == {"spares_used", "binding", "groups", "map", "rails", "stages"}
     assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 

@@ -22,6 +22,9 @@ from planner.formats.writing.each_rank import NOTES, ON_THE_PATH, PROOF, START, 
 from planner.formats.writing.options import COMMAND, PORT, Option
 from planner.formats.writing.seats import hosts_of, require_plain_names
 from planner.placement.groups import groups_along
+from planner.workload.job import Schedule
+from planner.workload.load import job_of
+from planner.workload.stages import sizes as chunk_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +62,9 @@ def export(placement: Placement, options: dict[str, str]) -> Export:
     workload, hosts = placement.workload, hosts_of(placement)
     require_plain_names(hosts, "Megatron-Core")
     order = _order(workload.mesh, options["entry"])
+    cut = layout(workload)
     plan = {"sizes": sizes(workload.mesh), "order": order, "world_size": workload.mesh.world_size}
+    plan |= {} if cut is None else {"pipeline_model_parallel_layout": cut}
     files = {"megatron.json": to_json(plan), "groups.json": _groups(workload.mesh)}
     more, lines = "", [ONE_CONNECTION]
     if options["entry"] == "arguments":
@@ -95,6 +100,12 @@ def _notes(entry: str, order: str, workload: Workload) -> Iterator[str]:
         "`groups.json` lists the ranks of every group; Megatron forms exactly these from the order alone,"
         " so do not sort hosts or number ranks otherwise."
     )
+    if layout(workload) is not None:
+        yield (
+            "The layers are not cut evenly: `pipeline_model_parallel_layout` in `megatron.json` says which"
+            " stage holds how many, for `TransformerConfig`"
+            f"{'; `arguments` has it too' if entry == 'arguments' else ''}."
+        )
     schedule = workload.description.get("schedule")
     if isinstance(schedule, str) and schedule not in ("1f1b", "interleaved"):
         yield f"The plan assumed the schedule {schedule}; Megatron-Core runs 1f1b, or interleaved."
@@ -122,9 +133,28 @@ def arguments(workload: Workload, order: str) -> list[str]:
         f"--expert-tensor-parallel-size {mesh.tp}",
         *ARGUMENT_ORDERS[order],
     ]
-    if mesh.vp > 1:
+    cut = layout(workload)
+    if cut is not None:
+        # Megatron takes the virtual stages from the layout, and no other word on them beside it.
+        found.append(f"--pipeline-model-parallel-layout {cut}")
+    elif mesh.vp > 1:
         found.append(f"--num-virtual-stages-per-pipeline-rank {mesh.vp}")
     return [*found, *_of_the_step(workload)]
+
+
+def layout(workload: Workload) -> str | None:
+    """Layers of each stage as Megatron's layout has them; None where it would cut them like that itself.
+
+    ``E`` is the embedding, ``t`` a layer, ``L`` output and loss, ``|`` ends a stage; virtual stages go
+    round as planned. Written out without its ``*``, which shells expand.
+    """
+    job = job_of(workload)
+    if job is None or job.mesh.pp == 1 or job.schedule in (Schedule.ZB_V, Schedule.DUALPIPE):
+        return None
+    cut = chunk_sizes(job)
+    if job.cut is None and len(set(cut)) == 1:
+        return None
+    return f"E{'|'.join('t' * layers for layers in cut)}L"
 
 
 def _of_the_step(workload: Workload) -> Iterator[str]:

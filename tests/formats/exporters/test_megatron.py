@@ -18,7 +18,9 @@ from planner.workload.mesh import Mesh
 from tests.builders import claimed, grid_cluster, grid_workload
 
 STEP = {
-    "model": {"name": "small"},
+    "format_version": 1,
+    "name": "small",
+    "model": {"name": "small", "layers": 6, "hidden": 64, "ffn": 128, "heads": 4, "vocab": 100},
     "batch": {"global": 64, "micro": 2, "sequence": 4096},
     "data_parallel": "distributed_optimizer",
     "sequence_parallel": True,
@@ -29,7 +31,9 @@ STEP = {
 def job(description=None, **options):
     """A placement of a job on one large host."""
     workload = grid_workload(families=[("dp", "all_reduce", 1)], **options)
-    workload = replace(workload, description=description or {})
+    degrees = {axis: degree for axis, degree in options.items() if axis != "order"}
+    told = {**description, "parallelism": degrees} if description else {}
+    workload = replace(workload, description=told)
     world = workload.mesh.world_size
     return claimed(grid_cluster(1, 1, world), workload, np.arange(world))
 
@@ -54,6 +58,30 @@ def test_arguments():
         "--sequence-parallel",
         "--use-distributed-optimizer",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stages", "layout"),
+    [({"pp": 2, "vp": 2}, "Et|tt|tt|tL"), ({"pp": 2, "stages": [4, 2]}, "Etttt|ttL"), ({"pp": 3}, None)],
+)
+def test_uneven_stages_have_a_layout(stages, layout):
+    """Six layers that do not go evenly into stages are written out; Megatron then counts virtual stages."""
+    stages = dict(stages)
+    step = {**STEP, **({"stages": stages.pop("stages")} if "stages" in stages else {})}
+    step["schedule"] = "interleaved" if "vp" in stages else "1f1b"
+    written = arguments(dp=2, description=step, **stages)
+    plan = json.loads(
+        launcher_files(job(dp=2, description=step, **stages), "megatron").files["megatron.json"]
+    )
+    assert plan.get("pipeline_model_parallel_layout") == layout
+    assert (f"--pipeline-model-parallel-layout {layout}" in written) == (layout is not None)
+    assert not any("--num-virtual" in line for line in written)
+
+
+def test_a_v_of_stages_has_no_layout():
+    """Megatron deals virtual stages round, never down and up."""
+    step = {**STEP, "schedule": "zb-v", "stages": [1, 2, 2, 1]}
+    assert not any("layout" in line for line in arguments(pp=2, dp=2, description=step))
 
 
 def test_pipeline_before_data():
