@@ -40,6 +40,7 @@ MOST_MOVES_A_WALK = 15_000
 MOST_CELLS = 100_000
 WHOLE = 0.1
 NEAR = 0.3
+BATCH = 0.4
 # The hottest walk of a round begins at this share of the costliest cell's bytes, times the root of its
 # moves a cell; those beside it are colder.
 HOT = 0.005
@@ -101,7 +102,7 @@ def ready(state: State, control: Control) -> bool:
     from planner.solve.anneal_kernel import anneal
 
     def compile_it() -> None:
-        anneal(state, 1.0, 1.0, 0, WHOLE, NEAR, 0)
+        anneal(state, 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0)
 
     if control.deterministic:
         compile_it()
@@ -124,6 +125,7 @@ def walk(
     *,
     whole: float = WHOLE,
     near: float = NEAR,
+    batch: float = BATCH,
 ) -> None:
     """Cool down from `hot` to `cold` in `moves` moves, or as far as the time goes."""
     from planner.solve.anneal_kernel import anneal
@@ -133,7 +135,7 @@ def walk(
     for (begin, end), each in zip(pairwise(np.geomspace(hot, cold, chunks + 1)), seeds, strict=True):
         if control.over:
             return
-        anneal(state, begin, end, moves // chunks, whole, near, each)
+        anneal(state, begin, end, moves // chunks, whole, near, batch, each)
 
 
 def _edges(costs: StageCosts) -> dict[str, NDArray[Any]]:

@@ -98,11 +98,11 @@ def shifted(
     kept: FloatArray,
     row: int,
     stage: int,
-    sign: int,
+    more: int,
 ) -> float:
-    """What a domain pays more with a cell more (`sign` 1) or less (-1) of a stage."""
+    """What a domain pays more with `more` cells (less than 0: fewer) of a stage."""
     before = widths[row, stage]
-    after = before + sign
+    after = before + more
     change = holding[stage, after] - holding[stage, before]
     for edge in range(beside.shape[1]):
         other = beside[stage, edge]
@@ -121,26 +121,28 @@ def change_of_move(
     beside: IntArray,
     kept: FloatArray,
     stage: int,
+    cells: int,
     back: int,
+    cells_back: int,
     source: int,
     target: int,
 ) -> float:
-    """Weighted change if a cell of `stage` goes to another leaf, and one of stage `back` (-1: none) comes."""
+    """Weighted change if cells of `stage` go to another leaf, and cells of `back` (-1: none) come."""
     total = 0.0
     for level in range(above.shape[0]):
         one, other = above[level, source], above[level, target]
         # Further out both leaves are in the same domain.
         if one == other:
             break
-        change = shifted(widths, holding, beside, kept, one, stage, -1)
-        change += shifted(widths, holding, beside, kept, other, stage, 1)
+        change = shifted(widths, holding, beside, kept, one, stage, -cells)
+        change += shifted(widths, holding, beside, kept, other, stage, cells)
         if back >= 0:
-            widths[one, stage] -= 1
-            widths[other, stage] += 1
-            change += shifted(widths, holding, beside, kept, other, back, -1)
-            change += shifted(widths, holding, beside, kept, one, back, 1)
-            widths[one, stage] += 1
-            widths[other, stage] -= 1
+            widths[one, stage] -= cells
+            widths[other, stage] += cells
+            change += shifted(widths, holding, beside, kept, other, back, -cells_back)
+            change += shifted(widths, holding, beside, kept, one, back, cells_back)
+            widths[one, stage] += cells
+            widths[other, stage] -= cells
         total += weights[level] * change
     return total
 
@@ -174,6 +176,56 @@ def exchange_cells(state: State, cell: int, target: int, place: int) -> None:
         if last != cell:
             state.cell_at[source, old], state.slot_of[last] = last, old
     state.cell_at[target, place], state.slot_of[cell], state.leaf_of[cell] = cell, place, target
+
+
+@compiled
+def place_of(state: State, leaf: int, stage: int) -> int:
+    """A place of a leaf that holds a cell of a stage; the first free one where there is none."""
+    for place in range(state.used[leaf]):
+        if state.stage_of[state.cell_at[leaf, place]] == stage:
+            return int(place)
+    return int(state.used[leaf])
+
+
+@compiled
+def exchange_batch(
+    state: State, cell: int, back: int, target: int, every: bool, temperature: float, chance: float
+) -> None:
+    """Let all cells of a stage go to another leaf, for cells of the stage of `back`, where that is accepted.
+
+    As many come as must, or all of that stage; fewer go where there is no room for all.
+    """
+    source, stage, stage_back = state.leaf_of[cell], state.stage_of[cell], state.stage_of[back]
+    there = state.widths[target, stage_back]
+    free = state.room[target] - state.used[target]
+    going = min(state.widths[source, stage], free + there)
+    coming = max(0, going - free)
+    if every:
+        coming = max(coming, min(there, state.room[source] - state.used[source] + going))
+    change = change_of_move(
+        state.widths,
+        state.above,
+        state.weights,
+        state.holding,
+        state.beside,
+        state.kept,
+        stage,
+        going,
+        stage_back,
+        coming,
+        source,
+        target,
+    )
+    if change > 0 and chance >= math.exp(-change / temperature):
+        return
+    for step in range(max(going, coming)):
+        if step < going:
+            mine = state.cell_at[source, place_of(state, source, stage)]
+            place = place_of(state, target, stage_back) if step < coming else state.used[target]
+            exchange_cells(state, mine, target, place)
+        else:
+            yours = state.cell_at[target, place_of(state, target, stage_back)]
+            exchange_cells(state, yours, source, state.used[source])
 
 
 @compiled
@@ -265,12 +317,15 @@ def exchange_domains(
 
 
 @compiled
-def anneal(state: State, hot: float, cold: float, moves: int, whole: float, near: float, seed: int) -> None:
+def anneal(
+    state: State, hot: float, cold: float, moves: int, whole: float, near: float, batch: float, seed: int
+) -> None:
     """Try `moves` moves while the temperature falls from `hot` to `cold`.
 
     A move takes a cell to another leaf: with chance `near` to one beside its own, else to one that holds
     cells of the same or a neighbouring stage. With chance `whole` the domains of some level around the
-    two leaves exchange all they hold instead.
+    two leaves exchange all they hold instead; with chance `batch` all cells of a stage that the leaf has
+    go together.
     """
     widths, above, weights, holding = state.widths, state.above, state.weights, state.holding
     beside, kept, stage_of, leaf_of = state.beside, state.kept, state.stage_of, state.leaf_of
@@ -305,8 +360,11 @@ def anneal(state: State, hot: float, cold: float, moves: int, whole: float, near
         back_stage = stage_of[back] if back >= 0 else -1
         if back_stage == stage:
             continue
+        if back >= 0 and unit(random) < batch:
+            exchange_batch(state, cell, back, target, unit(random) < 0.5, temperature, chance)
+            continue
         change = change_of_move(
-            widths, above, weights, holding, beside, kept, stage, back_stage, source, target
+            widths, above, weights, holding, beside, kept, stage, 1, back_stage, 1, source, target
         )
         if change <= 0 or chance < math.exp(-change / temperature):
             exchange_cells(state, cell, target, place)

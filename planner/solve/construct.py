@@ -10,14 +10,17 @@ import numpy as np
 from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
+from planner.solve.columns import CapacityClass
 from planner.solve.hierarchy import candidates
 from planner.solve.joint import joint_bound
 from planner.solve.nested import whole_weights
 from planner.solve.outside_in import outside_in
+from planner.solve.packing import packable
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.rings import join_cells
+from planner.solve.shares import fits_shares, share_out_stages
 from planner.solve.stripes import lined_up, striped_home
 from planner.solve.tree import Tree, tree_cost
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 # Parts of the time that is left at each.
 OUTSIDE_SHARE, LEADS_SHARE, WALK_SHARE, BOUND_SHARE = 0.35, 0.35, 0.5, 0.6
+SHARES_SHARE = 0.3
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -83,6 +87,9 @@ def placements(
     yield from work.better(control.limited(WALK_SHARE, work.walks()))
     if work.bounded_together:
         with control.step(BOUND_SHARE):
+            for index in range(len(work.tree.levels) - 1):
+                with control.step(SHARES_SHARE):
+                    teach(index, work.shared_out(index))
             learn_all(work.bound(floors))
     yield from work.better(control.limited(share, work.walks()))
 
@@ -147,6 +154,16 @@ class _Constructions:
         _, seconds_per_byte = whole_weights([level.weight for level in self.tree.levels])
         unit = seconds_per_byte * self.costs.granule_bytes
         return float(np.ceil(safe / unit - UNITS_OFF)) * unit if unit and safe < unit * MOST_UNITS else safe
+
+    def shared_out(self, index: int) -> float:
+        """Lower bound on the sum of f of a level of small domains, by sharing out every stage."""
+        level, coverage = self.tree.levels[index], np.full(self.costs.stages, self.costs.replicas, np.int32)
+        counted = zip(*np.unique(level.room[level.room > 0], return_counts=True), strict=True)
+        classes = [CapacityClass(int(room), int(count)) for room, count in counted]
+        if not packable(self.costs, classes) or not fits_shares(classes, coverage):
+            return -np.inf
+        found = share_out_stages(self.costs, classes, coverage, self.control, self.control.left_s)
+        return -np.inf if found is None else found.bound
 
     def every_placement_is_of(self, index: int) -> bool:
         """Whether every placement keeps the cells whole and in the rooms that a level has for them."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-MAX_ROUNDS = 400
+MAX_ROUNDS = 100
 MOST_ROWS = 1_200
 MOST_CELLS = 500
 TOLERANCE = 1e-6

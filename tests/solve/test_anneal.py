@@ -11,7 +11,7 @@ import pytest
 from planner.placement.placement import Objective
 from planner.solve import anneal
 from planner.solve.anneal import annealed, state_of, walk, worth_annealing
-from planner.solve.anneal_kernel import change_of_move, exchange_domains, move
+from planner.solve.anneal_kernel import change_of_move, exchange_batch, exchange_domains, move
 from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.problem import Problem
@@ -186,14 +186,42 @@ def test_a_move_costs_what_it_says(seed):
         before = tree_cost(tree, costs, state.widths[:leaves])
         rows = state.widths.tolist()
         arrays = (state.above, state.weights, state.holding, state.beside, state.kept)
-        change = change_of_move(state.widths, *arrays, stage, back, source, target)
+        cells = int(rng.integers(1, state.widths[source, stage] + 1))
+        cells_back = int(rng.integers(1, state.widths[target, back] + 1)) if back >= 0 else 0
+        change = change_of_move(state.widths, *arrays, stage, cells, back, cells_back, source, target)
         assert state.widths.tolist() == rows
-        move(state.widths, state.above, stage, source, target)
-        if back >= 0:
+        for _ in range(cells):
+            move(state.widths, state.above, stage, source, target)
+        for _ in range(cells_back):
             move(state.widths, state.above, back, target, source)
         assert change == tree_cost(tree, costs, state.widths[:leaves]) - before
         upwards = widths_upwards(tree, state.widths[:leaves])[:-1]
         assert state.widths.tolist() == np.concatenate(upwards).tolist()
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["few come", "all come"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_cells_of_a_stage_go_together(seed, every):
+    """After batches, hot and cold, the arrays tell of one placement that keeps every room."""
+    rng, tree, costs, widths = filled(seed)
+    state = state_of(tree, costs, widths)
+    moved = 0
+    for _ in range(60):
+        cell, back = rng.integers(len(state.leaf_of), size=2).tolist()
+        source, target = int(state.leaf_of[cell]), int(state.leaf_of[back])
+        if source == target or state.stage_of[cell] == state.stage_of[back]:
+            continue
+        stage, held = int(state.stage_of[cell]), int(state.widths[source, state.stage_of[cell]])
+        free = int(state.room[target] - state.used[target] + state.widths[target, state.stage_of[back]])
+        before, hot = recounted(tree, costs, state), bool(rng.random() < 0.7)
+        exchange_batch(state, cell, back, target, every, 1e9 if hot else 1e-9, 0.5)
+        consistent(tree, costs, state)
+        if hot:
+            moved += 1
+            assert state.widths[source, stage] == held - min(held, free)
+        else:
+            assert recounted(tree, costs, state) <= before
+    assert moved or costs.stages == 1 or len(widths) == 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
