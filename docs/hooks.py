@@ -23,6 +23,7 @@ PARTS = {
     "W": "Workloads",
     "P": "Placement files",
     "S": "Solving",
+    "J": "Fleets",
     "K": "What a check finds",
     "R": "Rules and assertions",
     "I": "Imports",
@@ -127,7 +128,7 @@ def library_page() -> str:
         "## Workloads\n",
         _table(("name", "ranks", "parallelism", "about"), workloads),
     ]
-    for kind, title in (("model", "Models"), ("gpu", "GPUs"), ("rules", "Rules")):
+    for kind, title in (("fleet", "Fleets"), ("model", "Models"), ("gpu", "GPUs"), ("rules", "Rules")):
         rows = [(f"`{name}`", _about(kind, name)) for name in shipped(kind)]
         parts += [f"## {title}\n", _table(("name", "about"), rows)]
     return "\n".join(parts)
@@ -170,6 +171,17 @@ def rules_page() -> str:
         RulesFile,
         "Rules file",
         "For `planner check --rules`; see [Test placements in CI](../howto/test-in-ci.md).",
+    )
+
+
+def fleet_page() -> str:
+    """Keys of a fleet file."""
+    from planner.fleet.schema import FleetFile
+
+    return schema_page(
+        FleetFile,
+        "Fleet file",
+        "How to write one is told in [Plan several jobs](../howto/plan-several-jobs.md).",
     )
 
 
@@ -340,5 +352,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "topology-file": topology_page,
     "workload-file": workload_page,
     "rules-file": rules_page,
+    "fleet-file": fleet_page,
     "placement-file": placement_page,
 }

@@ -9,7 +9,7 @@ from typing import Literal
 from planner.errors import InputError, did_you_mean
 from planner.files import special_kind
 
-Kind = Literal["topology", "workload", "model", "gpu", "rules"]
+Kind = Literal["topology", "workload", "model", "gpu", "rules", "fleet"]
 
 LONGEST_SHOWN = 200
 PACKAGE = Path(__file__).resolve().parent
@@ -19,6 +19,7 @@ FOLDERS: dict[Kind, str] = {
     "model": "workload/models",
     "gpu": "topology/gpus",
     "rules": "testing/presets",
+    "fleet": "fleet/presets",
 }
 
 

@@ -10,11 +10,13 @@ import typer
 from planner.cli.options import JsonOption, PlacementArgument
 from planner.cli.output import emit, show
 from planner.cost.posting import Posting
-from planner.errors import CheckError
+from planner.errors import CheckError, UsageError
 
 if TYPE_CHECKING:
     from planner.cost.deadlock import Safety
     from planner.workload.workload import Workload
+
+FLEET_INDEX = "fleet.json"
 
 
 def check(
@@ -30,10 +32,13 @@ def check(
     ] = Posting.STREAMS,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute every claim from the rank table alone.
+    """Recompute every claim from the rank table alone; of a fleet's folder also what holds between jobs.
 
     Exits with 1 where a claim or a rule does not hold, or a step would come to a standstill.
     """
+    if _is_fleet(placement):
+        _require_one_placement(rules, schedule=schedule)
+        return _check_fleet(placement, as_json=as_json)
     from planner.placement.check import check as recompute
     from planner.placement.file import read_placement
     from planner.report.check import check_document, check_view
@@ -51,9 +56,36 @@ def check(
     holds = report.ok and all(result.ok for result in results)
     if not holds or (safety is not None and not safety.ok):
         raise typer.Exit(CheckError.exit_code)
+    return None
 
 
 def _safety(workload: Workload, posting: Posting) -> Safety:
     from planner.cost.deadlock import examine_workload
 
     return examine_workload(workload, posting)
+
+
+def _is_fleet(path: Path) -> bool:
+    """Whether the path is that of a placed fleet, told by names alone."""
+    return path.name == FLEET_INDEX or (path / FLEET_INDEX).is_file()
+
+
+def _require_one_placement(rules: Path | None, *, schedule: bool) -> None:
+    """Refuse options that are about a single placement."""
+    for option, given in (("--rules", rules is not None), ("--schedule", schedule)):
+        if given:
+            raise UsageError.of(
+                "U001", f"{option}: this is about one placement", expected="the file of one job"
+            )
+
+
+def _check_fleet(path: Path, *, as_json: bool) -> None:
+    from planner.fleet.check import check_fleet
+    from planner.fleet.file import read_fleet
+    from planner.report.fleet import fleet_check_document, fleet_check_view
+
+    placed = read_fleet(path)
+    report = check_fleet(placed)
+    emit(fleet_check_document(placed, report)) if as_json else show(fleet_check_view(placed, report))
+    if not report.ok:
+        raise typer.Exit(CheckError.exit_code)

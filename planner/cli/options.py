@@ -39,8 +39,11 @@ def complete_topology(incomplete: str) -> list[str]:
 
 
 def complete_workload(incomplete: str) -> list[str]:
-    """Workloads whose name or path starts with `incomplete`."""
-    return _complete("workload", incomplete)
+    """Workloads and fleets whose name or path starts with `incomplete`."""
+    from planner.library import shipped
+
+    fleets = [name for name in shipped("fleet") if name.startswith(incomplete)]
+    return fleets + _complete("workload", incomplete)
 
 
 def complete_placement(incomplete: str) -> list[str]:

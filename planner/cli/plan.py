@@ -11,6 +11,7 @@ from planner.cli.destination import require_writable
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
 from planner.cli.output import emit, show, write_error
+from planner.cli.plan_fleet import plan_fleet
 from planner.cli.progress import shown_progress
 from planner.cli.signals import INTERRUPTED
 from planner.cli.soundness import require_sound
@@ -53,6 +54,9 @@ def plan(
 ) -> None:
     """Place a workload on a cluster, check the result and write it.
 
+    Of a fleet file every job is placed in a part of its own, and PLACEMENT is a folder with one file
+    for each of them.
+
     Ctrl-C or SIGTERM stops the search and writes the best placement so far, if there is one.
     """
     options = {
@@ -61,6 +65,16 @@ def plan(
         "workers": workers,
         "deterministic": deterministic,
     }
+    if _is_fleet(workload):
+        return plan_fleet(
+            topology,
+            workload,
+            output,
+            objective=objective,
+            trace=trace,
+            options=options,
+            as_json=as_json,
+        )
     require_writable(output, inputs=(topology, workload))
     if trace is not None:
         _require_trace(trace, inputs=(topology, workload), output=output)
@@ -80,6 +94,13 @@ def plan(
     _report(placement, watch, output, as_json=as_json)
     if interrupt.stop.is_set():
         raise typer.Exit(INTERRUPTED)
+    return None
+
+
+def _is_fleet(workload: str) -> bool:
+    from planner.fleet.recognise import is_fleet_file
+
+    return is_fleet_file(workload)
 
 
 def _seconds(text: str | None) -> float | None:

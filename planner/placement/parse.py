@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 import planner
 from planner.errors import InputError, Position, Problem
 from planner.library import unreadable
-from planner.placement.schema import FORMAT, FORMAT_VERSION, PlacementFile
+from planner.placement.schema import PlacementFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_BYTES = 512 * 1024 * 1024
 MOST_PROBLEMS = 10
@@ -47,7 +49,19 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse(raw: bytes, name: str) -> PlacementFile:
+    """The placement file that the bytes hold; raises as `parse_as`."""
+    return parse_as(PlacementFile, raw, name, "a placement file")
+
+
+def parse_as(model: type[Model], raw: bytes, name: str, what: str) -> Model:
     """The document that the bytes hold.
+
+    Parameters
+    ----------
+    model
+        What it should be; its fields ``format`` and ``format_version`` say which format that is.
+    what
+        What such a file is called in messages.
 
     Raises
     ------
@@ -55,25 +69,26 @@ def parse(raw: bytes, name: str) -> PlacementFile:
         Where they hold none: P001 to P004, with the place in the file called `name`.
     """
     try:
-        return PlacementFile.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
     if details[0]["type"] == "json_invalid":
-        raise InputError(_no_json(raw, name, details[0]["msg"]))
+        raise InputError(_no_json(raw, name, details[0]["msg"], what))
     places = {detail["loc"]: detail for detail in details}
     if ("format",) in places or details[0]["loc"] == ():
         raise InputError.of(
             "P001",
-            "not a placement file",
-            expected=f'a JSON mapping with "format": "{FORMAT}", as planner plan -o writes it',
+            f"not {what}",
+            expected=f'a JSON mapping with "format": "{_only(model, "format")}", as planner plan writes it',
             position=_position(raw, name, ("format",)),
         )
     if ("format_version",) in places:
+        known = _only(model, "format_version")
         stated = json.dumps(places["format_version",]["input"], default=str)[:40]
         raise InputError.of(
             "P002",
             f"version {stated} of the format",
-            expected=f"version {FORMAT_VERSION}, all that planner {planner.__version__} reads",
+            expected=f"version {known}, all that planner {planner.__version__} reads",
             suggestion="plan again, or use the planner that wrote the file",
             position=_position(raw, name, ("format_version",)),
         )
@@ -82,7 +97,12 @@ def parse(raw: bytes, name: str) -> PlacementFile:
     raise InputError(problems[0], *problems[1:MOST_PROBLEMS])
 
 
-def _no_json(raw: bytes, name: str, reason: str) -> Problem:
+def _only(model: type[BaseModel], field: str) -> object:
+    """The one value that a field of `model` may have."""
+    return get_args(model.model_fields[field].annotation)[0]
+
+
+def _no_json(raw: bytes, name: str, reason: str, what: str) -> Problem:
     """What is wrong with a file that is no JSON at all, and where."""
     try:
         json.loads(raw)
@@ -97,7 +117,7 @@ def _no_json(raw: bytes, name: str, reason: str) -> Problem:
         "P003",
         f"not JSON: {reason.removeprefix('Invalid JSON: ')}",
         position,
-        "a whole placement file",
+        f"the whole of {what}",
         "a fresh copy: the file may have been cut short" if is_begun else "what planner plan has written",
     )
 

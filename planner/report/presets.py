@@ -21,6 +21,7 @@ PLURALS: dict[Kind, str] = {
     "model": "models",
     "gpu": "gpus",
     "rules": "rules",
+    "fleet": "fleets",
 }
 
 

@@ -20,6 +20,7 @@ class SchemaName(StrEnum):
     MODEL = "model"
     RULES = "rules"
     PLACEMENT = "placement"
+    FLEET = "fleet"
 
 
 def json_schema(name: SchemaName) -> dict[str, object]:
@@ -29,6 +30,7 @@ def json_schema(name: SchemaName) -> dict[str, object]:
 
 def _model(name: SchemaName) -> type[BaseModel]:
     """The model that such a file is read with."""
+    from planner.fleet.schema import FleetFile
     from planner.placement.schema import PlacementFile
     from planner.testing.schema import RulesFile
     from planner.topology.schema import Topology
@@ -40,5 +42,6 @@ def _model(name: SchemaName) -> type[BaseModel]:
         SchemaName.MODEL: Architecture,
         SchemaName.RULES: RulesFile,
         SchemaName.PLACEMENT: PlacementFile,
+        SchemaName.FLEET: FleetFile,
     }
     return models[name]

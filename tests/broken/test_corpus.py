@@ -8,11 +8,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from planner.errors import InputError, render
+from planner.fleet.load import load_fleet
 from planner.topology.load import load_topology
 from planner.workload.load import load_workload
 
 HERE = Path(__file__).parent
-LOAD = {"topology": load_topology, "workload": load_workload}
+
+
+def load_fleet_of_the_lab(name):
+    """A fleet file, read for the cluster lab-4x8."""
+    return load_fleet(name, load_topology("lab-4x8"))
+
+
+LOAD = {"topology": load_topology, "workload": load_workload, "fleet": load_fleet_of_the_lab}
 
 
 def _expected(folder):

@@ -41,6 +41,7 @@ def test_tutorial_and_howtos_are_run():
         "howto/import-a-site.md",
         "howto/launch-a-placement.md",
         "howto/plan-a-degraded-cluster.md",
+        "howto/plan-several-jobs.md",
         "howto/prove-a-launch.md",
         "howto/see-it-pay.md",
         "howto/test-in-ci.md",

@@ -13,6 +13,7 @@ SHIPPED = {
     SchemaName.TOPOLOGY: folder("topology") / "topology.schema.json",
     SchemaName.WORKLOAD: PACKAGE / "workload" / "workload.schema.json",
     SchemaName.MODEL: PACKAGE / "workload" / "model.schema.json",
+    SchemaName.FLEET: PACKAGE / "fleet" / "fleet.schema.json",
 }
 
 
@@ -22,7 +23,7 @@ def test_shipped_schemas_are_current(name):
     assert json.loads(SHIPPED[name].read_text()) == json_schema(name)
 
 
-@pytest.mark.parametrize("kind", ["topology", "workload", "model"])
+@pytest.mark.parametrize("kind", ["topology", "workload", "model", "fleet"])
 def test_modelines_lead_somewhere(kind):
     """Every shipped file names a schema that is there."""
     for path in folder(kind).glob("*.yaml"):

@@ -1,0 +1,44 @@
+"""What each job must move at the least, wherever its part is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.placement.crossing import weighted_seconds
+from planner.placement.placement import Objective
+from planner.solve.problem import Problem
+from planner.solve.run import tier_bounds
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.topology.cluster import Cluster
+    from planner.workload.workload import Workload
+
+    BoolArray = NDArray[np.bool_]
+    FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class JobBound:
+    """Lower bounds for one job.
+
+    Parameters
+    ----------
+    tier_bytes
+        On the crossing bytes of each tier, shape (tiers,).
+    weighted_s
+        On J.
+    """
+
+    tier_bytes: FloatArray
+    weighted_s: float
+
+
+def bound_job(cluster: Cluster, workload: Workload, usable: BoolArray, control: Control) -> JobBound:
+    """Bounds for every placement of a job on the GPUs it may use, shape (gpus,)."""
+    found = tier_bounds(Problem(cluster, workload, Objective.WEIGHTED, usable), control)
+    return JobBound(found, weighted_seconds(cluster, found.tolist()))

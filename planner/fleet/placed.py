@@ -1,0 +1,125 @@
+"""A fleet that is placed, with what is claimed of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from planner.placement.placement import Status, relative_gap
+
+if TYPE_CHECKING:
+    from planner.fleet.fleet import PinRule, TierRule
+    from planner.placement.placement import Placement
+    from planner.topology.cluster import Cluster
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedJob:
+    """One job of a fleet where it is placed.
+
+    Parameters
+    ----------
+    name, priority
+        As the fleet file has them.
+    placement
+        Where it is placed.
+    table_before
+        Digest of the rank table with which it ran before the fleet was planned; None for a new job.
+    size
+        What it got, such as ``dp 64``; None where it could be of one size only.
+    """
+
+    name: str
+    priority: float
+    placement: Placement
+    table_before: str | None = None
+    size: str | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it ran before, and so must be where it was."""
+        return self.table_before is not None
+
+
+def table_digest(placement: Placement) -> str:
+    """SHA-256 of the GPU of every rank, each as four bytes, the lowest first."""
+    return sha256(placement.gpu_of_rank.astype("<i4").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SharedTier:
+    """What jobs share at one tier.
+
+    Parameters
+    ----------
+    tier
+        Name of the tier.
+    shared_bytes
+        What leaves its domains in a step of every job, without that of the job that sends most out of
+        each domain (S_t).
+    domains
+        Domains out of which more than one job sends.
+    """
+
+    tier: str
+    shared_bytes: float
+    domains: int
+
+
+@dataclass(frozen=True)
+class FleetClaims:
+    """What is claimed of a placed fleet; the checker recomputes all but the bound.
+
+    Parameters
+    ----------
+    value_s
+        The fleet's objective F.
+    lower_bound_s
+        No placement of the same jobs at the same sizes that obeys the rules and leaves running jobs
+        where they are has a smaller value.
+    shared
+        What jobs share at each tier, innermost first.
+    shared_s
+        The part of F that sharing makes up.
+    """
+
+    value_s: float
+    lower_bound_s: float
+    shared: tuple[SharedTier, ...]
+    shared_s: float
+
+    @property
+    def gap(self) -> float:
+        """(value - bound) / bound."""
+        return relative_gap(self.value_s, self.lower_bound_s)
+
+    @property
+    def status(self) -> Status:
+        """``optimal`` where value and bound meet."""
+        return Status.OPTIMAL if self.value_s <= self.lower_bound_s else Status.FEASIBLE
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedFleet:
+    """All jobs of a fleet where they are placed.
+
+    Parameters
+    ----------
+    name
+        Name of the fleet.
+    cluster
+        The hardware.
+    jobs
+        In the order of the fleet file.
+    rules
+        What must hold between them.
+    claims
+        What is claimed of them together.
+    """
+
+    name: str
+    cluster: Cluster
+    jobs: tuple[PlacedJob, ...]
+    rules: tuple[TierRule | PinRule, ...]
+    claims: FleetClaims

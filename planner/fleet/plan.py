@@ -1,0 +1,215 @@
+"""Planning a fleet: sizes, parts, placements, and the bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.fleet.bounds import JobBound, bound_job
+from planner.fleet.deal import parts_of
+from planner.fleet.divide import Divider, Partition
+from planner.fleet.explain import require_possible
+from planner.fleet.ground import Ground
+from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, table_digest
+from planner.fleet.prices import estimate
+from planner.fleet.sizing import size_jobs
+from planner.fleet.value import fleet_value
+from planner.placement.crossing import measure
+from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.solve import solve
+from planner.solve.control import Control
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from planner.fleet.divide import Way
+    from planner.fleet.fleet import Fleet, Job
+    from planner.solve.result import Progress
+    from planner.topology.cluster import Cluster
+    from planner.workload.workload import Workload
+
+    BoolArray = NDArray[np.bool_]
+    Report = Callable[[str, Progress], None]
+
+MET = 1e-9
+JOB_LIMIT_S = 10.0
+PARTITION_SHARE = 0.2
+
+
+def plan_fleet(
+    cluster: Cluster,
+    fleet: Fleet,
+    *,
+    time_limit_s: float | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    deterministic: bool = False,
+    stop: threading.Event | None = None,
+    progress: Report | None = None,
+) -> PlacedFleet:
+    """Give each job of a fleet its part of the cluster, and place it there.
+
+    Parameters
+    ----------
+    cluster, fleet
+        The hardware and the jobs.
+    time_limit_s
+        Wall-clock limit; 10 s for each new job where not given.
+    seed, workers, deterministic
+        As of `planner.solve.solve`.
+    stop
+        Set it to end with the best so far.
+    progress
+        Called with the name of a job and every improvement of it.
+
+    Raises
+    ------
+    InputError
+        A workload cannot have the size that it got.
+    InfeasibleError
+        It is proven that the jobs do not fit; the error says which job or rule fails, and by how much.
+    NoPlacementError
+        No placement was found within the limits, and none is proven not to exist.
+    """
+    jobs = max(1, len(fleet.new_jobs))
+    control = Control(time_limit_s or JOB_LIMIT_S * jobs, seed, workers, deterministic)
+    if stop is not None:
+        control.stop = stop
+    return _Plan(Ground(cluster, fleet), control, progress, limited=time_limit_s is not None).run()
+
+
+@dataclass
+class _Plan:
+    """One run: each step takes what the one before has found."""
+
+    ground: Ground
+    control: Control
+    progress: Report | None
+    limited: bool
+
+    def run(self) -> PlacedFleet:
+        """All steps."""
+        require_possible(self.ground)
+        way, sizes = size_jobs(self.ground, self.control)
+        workloads = {job: self.jobs[job].sizes.workload(size) for job, size in sizes.items()}
+        bounds = {job: self.bound(job, workload) for job, workload in workloads.items()}
+        partition = self.partition(way, workloads, bounds)
+        parts = parts_of(self.ground, partition)
+        placements = self.place(workloads, parts, bounds)
+        return self.placed(placements, bounds, sizes)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All jobs of the fleet."""
+        return self.ground.fleet.jobs
+
+    def bound(self, job: int, workload: Workload) -> JobBound:
+        """Bounds of one job wherever it may lie beside those that run."""
+        with self.control.step(PARTITION_SHARE):
+            return bound_job(self.ground.cluster, workload, self.ground.usable(job), self.control)
+
+    def partition(
+        self, way: Way, workloads: Mapping[int, Workload], bounds: Mapping[int, JobBound]
+    ) -> Partition:
+        """The cheapest partition by the estimate that can be told from the bounds."""
+        crossing = {job: bound.tier_bytes for job, bound in bounds.items()}
+        known = dict(workloads)
+        for job, held in enumerate(self.jobs):
+            if held.running is not None:
+                found = measure(self.ground.cluster, held.running.workload, held.running.gpu_of_rank)
+                crossing[job], known[job] = np.array(found.tier_bytes), held.running.workload
+        ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
+        prices = estimate(self.ground, known, crossing, way.cuts)
+        with self.control.step(PARTITION_SHARE):
+            best = Divider(self.ground, way, self.control, prices).divide(ranks)
+        if not isinstance(best, Partition):
+            # Sizes were settled by a search that found one, with more time.
+            best = Divider(self.ground, way, self.control).divide(ranks)
+        assert isinstance(best, Partition)
+        return best
+
+    def place(
+        self,
+        workloads: Mapping[int, Workload],
+        parts: Mapping[int, BoolArray],
+        bounds: Mapping[int, JobBound],
+    ) -> dict[int, Placement]:
+        """Each new job placed in its part; each in its share of the time that is left."""
+        placements = {}
+        for at, (job, workload) in enumerate(workloads.items()):
+            limit_s = self.control.left_s / (len(workloads) - at) if self.limited else None
+            found = solve(
+                self.ground.cluster,
+                workload,
+                time_limit_s=limit_s,
+                seed=self.control.seed,
+                workers=self.control.workers,
+                deterministic=self.control.deterministic,
+                stop=self.control.stop,
+                progress=self._report(job),
+                allowed=parts[job],
+            ).placement
+            placements[job] = replace(found, claims=bounded(found.claims, bounds[job]))
+        return placements
+
+    def _report(self, job: int) -> Callable[[Progress], None] | None:
+        report, name = self.progress, self.jobs[job].name
+        return None if report is None else lambda each: report(name, each)
+
+    def placed(
+        self,
+        placements: Mapping[int, Placement],
+        bounds: Mapping[int, JobBound],
+        sizes: Mapping[int, int],
+    ) -> PlacedFleet:
+        """The fleet with its claims."""
+        cluster, fleet = self.ground.cluster, self.ground.fleet
+        placed = []
+        for index, job in enumerate(self.jobs):
+            if job.running is not None:
+                stays = settled(cluster, job.running)
+                placed.append(PlacedJob(job.name, job.priority, stays, table_digest(job.running)))
+                continue
+            size = f"{job.sizes.measured} {sizes[index]}" if job.sizes.elastic else None
+            placed.append(PlacedJob(job.name, job.priority, placements[index], size=size))
+        value = fleet_value(cluster, [each.placement for each in placed], [each.priority for each in placed])
+        least = sum(
+            job.priority * (bounds[index].weighted_s if index in bounds else value.weighted_s[index])
+            for index, job in enumerate(self.jobs)
+        )
+        bound = value.total_s if value.total_s <= least * (1 + MET) else least
+        claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s)
+        return PlacedFleet(fleet.name, cluster, tuple(placed), fleet.rules, claims)
+
+
+def bounded(claims: Claims, bound: JobBound) -> Claims:
+    """The claims with bounds that hold wherever the job lies, and not only in its part."""
+    tiers = tuple(
+        TierClaim(each.tier, each.crossing_bytes, min(float(least), each.crossing_bytes))
+        for each, least in zip(claims.tiers, bound.tier_bytes, strict=True)
+    )
+    met = claims.value <= bound.weighted_s * (1 + MET)
+    return replace(
+        claims,
+        lower_bound=claims.value if met else bound.weighted_s,
+        status=Status.OPTIMAL if met else Status.FEASIBLE,
+        tiers=tiers,
+    )
+
+
+def settled(cluster: Cluster, running: Placement) -> Placement:
+    """A placement that runs, on the cluster as it is now: counted anew, with no bound claimed."""
+    found = measure(cluster, running.workload, running.gpu_of_rank)
+    tiers = tuple(
+        TierClaim(tier.name, crossing, 0.0)
+        for tier, crossing in zip(cluster.tiers, found.tier_bytes, strict=True)
+    )
+    value = found.weighted_s
+    status = Status.FEASIBLE if value else Status.OPTIMAL
+    claims = Claims(Objective.WEIGHTED, value, 0.0, status, value, tiers)
+    return Placement(cluster, running.workload, running.gpu_of_rank, claims)

@@ -1,0 +1,171 @@
+"""What `plan` and `check` say of a fleet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Group
+from rich.text import Text
+
+from planner.placement.placement import Status
+from planner.placement.wording import plural
+from planner.report.style import table
+from planner.report.values import UNKNOWN, percent, uplink_seconds
+from planner.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from planner.fleet.check import FleetReport
+    from planner.fleet.placed import PlacedFleet, PlacedJob
+
+
+def fleet_document(placed: PlacedFleet, seconds: Mapping[str, float]) -> dict[str, object]:
+    """The result of `plan` for a fleet as plain data; times and objective in seconds."""
+    claims = placed.claims
+    return {
+        "topology": placed.cluster.name,
+        "fleet": placed.name,
+        "status": str(claims.status),
+        "objective": claims.value_s,
+        "lower_bound": claims.lower_bound_s,
+        "gap": claims.gap,
+        "shared_s": claims.shared_s,
+        "tiers": [
+            {"tier": each.tier, "shared_bytes": each.shared_bytes, "shared_domains": each.domains}
+            for each in claims.shared
+        ],
+        "jobs": [_job_document(placed, job) for job in placed.jobs],
+        "gpus": _gpu_counts(placed),
+        "seconds": dict(seconds),
+    }
+
+
+def _job_document(placed: PlacedFleet, job: PlacedJob) -> dict[str, object]:
+    claims = job.placement.claims
+    return {
+        "name": job.name,
+        "workload": job.placement.workload.name,
+        "priority": job.priority,
+        "running": job.running,
+        "size": job.size,
+        "ranks": job.placement.workload.mesh.world_size,
+        "weighted_s": claims.weighted_s,
+        "lower_bound_s": claims.lower_bound,
+        "gap": None if job.running else claims.gap,
+        "domains": dict(_touched(placed, job)),
+    }
+
+
+def _touched(placed: PlacedFleet, job: PlacedJob) -> list[tuple[str, int]]:
+    """How many domains of each tier from the node boundary on hold ranks of the job."""
+    cluster = placed.cluster
+    return [
+        (tier.name, len(np.unique(domain[job.placement.gpu_of_rank])))
+        for tier, domain in list(zip(cluster.tiers, cluster.domain_of_gpu, strict=True))[
+            cluster.boundary : -1
+        ]
+    ]
+
+
+def fleet_view(placed: PlacedFleet, seconds: Mapping[str, float]) -> RenderableType:
+    """The result of `plan` for a fleet, for people."""
+    counts = _gpu_counts(placed)
+    spent = "  ".join(f"{name} {format_seconds(round(value, 3))}" for name, value in seconds.items())
+    return Group(
+        Text.assemble((placed.name, "bold"), " on ", (placed.cluster.name, "bold")),
+        fleet_verdict(placed),
+        jobs_table(placed),
+        shared_table(placed),
+        Text(f"{plural(counts['in_service'], 'GPU')} in service, {counts['free']:,} of them left free"),
+        Text(f"took  {spent}", style="dim"),
+    )
+
+
+def fleet_verdict(placed: PlacedFleet) -> Text:
+    """One line: status, objective, bound and gap."""
+    claims = placed.claims
+    colour = "bold green" if claims.status is Status.OPTIMAL else "bold yellow"
+    return Text.assemble(
+        (str(claims.status), colour),
+        f"   fleet {format_seconds(claims.value_s)}",
+        f"   bound {format_seconds(claims.lower_bound_s)}",
+        f"   gap {percent(claims.gap)}",
+    )
+
+
+def jobs_table(placed: PlacedFleet) -> Table:
+    """What each job got, and what it costs there."""
+    tiers = [name for name, _ in _touched(placed, placed.jobs[0])]
+    made = table("job", "size", "ranks", *(f"{name}s" for name in tiers), "uplink time", "gap", left=2)
+    for job in placed.jobs:
+        claims = job.placement.claims
+        made.add_row(
+            job.name,
+            "stays" if job.running else job.size or "",
+            f"{job.placement.workload.mesh.world_size:,}",
+            *(f"{count:,}" for _, count in _touched(placed, job)),
+            format_seconds(claims.weighted_s),
+            UNKNOWN if job.running else percent(claims.gap),
+        )
+    return made
+
+
+def shared_table(placed: PlacedFleet) -> Table:
+    """What jobs share at each tier that can be crossed."""
+    made = table("tier", "shared uplinks", "shared bytes", "uplink time")
+    uplinks = placed.cluster.tier_uplink_bytes_per_s
+    for claim, uplink in list(zip(placed.claims.shared, uplinks, strict=True))[placed.cluster.boundary : -1]:
+        seconds = uplink_seconds(claim.shared_bytes, uplink)
+        made.add_row(
+            claim.tier,
+            f"{claim.domains:,}",
+            format_bytes(claim.shared_bytes),
+            "free" if seconds is None else format_seconds(seconds),
+        )
+    return made
+
+
+def _gpu_counts(placed: PlacedFleet) -> dict[str, int]:
+    """GPUs in all, in service, and in service without a rank."""
+    in_service = int(np.count_nonzero(placed.cluster.gpu_in_service))
+    held = sum(job.placement.workload.mesh.world_size for job in placed.jobs)
+    return {"total": placed.cluster.gpus, "in_service": in_service, "free": in_service - held}
+
+
+def fleet_check_document(placed: PlacedFleet, report: FleetReport) -> dict[str, object]:
+    """The outcome of a check as plain data: ``ok`` only where all of it holds."""
+    return {
+        "ok": report.ok,
+        "findings": [{"code": each.code, "message": each.message} for each in report.findings],
+        "jobs": [
+            {
+                "name": job.name,
+                "ok": each.ok,
+                "ranks": each.ranks,
+                "weighted_s": each.weighted_s,
+                "findings": [{"code": found.code, "message": found.message} for found in each.findings],
+            }
+            for job, each in zip(placed.jobs, report.jobs, strict=True)
+        ],
+    }
+
+
+def fleet_check_view(placed: PlacedFleet, report: FleetReport) -> RenderableType:
+    """The outcome of a check for people."""
+    title = Text(f"{placed.name} on {placed.cluster.name}, {plural(len(placed.jobs), 'job')}", style="bold")
+    if report.ok:
+        holds = Text("every claim holds, of each job and between them", style="bold green")
+        return Group(title, holds, fleet_verdict(placed), jobs_table(placed), shared_table(placed))
+    own = [Text(f"error[{each.code}]: {each.message}") for each in report.findings]
+    inside = [
+        Text(f"error[{each.code}]: {job.name}: {each.message}")
+        for job, found in zip(placed.jobs, report.jobs, strict=True)
+        for each in found.findings
+    ]
+    count = plural(len(own) + len(inside), "finding")
+    return Group(title, Text(f"the check fails: {count}", style="bold red"), *own, *inside)
