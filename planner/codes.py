@@ -127,6 +127,7 @@ CODES: dict[str, str] = {
     "S004": "no placement found within the limits",
     "S005": "the job cannot go on with so many replicas",
     "S006": "limit on moves below what has to move",
+    "S007": "cluster smaller than a single replica",
     "E040": "switch of more ports than the format has",
     "E041": "topology that the format cannot hold",
     # Fleets: the file, what cannot be, and what a check finds
@@ -193,6 +194,7 @@ CODES: dict[str, str] = {
     "U007": "step time that nothing says",
     "U008": "option that does not go with another",
     "U009": "order of a step that nothing says",
+    "U010": "simulation that would take hours",
     # Exports
     "E001": "option that the format does not have",
     "E002": "option with a value that cannot be",

@@ -34,6 +34,7 @@ SECONDS = {
     "s": 1.0,
     "min": 60.0,
     "h": 3600.0,
+    "d": 86400.0,
 }
 
 _QUANTITY = re.compile(

@@ -24,6 +24,7 @@ from planner.cli import (
     schema,
     search,
     simulate,
+    spares,
     topology,
     topology_export,
     topology_import,
@@ -74,6 +75,7 @@ app.command("explain")(explain.explain)
 app.command("diff")(diff.diff)
 app.command("replan")(replan.replan)
 app.command("simulate")(simulate.simulate)
+app.command("spares")(spares.spares)
 app.command("search")(search.search)
 app.command("export")(export.export)
 app.command("import-placement")(import_placement.import_placement)

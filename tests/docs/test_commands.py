@@ -38,6 +38,7 @@ def test_tutorial_and_howtos_are_run():
         "howto/choose-a-strategy.md",
         "howto/describe-a-job.md",
         "howto/export-a-topology.md",
+        "howto/hold-spares.md",
         "howto/import-a-site.md",
         "howto/launch-a-placement.md",
         "howto/plan-a-degraded-cluster.md",
