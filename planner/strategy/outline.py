@@ -1,8 +1,9 @@
 """A cluster in outline, for strategies that are not placed yet: a typical domain of each tier.
 
 Ranks are taken to lie in their order, without a hole: a domain of c GPUs holds of a group those members
-that lie less than c GPUs after the first. A placement of the solver does no worse on a regular cluster;
-on an irregular one the best few strategies are placed and simulated anyway.
+that lie less than c GPUs after the first. Groups that would each fit into one domain do so only if all
+domains together, of whatever size they are, have room for as many of them as there are; else the slowest
+of them is in two halves. What else is irregular shows where the best few strategies are placed.
 """
 
 from __future__ import annotations
@@ -31,11 +32,27 @@ if TYPE_CHECKING:
 
 
 class Level(NamedTuple):
-    """A typical domain of one tier: GPUs in service, and bandwidth out of it."""
+    """A typical domain of one tier.
+
+    Parameters
+    ----------
+    gpus
+        GPUs in service.
+    uplink_bytes_per_s
+        Bandwidth out of it.
+    sizes
+        GPUs in service of every domain, and how many there are of this size; as many as are needed where
+        not given.
+    """
 
     tier: str
     gpus: int
     uplink_bytes_per_s: float | None
+    sizes: tuple[tuple[int, int], ...] = ()
+
+    def has_room(self, blocks: int, gpus: int) -> bool:
+        """Whether so many blocks of `gpus` GPUs fit into the domains, none of them split."""
+        return not self.sizes or sum(count * (size // gpus) for size, count in self.sizes) >= blocks
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,10 @@ class Outline:
             live = held > 0
             uplink = tier.uplink_bytes_per_s
             bandwidth = None if uplink is None else float(np.median(uplink[live]))
-            levels.append(Level(tier.name, int(np.median(held[live])), bandwidth))
+            sizes = np.stack(np.unique(held[live], return_counts=True), axis=1).tolist()
+            levels.append(
+                Level(tier.name, int(np.median(held[live])), bandwidth, tuple(map(tuple, sizes)))
+            )
         kinds = [cluster.gpu_kinds[kind] for kind in np.unique(cluster.gpu_kind[usable]).tolist()]
         slowest = min(kinds, key=lambda gpu: gpu.flops("bf16") or 0.0)
         stated = cluster.tiers[cluster.boundary].scale_up_bytes_per_s or slowest.scale_up_bytes_per_s
@@ -85,7 +105,7 @@ class Outline:
                 step *= mesh.degree(axis)
         fold = (mesh.ep, *mesh.fold_order) if {"ep", "edp"} & set(axes) else ()
         used = tuple(each for each in strides if each[0] in (*axes, *fold))
-        return _held(used, axes, fold, tuple(level.gpus for level in self.levels))
+        return _held(used, axes, fold, self.levels, mesh.world_size)
 
     def time(self, family: Family, mesh: Mesh) -> FamilyTime:
         """Seconds of one step for the groups of `family` when ranks lie in their order."""
@@ -114,9 +134,10 @@ def _held(
     strides: tuple[tuple[str, int, int], ...],
     axes: tuple[str, ...],
     fold: tuple[int, str, str] | tuple[()],
-    domains: tuple[int, ...],
+    levels: tuple[Level, ...],
+    world: int,
 ) -> tuple[int, ...]:
-    """Ranks of a group and how many of them, the first at 0, lie in a domain of each size; see `places`.
+    """Ranks of a group and how many of them lie in a domain of each level; see `Outline.places`.
 
     `strides` are name, degree and distance of the axes concerned, `fold` is the expert degree and the axes
     that expert groups are folded from.
@@ -134,7 +155,15 @@ def _held(
             degree, step = of_axis[axis]
             along = np.arange(degree) * step
         places = (places[:, None] + along[None, :]).ravel()
-    return (len(places), *(max(1, int((places < gpus).sum())) for gpus in domains))
+    places = np.sort(places)
+    # Groups that lie between each other make a block together.
+    block = int(places[-1] + np.diff(places).min(initial=world))
+    found = [len(places)]
+    for level in levels:
+        held = max(1, int((places < level.gpus).sum()))
+        split = held == len(places) > 1 and not level.has_room(world // block, block)
+        found.append(ceil(held / 2) if split else held)
+    return tuple(found)
 
 
 def _egress(family: Family, gpus: int, held: int, touched: int, ranks: int) -> FloatArray:
