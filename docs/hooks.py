@@ -29,6 +29,7 @@ PARTS = {
     "I": "Imports",
     "U": "Usage",
     "E": "Exports",
+    "Q": "Searches for strategies",
     "X": "Internal",
 }
 

@@ -253,6 +253,13 @@ CODES: dict[str, str] = {
     "I087": "GPUs that cannot be given out",
     "I088": "levels that no node has labels of",
     "I089": "switch above itself",
+    # Searches for strategies
+    "Q001": "file is none of a search",
+    "Q002": "file of another search",
+    "Q003": "file of a search changed after it was written",
+    "Q010": "package missing that --dask needs",
+    "Q011": "Dask cluster cannot be reached, or has no workers",
+    "Q012": "workers of a Dask cluster failed",
     # Internal
     "X001": "failure that nobody foresaw",
     "X002": "solver's placement failed the check",

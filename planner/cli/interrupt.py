@@ -26,9 +26,15 @@ class Interrupt:
     Python runs signal handlers in the main thread only, between two of its instructions, and a
     native solver leaves it none. So the work runs in a thread of its own while the main thread
     waits where handlers can run.
+
+    Parameters
+    ----------
+    kept
+        What the work has to show for itself when it ends early.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: str = "the best placement so far, if any") -> None:
+        self.kept = kept
         self.stop = threading.Event()
         self._before: dict[signal.Signals, Handler] = {}
 
@@ -59,7 +65,7 @@ class Interrupt:
             # The solver's thread may be in native code, which an orderly exit would wait for.
             os._exit(INTERRUPTED)
         self.stop.set()
-        write_error("interrupted: keeping the best placement so far, if any; once more to stop at once")
+        write_error(f"interrupted: keeping {self.kept}; once more to stop at once")
 
 
 def _settle(outcome: Future[T], work: Callable[[], T]) -> None:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from planner.cli.destination import require_writable
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument
-from planner.cli.output import Unfailing, emit, show, write_error
+from planner.cli.output import emit, show, write_error
+from planner.cli.search_progress import shown_progress
+from planner.cli.signals import INTERRUPTED
 from planner.errors import InputError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
-    from planner.strategy.place import Placed
+    from planner.strategy.outline import Outline
+    from planner.strategy.pool import Pool
+    from planner.strategy.ranking import Ranked
+    from planner.strategy.record import RecordFile
     from planner.strategy.search import Answer
-    from planner.topology.cluster import Cluster
+    from planner.strategy.space import Question
 
-PLACE_SECONDS = 5.0
+PLACE_SECONDS = 3.0
 
 
 def search(
@@ -45,32 +50,85 @@ def search(
     top: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Strategies to list.")] = 10,
     place: Annotated[
         int, typer.Option(metavar="N", min=0, help="Of those, how many to place on the cluster.")
-    ] = 1,
+    ] = 3,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=1024, help="Processes that simulate; as many as cores if not given."
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Simulate on the Dask cluster whose scheduler is there."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keep what is learned in this file, and go on from it if it is there."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="WORKLOAD", help="Write the best as a workload file."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank every strategy that fits by the step time that is predicted for it.
+    """Rank every strategy that fits by the step time that is predicted for it, and place the best.
 
     Degrees of parallelism, microbatch, schedule, recomputation and data parallelism: all are tried.
+    An interrupt ends the search with the best so far.
     """
-    if output is not None:
-        require_writable(output, inputs=(topology, model))
+    for path in (output, resume):
+        if path is not None:
+            require_writable(path, inputs=(topology, model))
+    if dask is not None and workers is not None:
+        raise UsageError.of(
+            "U008", "--workers with --dask", expected="one of them: Dask has workers of its own"
+        )
     from planner.report.search import search_document, search_view
     from planner.strategy.outline import Outline
+    from planner.strategy.ranking import ranked
     from planner.strategy.search import search as best_of
-    from planner.strategy.space import PINNABLE, Question
     from planner.topology.load import load_topology
+
+    rules = dict(_pairs(keep, ("tp", "cp", "ep", "pp", "dp"), "--keep"))
+    cluster = load_topology(topology)
+    outline = Outline.of(cluster)
+    question = _question(model, batch, sequence, precision, given, outline)
+    with Interrupt("the best strategies so far, if any") as interrupt:
+        with (
+            _record(resume, question, outline, cluster.name) as record,
+            _pool(question, outline, workers, dask) as pool,
+            shown_progress() as progress,
+        ):
+            options: Any = {"pool": pool, "record": record, "progress": progress, "stop": interrupt.stop}
+            answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
+        _require_any(answer, question, outline)
+        limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
+        ranking = interrupt.run(
+            lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits)
+        )
+    if output is not None:
+        _write(ranking[0], model, rules, output)
+    if as_json:
+        emit(search_document(answer, ranking))
+    else:
+        show(search_view(question, outline, answer, ranking))
+    if interrupt.stop.is_set():
+        raise typer.Exit(INTERRUPTED)
+
+
+def _question(
+    model: str, batch: int, sequence: int, precision: str, given: list[str] | None, outline: Outline
+) -> Question:
+    """What is asked; raises UsageError for words that mean nothing."""
+    from planner.strategy.space import PINNABLE, Question
     from planner.workload.architecture import load_model
     from planner.workload.job import Precision
 
     if precision not in list(Precision):
         raise _unknown("precision", precision, [str(each) for each in Precision])
-    cluster = load_topology(topology)
-    outline = Outline.of(cluster)
-    question = Question(
+    return Question(
         load_model(model),
         batch,
         sequence,
@@ -79,22 +137,50 @@ def search(
         outline.levels[0].gpus if outline.levels else outline.gpus,
         tuple(_pairs(given, PINNABLE, "--set")),
     )
-    with _shown_progress() as progress:
-        answer = best_of(question, outline, keep=top, progress=progress)
-    if not answer.best:
-        raise InputError.of(
-            "W050",
-            f"no strategy for {question.model.name} fits {outline.gpus:,} GPUs of {outline.gpu.name}",
-            expected="more GPUs, a smaller batch, or fewer things given with --set",
-        )
-    rules = dict(_pairs(keep, ("tp", "cp", "ep", "pp", "dp"), "--keep"))
-    placed = _placed(cluster, answer, model, rules, place)
-    if output is not None:
-        _write(answer, model, rules, output)
-    if as_json:
-        emit(search_document(answer, placed))
-    else:
-        show(search_view(question, outline, answer, placed))
+
+
+def _pool(
+    question: Question, outline: Outline, workers: int | None, dask: str | None
+) -> AbstractContextManager[Pool]:
+    """Who simulates."""
+    if dask is not None:
+        from planner.strategy.dask_pool import DaskPool
+
+        return DaskPool(dask, question, outline)
+    from planner.strategy.pool import LocalPool
+
+    return LocalPool(question, outline, workers)
+
+
+@contextmanager
+def _record(
+    path: Path | None, question: Question, outline: Outline, topology: str
+) -> Iterator[RecordFile | None]:
+    """What is known from the file; written again at the end, whatever that is."""
+    if path is None:
+        yield None
+        return
+    from planner.strategy.record import RecordFile, asked_of
+
+    record = RecordFile(path, asked_of(question, outline, topology))
+    try:
+        yield record
+    finally:
+        record.write()
+
+
+def _require_any(answer: Answer, question: Question, outline: Outline) -> None:
+    """Refuse to go on with nothing."""
+    if answer.best:
+        return
+    if not answer.complete:
+        write_error("interrupted before a strategy was simulated; no workload written")
+        raise typer.Exit(INTERRUPTED)
+    raise InputError.of(
+        "W050",
+        f"no strategy for {question.model.name} fits {outline.gpus:,} GPUs of {outline.gpu.name}",
+        expected="more GPUs, a smaller batch, or fewer things given with --set",
+    )
 
 
 def _pairs(given: list[str] | None, names: Iterable[str], option: str) -> list[tuple[str, str]]:
@@ -117,37 +203,8 @@ def _unknown(what: str, word: str, choices: list[str]) -> UsageError:
     )
 
 
-@contextmanager
-def _shown_progress() -> Iterator[Callable[[int, int, float], None] | None]:
-    """A bar on a terminal: how far the search has come through the space, and the best step so far."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("strategies", total=None)
-
-        def show_it(looked: int, total: int, best_s: float) -> None:
-            described = f"strategies, best {best_s:.3f} s"
-            bar.update(task, completed=looked, total=total, description=described)
-
-        yield show_it
-
-
-def _placed(cluster: Cluster, answer: Answer, model: str, rules: dict[str, str], count: int) -> list[Placed]:
-    """The first strategies on the cluster itself; an interrupt ends the search for better placements."""
-    from planner.strategy.place import place
-
-    with Interrupt() as interrupt:
-        options: Any = {"keep": rules, "time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
-        return [place(cluster, found.job, model, **options) for found in answer.best[:count]]
-
-
-def _write(answer: Answer, model: str, rules: dict[str, str], output: Path) -> None:
-    """The best strategy as a workload file."""
+def _write(first: Ranked, model: str, rules: dict[str, str], output: Path) -> None:
+    """The first strategy as a workload file."""
     from io import StringIO
 
     from ruamel.yaml import YAML
@@ -156,6 +213,6 @@ def _write(answer: Answer, model: str, rules: dict[str, str], output: Path) -> N
     from planner.strategy.place import description
 
     text = StringIO()
-    YAML().dump(description(answer.best[0].job, model, rules), text)
+    YAML().dump(description(first.found.job, model, rules), text)
     write_atomic(output, text.getvalue().encode())
     write_error(f"written to {output}")

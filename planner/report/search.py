@@ -12,13 +12,13 @@ from planner.units import format_bytes, format_seconds
 from planner.workload.job import DataParallel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
     from rich.table import Table
 
     from planner.strategy.outline import Outline
-    from planner.strategy.place import Placed
+    from planner.strategy.ranking import Ranked
     from planner.strategy.search import Answer, Found
     from planner.strategy.space import Question
     from planner.workload.job import Job
@@ -32,14 +32,21 @@ SHARING = {
 }
 
 
-def search_document(answer: Answer, placed: Sequence[Placed]) -> dict[str, object]:
-    """All of it as plain data."""
+def search_document(answer: Answer, ranking: Sequence[Ranked]) -> dict[str, object]:
+    """All of it as plain data; ``step_s`` is predicted, ``placed_step_s`` is on the cluster itself."""
     return {
         "considered": answer.considered,
         "simulated": answer.simulated,
-        "best": [_document(found) for found in answer.best],
+        "complete": answer.complete,
+        "best": [
+            {
+                **_document(each.found),
+                "placed_step_s": each.step_s if each.placed else None,
+                "why_not_placed": each.why_not or None,
+            }
+            for each in ranking
+        ],
         "front": [_document(found) for found in answer.front],
-        "placed_step_s": [each.simulation.time.step_s for each in placed],
     }
 
 
@@ -54,7 +61,7 @@ def _document(found: Found) -> dict[str, object]:
         "rank_order": "-".join(job.mesh.rank_order),
         "gpus": job.mesh.world_size,
         "step_s": found.step_s,
-        "tokens_per_s": _tokens_per_s(found),
+        "tokens_per_s": _tokens(job) / found.step_s,
         "tflops_per_gpu": found.tflops_per_gpu(),
         "memory_bytes": found.memory_bytes,
         "exposed_s": dict(found.time.exposed_s),
@@ -62,53 +69,84 @@ def _document(found: Found) -> dict[str, object]:
     }
 
 
-def _tokens_per_s(found: Found) -> float:
-    return found.job.global_batch * found.job.sequence / found.step_s
-
-
-def _speed(found: Found, gpus: int) -> str:
-    return (
-        f"the fastest: {_tokens_per_s(found):,.0f} tokens/s "
-        f"on {found.job.mesh.world_size:,} of {gpus:,} GPUs, "
-        f"{found.tflops_per_gpu():,.0f} TFLOP/s a GPU (causal count)"
-    )
+def _tokens(job: Job) -> int:
+    return job.global_batch * job.sequence
 
 
 def search_view(
-    question: Question, outline: Outline, answer: Answer, placed: Sequence[Placed]
+    question: Question, outline: Outline, answer: Answer, ranking: Sequence[Ranked]
 ) -> RenderableType:
-    """For people: the fastest, those of them that were placed, the front of time and memory."""
+    """For people: the fastest, those of them that were placed first, and the front of time and memory."""
     head = (
         f"{question.model.name} on {outline.gpus:,} GPUs ({outline.gpu.name}): batch of "
         f"{question.global_batch:,} x {question.sequence:,} tokens in {question.precision}"
     )
     parts: list[RenderableType] = [
         Text(head, style="bold"),
-        f"{answer.considered:,} strategies, {answer.simulated:,} simulated; none of the others is faster",
-        _speed(answer.best[0], outline.gpus),
-        _table(answer.best, placed),
+        _covered(answer),
+        _speed(ranking[0], outline.gpus),
+        _ranking(ranking),
+        *_not_placed(ranking),
     ]
     if len(answer.front) > 1:
-        parts += [Text("least memory for the time", style="bold"), _table(answer.front, ())]
+        parts += [Text("least memory for the time, as predicted", style="bold"), _front(answer.front)]
     return Group(*parts)
 
 
-def _table(found: Sequence[Found], placed: Sequence[Placed]) -> Table:
-    columns = ("schedule", "recompute", "sharing", "memory", "step")
-    made = table("degrees, microbatch", *columns, *(["placed"] if placed else []))
-    for index, each in enumerate(found):
-        job = each.job
-        there = [format_seconds(placed[index].simulation.time.step_s)] if index < len(placed) else []
-        made.add_row(
-            degrees(job),
-            str(job.schedule),
-            str(job.recompute),
-            SHARING[job.data_parallel],
-            format_bytes(each.memory_bytes),
-            format_seconds(each.step_s),
-            *there,
-        )
+def _covered(answer: Answer) -> str:
+    """How much of the space was looked at."""
+    seen = f"{answer.considered:,} strategies, {answer.simulated:,} simulated"
+    if answer.complete:
+        return f"{seen}; none of the others is predicted to be faster"
+    return f"{seen} before the search was stopped; others may be faster"
+
+
+def _speed(first: Ranked, gpus: int) -> str:
+    job = first.found.job
+    tflops = first.found.tflops_per_gpu() * first.found.step_s / first.step_s
+    return (
+        f"the fastest{', as placed' if first.placed else ', as predicted'}: "
+        f"{_tokens(job) / first.step_s:,.0f} tokens/s on {job.mesh.world_size:,} of {gpus:,} GPUs, "
+        f"{tflops:,.0f} TFLOP/s a GPU (causal count)"
+    )
+
+
+def _ranking(ranking: Sequence[Ranked]) -> Table:
+    """Strategies with what is predicted of them, and their step where they were placed on the cluster."""
+    made = table("degrees, microbatch", *COLUMNS, "predicted", "placed")
+    for each in ranking:
+        there = format_seconds(each.step_s) if each.placed else "cannot be" if each.why_not else "-"
+        made.add_row(*_cells(each.found), there)
     return made
+
+
+COLUMNS = ("schedule", "recompute", "sharing", "memory")
+
+
+def _front(found: Sequence[Found]) -> Table:
+    made = table("degrees, microbatch", *COLUMNS, "predicted")
+    for each in found:
+        made.add_row(*_cells(each))
+    return made
+
+
+def _cells(found: Found) -> tuple[str, ...]:
+    job = found.job
+    return (
+        degrees(job),
+        str(job.schedule),
+        str(job.recompute),
+        SHARING[job.data_parallel],
+        format_bytes(found.memory_bytes),
+        format_seconds(found.step_s),
+    )
+
+
+def _not_placed(ranking: Sequence[Ranked]) -> Iterator[str]:
+    """Why strategies cannot be placed."""
+    for each in ranking:
+        if each.why_not:
+            yield f"{degrees(each.found.job)} cannot be placed: {each.why_not}"
 
 
 def degrees(job: Job) -> str:

@@ -88,9 +88,7 @@ class Outline:
             uplink = tier.uplink_bytes_per_s
             bandwidth = None if uplink is None else float(np.median(uplink[live]))
             sizes = np.stack(np.unique(held[live], return_counts=True), axis=1).tolist()
-            levels.append(
-                Level(tier.name, int(np.median(held[live])), bandwidth, tuple(map(tuple, sizes)))
-            )
+            levels.append(Level(tier.name, int(np.median(held[live])), bandwidth, tuple(map(tuple, sizes))))
         kinds = [cluster.gpu_kinds[kind] for kind in np.unique(cluster.gpu_kind[usable]).tolist()]
         slowest = min(kinds, key=lambda gpu: gpu.flops("bf16") or 0.0)
         stated = cluster.tiers[cluster.boundary].scale_up_bytes_per_s or slowest.scale_up_bytes_per_s

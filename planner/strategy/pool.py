@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TYPE_CHECKING, Protocol
 
 from planner.strategy.measure import measure
@@ -70,7 +71,7 @@ class LocalPool:
 
 def cut(candidates: Sequence[Candidate], pieces: int) -> list[Sequence[Candidate]]:
     """The candidates in at most so many pieces, none of them empty, in their order."""
-    size = -(-len(candidates) // pieces)
+    size = max(1, -(-len(candidates) // pieces))
     return [candidates[start : start + size] for start in range(0, len(candidates), size)]
 
 
@@ -81,7 +82,16 @@ def _prepare(question: Question, outline: Outline) -> None:
     """In another process: remember what is asked. The first process alone heeds an interrupt."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _ASKED.append((question, outline))
+
+
+def _end_with_parent() -> None:
+    """A worker would wait for work forever where the first process was killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _measure(candidates: Sequence[Candidate]) -> list[Measured]:

@@ -14,8 +14,9 @@ import numpy as np
 
 from planner.cost.flops import FlopCount, step_flops
 from planner.strategy.bounds import Bounds
-from planner.strategy.measure import Candidate, Measured, step_of
+from planner.strategy.measure import Candidate, step_of
 from planner.strategy.pool import LocalPool
+from planner.strategy.record import Record
 from planner.strategy.space import ORDERS
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def search(
     *,
     keep: int = 10,
     pool: Pool | None = None,
+    record: Record | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> Answer:
@@ -94,11 +96,13 @@ def search(
     ----------
     pool
         Who simulates; this machine where not given.
+    record
+        What is known already, and learns what is simulated.
     stop
         Ends the search with what it has, once set.
     """
     with LocalPool(question, outline) as here:
-        looked = _Looked(question, outline, pool or here, progress, stop)
+        looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
         limit = outline.gpu.memory_bytes or float("inf")
         best = looked.fastest(limit, keep)
         front = list(best)
@@ -109,7 +113,7 @@ def search(
         tuple(found[flat] for flat in best),
         tuple(pareto(found[flat] for flat in front)),
         len(looked.bounds.columns),
-        len(looked.known),
+        len(looked.record.measured),
         not looked.stopped,
     )
 
@@ -131,13 +135,14 @@ class _Looked:
         question: Question,
         outline: Outline,
         pool: Pool,
+        record: Record,
         progress: Progress | None,
         stop: threading.Event | None,
     ) -> None:
         self.question, self.outline, self.pool = question, outline, pool
         self.progress, self.stop = progress, stop
         self.bounds = Bounds(question, outline)
-        self.known: dict[int, Measured] = {}
+        self.record = record
         bounds = self.bounds.time_s.ravel()
         self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]
 
@@ -172,13 +177,14 @@ class _Looked:
 
     def _measure(self, flats: list[int]) -> None:
         """Simulate those that are not known yet."""
-        new = [flat for flat in flats if flat not in self.known]
-        self.known.update(zip(new, self.pool.measure([self.candidate(flat) for flat in new]), strict=True))
+        new = [flat for flat in flats if flat not in self.record.measured]
+        found = self.pool.measure([self.candidate(flat) for flat in new])
+        self.record.add(dict(zip(new, found, strict=True)))
 
     def _take(self, best: dict[int, tuple[float, int]], flats: list[int], limit: float) -> None:
         """Keep of each strategy the fastest candidate that fits."""
         for flat in flats:
-            found, row = self.known[flat], int(self._parts(np.array(flat))[2])
+            found, row = self.record.measured[flat], int(self._parts(np.array(flat))[2])
             if found.memory_bytes <= limit:
                 best[row] = min(best.get(row, (float("inf"), flat)), (found.step_s, flat))
 
@@ -195,4 +201,4 @@ class _Looked:
         """A candidate with all that is known of its step."""
         job = self.candidate(flat).job(self.question)
         time = step_of(job, self.outline).time(quick=True)
-        return Found(time.step_s, self.known[flat].memory_bytes, job, time)
+        return Found(time.step_s, self.record.measured[flat].memory_bytes, job, time)

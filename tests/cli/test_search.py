@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import sys
+from contextlib import nullcontext
+
+from planner.cli.interrupt import Interrupt
 from planner.workload.load import load_workload
 from tests.cli.commands import planner
 
@@ -45,3 +52,57 @@ def test_nothing_fits(topology):
     outcome = planner("search", topology, "moe-6t", "--batch", 16)
     assert outcome.code == 3
     assert "no strategy" in outcome.err
+
+
+def test_goes_on_from_a_file(topology, tmp_path):
+    """The second time nothing is left to simulate; another question is refused."""
+    path = tmp_path / "record.json"
+    options = ("--top", 2, "--place", 0, "--resume", path, "--json")
+    first = planner("search", topology, *ASKED, *options).document
+    before = path.read_bytes()
+    assert planner("search", topology, *ASKED, *options).document == first
+    assert path.read_bytes() == before
+    other = planner("search", topology, *ASKED, "--set", "tp=2", *options)
+    assert other.code == 3
+    assert "its set is" in other.err
+    assert path.read_bytes() == before
+
+
+def test_interrupted(topology, tmp_path, monkeypatch):
+    """The best so far is shown and written, what was learned is kept, and the exit code says it."""
+    interrupts = []
+
+    def heeded(kept):
+        interrupts.append(Interrupt(kept))
+        return interrupts[0]
+
+    def interrupt(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts[0].stop.wait(60)
+
+    monkeypatch.setattr("planner.strategy.search.FIRST_ROUND", 1)
+    monkeypatch.setattr("planner.strategy.search.LARGEST_ROUND", 1)
+    monkeypatch.setattr("planner.cli.search.Interrupt", heeded)
+    monkeypatch.setattr("planner.cli.search.shown_progress", lambda: nullcontext(interrupt))
+    record, best = tmp_path / "record.json", tmp_path / "best.yaml"
+    outcome = planner("search", topology, *ASKED, "--resume", record, "-o", best)
+    assert outcome.code == 130
+    assert "others may be faster" in outcome.out
+    assert "keeping the best strategies so far" in outcome.err
+    assert load_workload(best).mesh.world_size <= 16
+    assert len(json.loads(record.read_text())["measured"]) == 1
+
+
+def test_options_that_exclude_each_other(topology):
+    """A Dask cluster has workers of its own."""
+    outcome = planner("search", topology, *ASKED, "--dask", "tcp://127.0.0.1:1", "--workers", 2)
+    assert outcome.code == 2
+    assert "--workers" in outcome.err
+
+
+def test_no_package_for_dask(topology, monkeypatch):
+    """Said plainly, with what to install."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    outcome = planner("search", topology, *ASKED, "--dask", "tcp://127.0.0.1:1")
+    assert outcome.code == 2
+    assert "planner[dask]" in outcome.err

@@ -1,0 +1,41 @@
+"""Who measures candidates."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner.strategy import pool as pools
+from planner.strategy.bounds import Bounds
+from planner.strategy.measure import Candidate, measure
+from planner.strategy.pool import LocalPool, cut
+from planner.strategy.space import ORDERS
+from tests.strategy.questions import OUTLINE, QUESTION
+
+
+def candidates():
+    """A few."""
+    bounds = Bounds(QUESTION, OUTLINE)
+    return [Candidate(row, bounds.ways[0], ORDERS[0]) for row in bounds.columns.rows[:40:8]]
+
+
+@pytest.mark.parametrize(("count", "pieces"), [(5, 2), (5, 9), (1, 1), (0, 3), (8, 4)])
+def test_pieces_are_all_of_it(count, pieces):
+    """In order, none empty, and no more than asked for."""
+    made = cut(list(range(count)), pieces)
+    assert [each for piece in made for each in piece] == list(range(count))
+    assert len(made) <= pieces
+    assert all(made)
+
+
+def test_other_processes_find_the_same(monkeypatch):
+    """Two processes beside this one, in the order that was asked for."""
+    monkeypatch.setattr(pools, "WORTH_PROCESSES", 1)
+    with LocalPool(QUESTION, OUTLINE, workers=2) as pool:
+        assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
+
+
+def test_few_are_measured_here(monkeypatch):
+    """No process is started for them."""
+    monkeypatch.setattr(pools, "ProcessPoolExecutor", None)
+    with LocalPool(QUESTION, OUTLINE, workers=2) as pool:
+        assert len(pool.measure(candidates())) == 5
