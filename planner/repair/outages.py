@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import UsageError
+from planner.repair.cells import Cells
 from planner.repair.failures import Components
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def simulate_outages(
     """Simulate failures and repairs, each after an exponential time.
 
     A GPU, a NIC or a node that fails takes its node out until it is repaired; a rack all of its nodes.
-    What the cluster lacks from the beginning stays away.
+    What the cluster lacks from the beginning stays away, and so does a node with fewer GPUs than most have.
 
     Parameters
     ----------
@@ -132,11 +133,11 @@ def _begin(
     """The cluster as it is, everything in service that its file has in service."""
     from planner.repair.outage_kernel import Record, Site, State
 
-    components, cells = Components.of(cluster), cluster.tiers[tier].domains
+    components = Components.of(cluster)
+    cells = Cells.of(cluster, components, tier)
     rates = components.node_rates(failures)
     start, members = _racks(components)
-    outer = _outer_domains(cluster, tier)
-    domains = int(outer.max(initial=-1)) + 1
+    outer, away = cells.outer, cells.lacking.copy()
     site = Site(
         rates,
         np.cumsum(rates.sum(axis=1)),
@@ -145,18 +146,16 @@ def _begin(
         failures.repair_s["rack"],
         start,
         members,
-        cell_of_node(cluster, tier),
+        cells.of_node,
         outer,
         end_s,
     )
-    missing = components.gpus == 0
-    reasons = missing.astype(np.int64)
-    away = np.bincount(site.cell, weights=missing, minlength=cells).astype(np.int64)
+    missing = ~cells.whole
     short = np.array([(away > margin).sum() for margin in range(margins)], np.int64)
-    inside = np.zeros((margins, len(outer), domains), np.int64)
+    inside = np.zeros((margins, len(outer), int(outer.max(initial=-1)) + 1), np.int64)
     for margin in range(margins):
         for place, domain in enumerate(outer):
-            inside[margin, place] = np.bincount(domain[away > margin], minlength=domains)
+            inside[margin, place] = np.bincount(domain[away > margin], minlength=inside.shape[2])
     size = cluster.nodes + len(start)
     state = State(
         np.zeros(1),
@@ -165,7 +164,7 @@ def _begin(
         np.zeros(size, np.int64),
         np.zeros(1, np.int64),
         missing.copy(),
-        reasons,
+        missing.astype(np.int64),
         np.zeros(len(start), np.bool_),
         away,
         short,
@@ -175,7 +174,7 @@ def _begin(
         site,
         state,
         Record(
-            np.zeros((margins, cells + 1)),
+            np.zeros((margins, len(away) + 1)),
             np.zeros((margins, len(outer), MOST_ALLOWED + 1)),
             short.copy(),
             np.zeros((margins, len(outer)), np.int64),
@@ -197,20 +196,3 @@ def _racks(components: Components) -> tuple[IntArray, IntArray]:
     members = held[np.argsort(components.rack[held], kind="stable")]
     _, first = np.unique(components.rack[members], return_index=True)
     return np.append(first, len(members)).astype(np.int64), members.astype(np.int64)
-
-
-def cell_of_node(cluster: Cluster, tier: int) -> IntArray:
-    """Domain of `tier` that each node lies in."""
-    cell = np.arange(cluster.nodes, dtype=np.int64)
-    for each in cluster.tiers[:tier]:
-        cell = each.parent[cell].astype(np.int64)
-    return cell
-
-
-def _outer_domains(cluster: Cluster, tier: int) -> IntArray:
-    """Domain of every cell in each tier between the cells and the cluster, shape (tiers, cells)."""
-    domain, found = np.arange(cluster.tiers[tier].domains, dtype=np.int64), []
-    for each in cluster.tiers[tier:-2]:
-        domain = each.parent[domain].astype(np.int64)
-        found.append(domain)
-    return np.array(found, np.int64).reshape(len(found), cluster.tiers[tier].domains)

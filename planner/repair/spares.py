@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InfeasibleError
+from planner.repair.cells import Cells
 from planner.repair.checkpoints import best_interval_s, progress_share
 from planner.repair.failures import Components
-from planner.repair.outages import MOST_ALLOWED, cell_of_node, simulate_outages
+from planner.repair.outages import MOST_ALLOWED, simulate_outages
 from planner.repair.rules import levels_of
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ class Shape:
     ----------
     tier
         Tier of the cells: the outermost in which a rule keeps ranks together, else the node.
-    cells
-        Cells of the cluster with anything in service.
+    cells, present
+        Cells of the cluster, those that lack something included: they count as spares that
+        are away. And those with a whole node.
     nodes, gpus
-        Nodes of a whole cell, and GPUs of a whole node.
+        Nodes of a whole cell, and GPUs of a whole node: what most have.
     group
         Ranks that lie in one cell together.
     step
@@ -73,6 +75,7 @@ class Shape:
 
     tier: int
     cells: int
+    present: int
     nodes: int
     gpus: int
     group: int
@@ -85,22 +88,20 @@ class Shape:
         """The shape of a job on a cluster."""
         levels, mesh = levels_of(cluster, workload), workload.mesh
         tier, group = (levels[-1].tier, levels[-1].size) if levels else (0, 1)
-        components = Components.of(cluster)
-        cell = cell_of_node(cluster, tier)
-        nodes = int(np.bincount(cell).max())
-        gpus = int(components.gpus.max())
+        held = Cells.of(cluster, Components.of(cluster), tier)
+        nodes, gpus = held.nodes, held.gpus
         unit = mesh.world_size // mesh.dp * mesh.dp_unit
         used = max(1, nodes * gpus // group) * group
-        cells = int(np.unique(cell[components.gpus > 0]).size)
         return cls(
             tier,
-            cells,
+            len(held.lacking),
+            held.present,
             nodes,
             gpus,
             group,
             step=max(1, -(-unit // used)),
             given_cells=-(-mesh.world_size // used),
-            given_margin=max(0, (nodes * gpus - used) // gpus),
+            given_margin=max(0, (nodes * gpus - used) // max(1, gpus)),
         )
 
     def used_gpus(self, margin: int) -> int:
@@ -194,10 +195,10 @@ def advise(
         S007 where even the smallest job of its kind does not fit the cluster.
     """
     shape = Shape.of(cluster, workload)
-    if shape.cells < shape.step:
+    if shape.present < shape.step:
         raise InfeasibleError.of(
             "S007",
-            f"one replica takes {shape.step:,} {cluster.tiers[shape.tier].name}s of {shape.cells:,}",
+            f"one replica takes {shape.step:,} {cluster.tiers[shape.tier].name}s of {shape.present:,}",
             expected="a cluster that holds at least one replica",
         )
     outages = simulate_outages(

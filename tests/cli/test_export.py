@@ -102,6 +102,7 @@ def test_changes(placement, tmp_path):
         "placement.patch",
         "planner_job.h",
         "planner_map.h",
+        "planner_patch.h",
     }
 
 

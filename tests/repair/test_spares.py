@@ -105,6 +105,17 @@ def test_the_job_as_given():
     assert (given.spare_cells, given.margin, given.job_gpus) == (5, 0, 120)
 
 
+def test_what_is_away_for_good_is_spare():
+    """A rack that is lacking from the beginning is one of those needed, and the job runs on the others."""
+    cluster = grid_cluster(5, 3, 4, down=range(12))
+    found = advise(cluster, grid_workload(tp=4, dp=12, keep={"tp": "rack"}), failures(), aim(windows=3))
+    by_margin = [each for each in found.policies[1:] if not each.as_given]
+    assert {(each.needed_cells, each.survives) for each in by_margin} == {(1, 1.0)}
+    assert by_margin[0].job_gpus == by_margin[0].running_gpus == 48
+    assert found.policies[0].survives == 0.0
+    assert found.policies[0].running_gpus == 48
+
+
 def test_a_replica_larger_than_the_cluster():
     """There is nothing to hold spares for."""
     with pytest.raises(InfeasibleError) as caught:

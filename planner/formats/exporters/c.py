@@ -5,7 +5,7 @@ neighbours on each axis, its stage and layers and the nearest spare GPU; ``plann
 C++11, no dependencies) opens it, refuses a map that is stale, damaged or of another version, and looks
 things up. ``planner_job.h`` has the digests of the topology and the workload that the map must be of.
 With ``--changed-from OLD`` the folder has ``placement.patch`` instead: the rows that differ from those
-of another placement of the same job, which the header applies to a map in memory.
+of another placement of the same job, which ``planner_patch.h`` applies to a map in memory.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ OPTIONS = (
 )
 MAP, PATCH = "placement.map", "placement.patch"
 EXAMPLE = "lookup.c"
+DEGREES = ("tp", "cp", "ep", "edp", "dp", "pp", "vp")
 
 
 def export(placement: Placement, options: dict[str, str]) -> Export:
@@ -66,14 +67,14 @@ def export_changes(placement: Placement, base: Placement, options: dict[str, str
 
 
 def _sources(placement: Placement) -> dict[str, bytes]:
-    names = ("planner_map.h", EXAMPLE)
+    names = ("planner_map.h", "planner_patch.h", EXAMPLE)
     return {"planner_job.h": _job_header(placement), **{name: program(name) for name in names}}
 
 
 def _job_header(placement: Placement) -> bytes:
     """What a program can be compiled against: digests and degrees."""
     digests, mesh = input_digests(placement), placement.workload.mesh
-    numbers = {"WORLD_SIZE": mesh.world_size, **{axis.upper(): mesh.degree(axis) for axis in _AXES}}
+    numbers = {"WORLD_SIZE": mesh.world_size, **{axis.upper(): mesh.degree(axis) for axis in DEGREES}}
     lines = [
         "/* What a map must have been planned for. */",
         "#ifndef PLANNER_JOB_H",
@@ -84,6 +85,3 @@ def _job_header(placement: Placement) -> bytes:
         "#endif",
     ]
     return ("\n".join(lines) + "\n").encode()
-
-
-_AXES = ("tp", "cp", "ep", "edp", "dp", "pp", "vp")

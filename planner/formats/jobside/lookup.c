@@ -10,6 +10,7 @@
 
 #include "planner_job.h"
 #include "planner_map.h"
+#include "planner_patch.h"
 
 static const char *const axis_names[PLANNER_AXES] = {"tp", "cp", "ep", "edp", "dp", "pp"};
 

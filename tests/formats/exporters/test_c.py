@@ -36,7 +36,8 @@ OTHER_ENDIAN = "the file was written for the other byte order"
 def compiled(tmp_path_factory):
     """Compile a program of `SOURCES` by its name, once a module and language."""
     folder = tmp_path_factory.mktemp("programs")
-    (folder / "planner_map.h").write_bytes(program("planner_map.h"))
+    for header in ("planner_map.h", "planner_patch.h"):
+        (folder / header).write_bytes(program(header))
 
     @cache
     def made(name, language="c11"):
@@ -182,6 +183,29 @@ def test_every_stage_does_what_was_checked(schedule, compiled, tmp_path):
         for each in made.operations(stage)
     )
     assert run_program(compiled("print_ranks"), "order", tmp_path / MAP) == (0, expected, "")
+
+
+WAYS = {"1f1b": (1, [[0], [1], [2], [3]]), "interleaved": (2, [[0, 4], [1, 5], [2, 6], [3, 7]])}
+WAYS["zb-v"] = (1, [[0, 7], [1, 6], [2, 5], [3, 4]])
+
+
+@pytest.mark.parametrize("schedule", WAYS)
+def test_the_way_of_a_microbatch(schedule, compiled, tmp_path):
+    """From every rank's chunk to the one before and the one after, in the rank's own replica."""
+    virtual, places = WAYS[schedule]
+    degrees = {"tp": 2, "pp": 4, "vp": virtual, "dp": 2}
+    placement = placed(schedule=schedule, parallelism=degrees)
+    written(placement, tmp_path)
+    at = {place: (stage, chunk) for stage, own in enumerate(places) for chunk, place in enumerate(own)}
+    expected = []
+    for rank in range(16):
+        of_stage = [rank % 4 + 4 * stage for stage in range(4)]
+        for chunk, place in enumerate(places[rank // 4]):
+            around = [at.get(place + by) for by in (-1, 1)]
+            told = [(of_stage[each[0]], each[1]) if each else (-1, -1) for each in around]
+            expected.append(" ".join(map(str, (rank, chunk, *told[0], *told[1]))))
+    code, out, _ = run_program(compiled("print_ranks"), "way", tmp_path / MAP)
+    assert (code, out.splitlines()) == (0, expected)
 
 
 def statuses(compiled, placement, paths, language="c11"):

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "planner_map.h"
+#include "planner_patch.h"
 
 int main(int count, char **words)
 {

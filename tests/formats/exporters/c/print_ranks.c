@@ -5,6 +5,7 @@
  *     print_ranks beside MAP     what that table lacks, a line a rank
  *     print_ranks hosts MAP      every host that is found by its name, with its ranks
  *     print_ranks order MAP      what each stage does in a step
+ *     print_ranks way MAP        of every rank and chunk the rank and chunk before and after
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,6 +74,18 @@ static void print_order(const planner_map *map)
     }
 }
 
+static void print_way(const planner_map *map, uint32_t rank)
+{
+    uint32_t stage = planner_map_rank(map, rank)->coordinate[PLANNER_PP];
+    for (uint32_t chunk = 0; planner_map_chunk(map, stage, chunk); chunk++) {
+        uint32_t before, after;
+        int32_t prev = (int32_t)planner_map_before(map, rank, chunk, &before);
+        int32_t next = (int32_t)planner_map_after(map, rank, chunk, &after);
+        printf("%" PRIu32 " %" PRIu32 " %" PRId32 " %" PRId32, rank, chunk, prev, (int32_t)before);
+        printf(" %" PRId32 " %" PRId32 "\n", next, (int32_t)after);
+    }
+}
+
 int main(int count, char **words)
 {
     planner_map map;
@@ -91,6 +104,8 @@ int main(int count, char **words)
             print_row(&map, rank);
         if (strcmp(words[1], "beside") == 0)
             print_beside(&map, rank);
+        if (strcmp(words[1], "way") == 0)
+            print_way(&map, rank);
     }
     failed |= planner_map_rank(&map, planner_map_header(&map)->world_size) != NULL;
     planner_map_close(&map);
