@@ -35,18 +35,18 @@ FITTING = 0.95
 POLL_S = 0.02
 CHUNK = 200_000
 MOST_MOVES_IN_ALL = 15_000_000
-MOST_MOVES_A_CELL = 60_000
-MOST_MOVES_A_WALK = 15_000
+MOST_MOVES_A_CELL = 300_000
+MOST_MOVES_A_WALK = 20_000
 MOST_CELLS = 100_000
 WHOLE = 0.1
-NEAR = 0.3
+NEAR = 0.2
 BATCH = 0.4
 # The hottest walk of a round begins at this share of the costliest cell's bytes, times the root of its
 # moves a cell; those beside it are colder.
 HOT = 0.005
-HOTTEST = 0.4
+HOTTEST = 0.2
 COOLED = 0.06
-COLDER = 4.0
+COLDER = 2.0
 SHADES = 3
 
 

@@ -3,7 +3,8 @@
 On a path any two runs may be joined, and every tier keeps what its width vectors let it keep. On a ring
 the last cell of a replica should also be in the domain of its first. So replicas are told apart by the
 domain they begin in: those that begin in one domain have width vectors of their own, and are a path
-but for their last cells. How to share the cells out among them is a small flow problem.
+but for their last cells. How to share the cells out among them is a small flow problem. On larger rings
+replicas that were joined as paths exchange runs of stages.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_SHARES = 4000
 LIMIT_S = 2.0
+MOST_CELLS = 40_000
+TURNS, MOVES_A_CELL, HOT, COLD = 3, 100, 0.3, 0.1
 
 
 def join_cells(tree: Tree, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
@@ -38,8 +41,49 @@ def join_cells(tree: Tree, widths: IntArray, costs: StageCosts, control: Control
         Width vectors of the innermost domains, shape (domains, P).
     """
     folded = bool(costs.rungs.any())
-    home = None if folded or not costs.v_wrap else join_ring(tree, widths, costs, control, LIMIT_S)
-    return join_replicas(tree, widths, folded) if home is None else home
+    if folded or not costs.v_wrap:
+        return join_replicas(tree, widths, folded)
+    home = join_ring(tree, widths, costs, control, LIMIT_S)
+    return close_rings(tree, join_replicas(tree, widths, folded), costs, control) if home is None else home
+
+
+def close_rings(tree: Tree, home: IntArray, costs: StageCosts, control: Control) -> IntArray:
+    """Replicas exchange runs of stages, so that more of them end beside where they begin.
+
+    No domain's width vector changes. For rings that are too large for the flow problem.
+
+    Parameters
+    ----------
+    home
+        Innermost domain of every cell, shape (P, N).
+    """
+    from planner.solve.ring_kernel import exchange_runs
+
+    if home.size > MOST_CELLS:
+        return home
+    above = np.stack(ancestors(tree, len(tree.levels[0].room))[:-1])
+    weights = np.asarray([level.weight for level in tree.levels[:-1]])
+    kept = np.append(costs.v, costs.v_wrap)
+    hot = HOT * float(weights.max() * kept.max())
+    best, least = home, paid_apart(home, above, weights, kept)
+    for turn in range(TURNS if hot else 0):
+        if control.over:
+            break
+        found, moves = best.copy(), MOVES_A_CELL * home.size
+        exchange_runs(found, above, weights, kept, hot, COLD * hot, moves, control.seed + turn)
+        if (cost := paid_apart(found, above, weights, kept)) < least:
+            best, least = found, cost
+    return best
+
+
+def paid_apart(home: IntArray, above: IntArray, weights: FloatArray, kept: FloatArray) -> float:
+    """Weighted bytes between neighbouring stages of a ring that lie in different domains."""
+    after = np.roll(home, -1, axis=0)
+    paid = [
+        weight * ((row[home] != row[after]).sum(axis=1) @ kept)
+        for weight, row in zip(weights, above, strict=True)
+    ]
+    return float(sum(paid))
 
 
 def join_ring(

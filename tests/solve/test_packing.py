@@ -11,7 +11,7 @@ import pytest
 from planner.solve.blocks import candidate_blocks
 from planner.solve.columns import CapacityClass, relax
 from planner.solve.control import Control
-from planner.solve.packing import PackingModel, met, pack, packable, split
+from planner.solve.packing import Packing, PackingModel, met, pack, packable, split
 from planner.solve.pricing import price
 from planner.solve.reduction import reduce_costs
 from planner.solve.residual import fill_in_line, pieces_bytes
@@ -71,6 +71,25 @@ def test_small_tiers_are_solved(first, uneven):
         reached, bound = packed_from_line(*case)
         assert reached == pytest.approx(least_cover(*case), abs=NEAR)
         assert met(case[0], reached, bound)
+
+
+@pytest.mark.parametrize("uneven", [False, True], ids=["even", "uneven"])
+def test_rising_from_the_bound(uneven):
+    """What is found is a cover; what is not raises the bound to no more than the least of all."""
+    found = raised = 0
+    for seed in range(40):
+        costs, classes, coverage = drawn(seed, uneven=uneven)
+        packing = Packing(costs, classes, coverage, fill_in_line(costs, classes, coverage), work())
+        packing.sharpen(60.0)
+        before, bound = packing.value, packing.bound
+        packing.rise(60.0)
+        least = least_cover(costs, classes, coverage)
+        holds(packing.pieces, classes, coverage, every_domain=False)
+        assert packing.bound - NEAR <= least <= packing.value + NEAR
+        found += packing.value < before
+        raised += packing.bound > bound
+    assert found
+    assert raised
 
 
 @pytest.mark.parametrize("limit_s", [0.0, 1e-9, 1e-3, 0.05])

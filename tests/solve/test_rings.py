@@ -12,9 +12,9 @@ from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.exact_widths import uncut_layout
 from planner.solve.problem import Problem
-from planner.solve.realize import join_replicas, seat_ranks, widths_of
+from planner.solve.realize import ancestors, join_replicas, seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
-from planner.solve.rings import join_ring
+from planner.solve.rings import close_rings, join_ring, paid_apart
 from planner.solve.tree import Tree, summed
 from tests.benchmarks.instances import FAMILIES, instance
 from tests.builders import grid_workload, ragged_cluster
@@ -90,3 +90,33 @@ def test_small_rings_are_proven(name):
     family = next(each for each in FAMILIES if each.name == name)
     job = instance(family, 2 if name == "small, ring" else 0)
     assert solve(job.cluster, job.workload, time_limit_s=60).status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_runs_change_replicas_and_not_domains(seed):
+    """Closing a ring keeps every width vector and never costs more; what it counts is what is measured."""
+    problem, layout, costs, tree = ring_job(NESTED[seed % len(NESTED)], 3, 2, (1.0, 2.0, 3.0))
+    rng = np.random.default_rng(seed)
+    home = np.repeat(np.arange(len(layout.room)), layout.room)[:6]
+    home = rng.permutation(home).reshape(3, 2).astype(np.int32)
+    closed = close_rings(tree, home, costs, Control(30.0))
+    assert np.array_equal(widths_of(closed, len(layout.room)), widths_of(home, len(layout.room)))
+    before, after = (
+        measure(problem.cluster, problem.workload, seat_ranks(problem, layout, each)).weighted_s
+        for each in (home, closed)
+    )
+    above, kept = np.stack(ancestors(tree, len(layout.room))[:-1]), np.append(costs.v, costs.v_wrap)
+    weights = np.asarray([level.weight for level in tree.levels[:-1]])
+    saved = paid_apart(home, above, weights, kept) - paid_apart(closed, above, weights, kept)
+    assert saved >= 0
+    assert before - after == pytest.approx(saved)
+
+
+def test_a_long_ring_closes():
+    """Four stages of 60 replicas, two in each node of eight: joined at random they all come home."""
+    _, _, costs, tree = ring_job([8] * 30, 4, 60, (1.0,) * 4)
+    home = np.repeat(np.arange(30), 2)[None].repeat(4, axis=0).astype(np.int32)
+    random = np.random.default_rng(0)
+    mixed = np.stack([random.permutation(row) for row in home])
+    closed = close_rings(tree, mixed, costs, Control(60.0))
+    assert (closed == closed[0]).all()
