@@ -107,8 +107,8 @@ def ready(state: State, control: Control) -> bool:
     if control.deterministic:
         compile_it()
         return True
-    # No daemon: the compiler must not be cut off in the middle, so the process outlives it.
-    compiling = Thread(target=compile_it)
+    # No daemon, even where this thread is one: a compiler that is cut off in the middle may crash.
+    compiling = Thread(target=compile_it, daemon=False)
     compiling.start()
     while compiling.is_alive() and not control.over:
         compiling.join(POLL_S)

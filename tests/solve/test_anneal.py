@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count, pairwise
+from threading import Thread, current_thread
 
 import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve import anneal
+from planner.solve import anneal, anneal_kernel
 from planner.solve.anneal import annealed, state_of, walk, worth_annealing
 from planner.solve.anneal_kernel import change_of_move, exchange_batch, exchange_domains, move
 from planner.solve.blocks import candidate_blocks
@@ -349,3 +350,13 @@ def test_too_many_cells_are_not_worth_it(monkeypatch):
     assert worth_annealing(tree, costs)
     monkeypatch.setattr(anneal, "MOST_CELLS", 11)
     assert not worth_annealing(tree, costs)
+
+
+def test_the_compiler_is_never_cut_off(monkeypatch):
+    """Its thread outlives the process's work, also where it is begun on a thread that does not."""
+    seen = []
+    monkeypatch.setattr(anneal_kernel, "anneal", lambda *_: seen.append(current_thread().daemon))
+    begun = Thread(target=anneal.ready, args=(None, Control(60.0)), daemon=True)
+    begun.start()
+    begun.join()
+    assert seen == [False]
