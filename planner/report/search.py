@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from planner.report.stages import runs
 from planner.report.style import table
 from planner.units import format_bytes, format_seconds
 from planner.workload.job import DataParallel
+from planner.workload.stages import sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +62,7 @@ def _document(found: Found) -> dict[str, object]:
         "data_parallel": str(job.data_parallel),
         "rank_order": "-".join(job.mesh.rank_order),
         "gpus": job.mesh.world_size,
+        "stages": list(sizes(job)),
         "step_s": found.step_s,
         "tokens_per_s": _tokens(job) / found.step_s,
         "tflops_per_gpu": found.tflops_per_gpu(),
@@ -87,6 +90,7 @@ def search_view(
         _speed(ranking[0], outline.gpus),
         _ranking(ranking),
         *_not_placed(ranking),
+        *_balanced([each.found for each in ranking]),
     ]
     if len(answer.front) > 1:
         parts += [Text("least memory for the time, as predicted", style="bold"), _front(answer.front)]
@@ -109,6 +113,13 @@ def _speed(first: Ranked, gpus: int) -> str:
         f"{_tokens(job) / first.step_s:,.0f} tokens/s on {job.mesh.world_size:,} of {gpus:,} GPUs, "
         f"{tflops:,.0f} TFLOP/s a GPU (causal count)"
     )
+
+
+def _balanced(found: Sequence[Found]) -> Iterator[str]:
+    """Which strategies have their layers cut otherwise than evenly, and how."""
+    for place, each in enumerate(found, 1):
+        if each.job.cut is not None:
+            yield f"{degrees(each.job)} (line {place}): balanced stages of {runs(each.job.cut)} layers"
 
 
 def _ranking(ranking: Sequence[Ranked]) -> Table:

@@ -48,6 +48,7 @@ def description(job: Job, model: str, keep: dict[str, str]) -> dict[str, object]
         "data_parallel": str(job.data_parallel),
         "recompute": str(job.recompute),
         **({} if mesh.vp > 1 else {"schedule": str(job.schedule or Schedule.ONE_F_ONE_B)}),
+        **({} if job.cut is None else {"stages": list(job.cut)}),
         "rank_order": "-".join(mesh.rank_order),
         **({"keep": keep} if keep else {}),
     }

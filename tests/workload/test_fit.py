@@ -1,5 +1,6 @@
 """Whether a workload goes with a cluster."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,24 @@ def test_memory_of_a_bare_workload():
     [problem] = error.value.problems
     assert problem.suggestion is None
     assert "parameters" not in problem.message
+
+
+def test_a_given_cut_says_how_many_layers_fit():
+    """The stage with too many, the most of them that it could hold, and what else helps."""
+    cut = workload(parallelism={"tp": 2, "pp": 2, "dp": 2}, stages=[28, 4])
+    with pytest.raises(InfeasibleError) as error:
+        check_memory(cut, cluster(60))
+    [problem] = error.value.problems
+    assert "stage 0" in problem.message
+    most = int(re.match(r"at most (\d+) of the 28 layers of stage 0, or ", problem.suggestion)[1])
+    needs = [
+        workload(parallelism={"tp": 2, "pp": 2, "dp": 2}, stages=[held, 32 - held]).memory_bytes[0]
+        for held in (most, most + 1)
+    ]
+    assert needs[0] <= 60e9 < needs[1]
+
+
+def test_stages_that_are_still_to_be_balanced():
+    """Which layers they hold decides what they need."""
+    with pytest.raises(InputError, match="W028"):
+        check_fit(workload(parallelism={"tp": 2, "pp": 2, "dp": 2}, stages="balanced"), cluster(100))
