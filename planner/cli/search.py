@@ -86,6 +86,7 @@ def search(
             "U008", "--workers with --dask", expected="one of them: Dask has workers of its own"
         )
     from planner.report.search import search_document, search_view
+    from planner.strategy.faster_cuts import with_faster_cuts
     from planner.strategy.outline import Outline
     from planner.strategy.ranking import ranked
     from planner.strategy.search import search as best_of
@@ -104,6 +105,7 @@ def search(
             options: Any = {"pool": pool, "record": record, "progress": progress, "stop": interrupt.stop}
             answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
         _require_any(answer, question, outline)
+        answer = with_faster_cuts(answer, outline)
         limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
         ranking = interrupt.run(
             lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits)

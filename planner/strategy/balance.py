@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from planner.cost.cut_loads import balanced
-from planner.cost.recut import recut
-from planner.cost.simulate import slowest_of
-from planner.strategy.measure import step_of
-from planner.strategy.outline import Outline
 from planner.workload.cut import is_open, pinned
 from planner.workload.defaults import to_job
 from planner.workload.fit import smallest_memory
 from planner.workload.load import build_workload, described_file
 
 if TYPE_CHECKING:
-    from planner.cost.step import Step
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -38,22 +32,15 @@ def balance(cluster: Cluster, workload: Workload) -> Workload:
     file = described_file(workload)
     if not is_open(file.stages):
         return workload
+    # Nothing of this is loaded for the many workloads that leave nothing to balance.
+    from planner.cost.cut_loads import balanced
+    from planner.cost.simulate import slowest_of
+    from planner.strategy.measure import step_of
+    from planner.strategy.outline import Outline
+
     outline = Outline.of(cluster)
     slowest_of([outline.gpu])
     step, (limit, _) = step_of(to_job(file), outline), smallest_memory(cluster)
     cut = balanced(step, limit, pinned(file)) or balanced(step, None, pinned(file))
     made = build_workload({**workload.description, "stages": list(cut or ())}, workload.name)
     return replace(made, keep_positions=workload.keep_positions)
-
-
-def faster_cut(step: Step, limit_bytes: float) -> Step:
-    """The step with balanced stages where that makes it shorter, else as it is.
-
-    A faster slowest stage does not always make a shorter step: with few microbatches the pipeline is
-    filling and emptying most of the time, in which other stages count as much.
-    """
-    if step.job.mesh.pp == 1:
-        return step
-    cut = balanced(step, limit_bytes)
-    other = step if cut is None else recut(step, cut)
-    return min(step, other, key=lambda each: each.time(quick=True).step_s)

@@ -2,8 +2,7 @@
 
 All strategies have a bound on what their step takes (`planner.strategy.bounds`). They are simulated in
 the order of it, until as many as wanted are faster than the bound of all that are left. So the whole space
-is covered, and little of it is simulated. All of this is with layers cut evenly; at the end, stages of what
-was found are balanced where that is faster.
+is covered, and little of it is simulated.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.cost.flops import FlopCount, step_flops
-from planner.strategy.balance import faster_cut
 from planner.strategy.bounds import Bounds
 from planner.strategy.measure import Candidate, step_of
 from planner.strategy.pool import LocalPool
 from planner.strategy.record import Record
 from planner.strategy.space import ORDERS
-from planner.workload.memory import memory
 
 if TYPE_CHECKING:
     import threading
@@ -113,7 +110,7 @@ def search(
             front += looked.fastest(budget * limit, 1)
     found = {flat: looked.found(flat) for flat in {*best, *front}}
     return Answer(
-        tuple(sorted(found[flat] for flat in best)),
+        tuple(found[flat] for flat in best),
         tuple(pareto(found[flat] for flat in front)),
         len(looked.bounds.columns),
         len(looked.record.measured),
@@ -203,6 +200,5 @@ class _Looked:
     def found(self, flat: int) -> Found:
         """A candidate with all that is known of its step."""
         job = self.candidate(flat).job(self.question)
-        step = faster_cut(step_of(job, self.outline), self.outline.gpu.memory_bytes or float("inf"))
-        time = step.time(quick=True)
-        return Found(time.step_s, max(stage.total for stage in memory(step.job)), step.job, time)
+        time = step_of(job, self.outline).time(quick=True)
+        return Found(time.step_s, self.record.measured[flat].memory_bytes, job, time)

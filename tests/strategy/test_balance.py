@@ -6,11 +6,16 @@ import pytest
 
 from planner import solve
 from planner.errors import InfeasibleError, InputError, UsageError
-from planner.strategy.balance import balance, faster_cut
+from planner.strategy.balance import balance
+from planner.strategy.faster_cuts import faster_cut, with_faster_cuts
 from planner.strategy.measure import step_of
 from planner.strategy.outline import Outline
+from planner.strategy.search import search
+from planner.strategy.space import Question
 from planner.topology.load import load_topology
 from planner.topology.presets import preset
+from planner.workload.architecture import load_model
+from planner.workload.job import Precision
 from planner.workload.load import build_workload, job_of
 from planner.workload.stages import sizes
 from tests.builders import grid_cluster
@@ -99,6 +104,21 @@ def test_balanced_where_that_is_faster():
     assert cut.time(quick=True).step_s < many.time(quick=True).step_s
     one = step_of(job_of(workload(stages="even", parallelism={"dp": 16})), outline)
     assert faster_cut(one, 80e9) is one
+
+
+def test_a_search_takes_the_faster_cut():
+    """Order and front are those of the steps with it; what balancing does not help stays."""
+    asked = Question(load_model("llama-3.1-8b"), 256, 4096, Precision.BF16, 16, 8, (("pp", "4"), ("tp", "1")))
+    outline = Outline.of(cluster())
+    plain = search(asked, outline, keep=3)
+    answer = with_faster_cuts(plain, outline)
+    assert [found.step_s for found in answer.best] == sorted(found.step_s for found in answer.best)
+    assert answer.best[0].step_s < plain.best[0].step_s
+    assert any(found.job.cut for found in answer.best)
+    for found in answer.best:
+        again = step_of(found.job, outline).time(quick=True).step_s
+        assert found.step_s == pytest.approx(again)
+        assert found.memory_bytes <= 80e9
 
 
 def test_the_flagship():
