@@ -47,12 +47,12 @@ def replan(
         typer.Option(
             metavar="N",
             min=1,
-            help="Data-parallel degree to go on with.",
-            show_default="as before, or as many as there is room for",
+            help="Data-parallel degree to go on with, or less where there is no room for it.",
+            show_default="as before",
         ),
     ] = None,
     shrink: Annotated[
-        bool, typer.Option("--shrink/--no-shrink", help="Let replicas stop where there is no room for all.")
+        bool, typer.Option("--shrink/--no-shrink", help="Go on with fewer replicas where there is no room.")
     ] = True,
     keep_batch: Annotated[
         bool,

@@ -2,8 +2,9 @@
 
 A bound of the placement before holds on where the job is the same and nothing that could hold a rank or
 carry a byte was added: with fewer GPUs no placement moves fewer bytes, and summed uplinks that shrink
-only raise the seconds that those bytes take. Elsewhere the tiers are bounded anew; where rules keep cells
-whole and the job is large, by the linear relaxation without rounding, which takes a fraction of the time.
+only raise the seconds that those bytes take. Elsewhere the tiers are bounded anew. Jobs of more than a
+thousand ranks are bounded for their largest cells alone, and where rules keep these whole by the linear
+relaxation without rounding, which takes a fraction of the time.
 """
 
 from __future__ import annotations
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-LARGE_RANKS = 50_000
-SMALL_CELLS = 2000
+SMALL_RANKS = 1000
 
 
 def bound_before(placement: Placement, task: Task) -> tuple[FloatArray, float] | None:
@@ -82,7 +82,7 @@ def bound_anew(task: Task) -> tuple[FloatArray, float]:
     tiers = np.zeros(len(task.cluster.tiers))
     for tier in range(len(tiers) - 1):
         counted = tier >= task.cluster.boundary or task.cluster.tier_uplink_bytes_per_s[tier]
-        if counted or task.ranks <= LARGE_RANKS:
+        if counted or task.ranks <= SMALL_RANKS:
             tiers[tier] = _bound_of(problem, tier)
     return tiers, objective_bound(task, tiers)
 
@@ -95,17 +95,17 @@ def _bound_of(problem: Problem, tier: int) -> float:
     from planner.solve.reduction import reduce_costs
     from planner.solve.whole_replicas import bound_by_rule
 
+    small = problem.workload.mesh.world_size <= SMALL_RANKS
     best = 0.0
     for blocks in candidate_blocks(problem.workload.mesh):
         costs = reduce_costs(problem.workload.families, blocks)
         whole = whole_by_rule(problem, blocks, tier)
-        if whole is not None and problem.workload.mesh.world_size > LARGE_RANKS:
-            # Bounds of whole cells need no rounding to be near.
-            found = _relaxed(costs, whole)
-        else:
+        if whole is None or small:
             found = tier_bound(costs, problem.ranks_that_fit[tier], whole)
+        else:
+            found = _relaxed(costs, whole)
         best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
-        if found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS:
+        if found > 0 and not small:
             break
     return best
 

@@ -46,9 +46,9 @@ class Wishes:
     Parameters
     ----------
     dp
-        Data-parallel degree to go on with; as before, or as many as there is room for, where None.
+        Data-parallel degree to go on with, as before where None.
     shrink
-        Whether replicas may stop where there is no room for all.
+        Whether fewer replicas will do where there is no room for so many.
     keep_batch
         Whether the global batch stays as it is when the number of replicas changes.
     max_moves
@@ -277,7 +277,7 @@ class Run:
             message += f", too few of them in domains that hold whole groups (keep: {{{rules}}})"
         if smaller is None:
             raise InfeasibleError.of("S005", f"{message}; no replica can", expected="room for one replica")
-        if not self.wishes.shrink or self.wishes.dp is not None:
+        if not self.wishes.shrink:
             raise InfeasibleError.of(
                 "S005",
                 message,
