@@ -349,8 +349,14 @@ def _renumbered(chosen: Drop, units: int) -> IntArray:
 def claims_of(before: Placement, task: Task, gpu_of_rank: IntArray) -> Claims:
     """What holds of a repaired placement, with bounds carried over where they still prove something."""
     found = measure(task.cluster, task.workload, gpu_of_rank)
-    tier_bounds, bound = bound_before(before, task) or bound_anew(task)
     value = found.value(task.objective)
+    carried = bound_before(before, task)
+    # Claims of a file are not proven to whoever reads it: what is above a value that is reached is wrong.
+    if carried is not None and (
+        carried[1] > value * (1 + MET) or (carried[0] > np.array(found.tier_bytes) * (1 + MET)).any()
+    ):
+        carried = None
+    tier_bounds, bound = carried or bound_anew(task)
     met = value <= bound * (1 + MET)
     if bound > value * (1 + 1e3 * MET):
         raise InternalError.of("X003", f"a lower bound of {bound} lies above a value of {value}")
