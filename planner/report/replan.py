@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from planner.placement.placement import Status
 from planner.placement.wording import plural
 from planner.report.plan import plan_document, tier_table, verdict
 from planner.report.style import table
@@ -53,6 +54,7 @@ def replan_view(repair: Repair, seconds: Mapping[str, float]) -> RenderableType:
         _moves(repair),
         *_replicas(repair),
         verdict(placement.claims),
+        *_cheapest(repair),
         tier_table(placement),
         Text(f"took  {spent}", style="dim"),
     )
@@ -64,7 +66,9 @@ def _moves(repair: Repair) -> Text:
     kind = "bold green" if moved == least else "bold yellow"
     proof = "the fewest there can be" if moved == least else f"at least {format_count(least)} have to"
     text = Text.assemble((f"{plural(moved, 'rank')} moved", kind), f", {proof}")
-    text.append(f"; {format_count(repair.failed_ranks)} were on hardware out of service")
+    if repair.failed_ranks:
+        verb = "was" if repair.failed_ranks == 1 else "were"
+        text.append(f"; {plural(repair.failed_ranks, 'rank')} {verb} on hardware out of service")
     if repair.moved_bytes:
         text.append(f"; {format_bytes(repair.moved_bytes)} of parameters and optimizer state go with them")
     if repair.spares_used:
@@ -78,8 +82,15 @@ def _replicas(repair: Repair) -> list[Text]:
     if now == before:
         return []
     ranks = repair.placement.workload.mesh.world_size
-    what = "goes on with" if now < before else "grows to"
-    return [Text(f"the job {what} dp {now} of {before}: {plural(ranks, 'rank')}", style="yellow")]
+    what = f"goes on with dp {now} of {before}" if now < before else f"grows from dp {before} to {now}"
+    return [Text(f"the job {what}: {plural(ranks, 'rank')}", style="yellow")]
+
+
+def _cheapest(repair: Repair) -> list[Text]:
+    """That nothing better can be had for the moves, where that is proven and not plain."""
+    if not repair.cheapest or repair.placement.claims.status is Status.OPTIMAL:
+        return []
+    return [Text("no placement within these moves has a smaller objective")]
 
 
 def front_document(points: Sequence[Point]) -> list[dict[str, object]]:
@@ -108,4 +119,4 @@ def front_view(repair: Repair, points: Sequence[Point]) -> RenderableType:
             percent(saved),
             "planned afresh" if point.afresh else "",
         )
-    return made
+    return Group(Text(), made)

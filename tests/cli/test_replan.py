@@ -105,3 +105,67 @@ def test_in_a_process(roomy, tmp_path):
     assert planner("replan", roomy, "--down", down, "-o", one).code == 0
     assert process("replan", roomy, "--down", down, "-o", other).code == 0
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_front(roomy, tmp_path):
+    """More moves buy a smaller objective, the first point being what was written."""
+    new = tmp_path / "new.json"
+    outcome = planner("replan", roomy, "--down", host_of(roomy, 0), "--front", "-o", new, "--json")
+    points = outcome.document["front"]
+    assert points[0]["moved_ranks"] == outcome.document["moved_ranks"]
+    assert points[0]["objective"] == pytest.approx(outcome.document["objective"])
+    assert [p["objective"] for p in points] == sorted((p["objective"] for p in points), reverse=True)
+    shown = planner("replan", roomy, "--down", host_of(roomy, 0), "--front", "-o", new).out
+    assert "What further moves buy" in shown
+
+
+def test_max_moves(roomy, tmp_path):
+    """A limit below what has to move is told with the number that has to."""
+    new, node = tmp_path / "new.json", host_of(roomy, 0)
+    outcome = planner("replan", roomy, "--down", node, "--max-moves", 3, "-o", new)
+    assert outcome.code == 4
+    assert "at least 4 ranks have to move" in outcome.err
+    assert planner("replan", roomy, "--down", node, "--max-moves", 8, "-o", new).code == 0
+    assert len(planner("diff", roomy, new, "--json").document["moved_ranks"]) <= 8
+
+
+def test_budget_needs_a_model(roomy, tmp_path):
+    """The state of a rank is not known where traffic is given outright; a bad quantity is told too."""
+    new = tmp_path / "new.json"
+    outcome = planner("replan", roomy, "--down", "r1/n1", "--budget", "2 TB", "-o", new)
+    assert outcome.code == 2
+    assert "names no model" in outcome.err
+    assert planner("replan", roomy, "--down", "r1/n1", "--budget", "2 horses", "-o", new).code == 2
+
+
+def test_budget(tmp_path):
+    """With a model, as much state moves as the budget allows, and not less than has to."""
+    (tmp_path / "lab.yaml").write_text(ROOMY.replace("h100", "h200").replace("n[1-3]", "n[1-5]"))
+    (tmp_path / "job.yaml").write_text(
+        "format_version: 1\nname: job\nmodel: llama-3.1-8b\nparallelism: {tp: 4, pp: 2, dp: 4}\n"
+        "batch: {global: 64, micro: 1, sequence: 4096}\nkeep: {tp: node}\n"
+    )
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    assert planner("plan", tmp_path / "lab.yaml", tmp_path / "job.yaml", "-o", old).code == 0
+    down = host_of(old, 0)
+    tight = planner("replan", old, "--down", down, "--budget", "1 GB", "-o", new)
+    assert tight.code == 4
+    assert "S006" in tight.err
+    wide = planner("replan", old, "--down", down, "--budget", "1 TB", "-o", new, "--json")
+    assert wide.code == 0, wide.err
+    assert 0 < wide.document["moved_bytes"] <= 1e12
+    assert planner("check", new).code == 0
+
+
+def test_keep_batch(tmp_path):
+    """The global batch shrinks with the replicas, unless it is to stay: then dp has to divide it."""
+    (tmp_path / "lab.yaml").write_text(ROOMY.replace("h100", "h200").replace("n[1-3]", "n[1-4]"))
+    (tmp_path / "job.yaml").write_text(
+        "format_version: 1\nname: job\nmodel: llama-3.1-8b\nparallelism: {tp: 4, dp: 8}\n"
+        "batch: {global: 64, micro: 1, sequence: 4096}\nkeep: {tp: node}\n"
+    )
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    assert planner("plan", tmp_path / "lab.yaml", tmp_path / "job.yaml", "-o", old).code == 0
+    assert planner("replan", old, "--down", "r1/n1", "-o", new, "--json").document["dp"] == 7
+    kept = planner("replan", old, "--down", "r1/n1", "--keep-batch", "-o", new, "--json").document
+    assert kept["dp"] == 4
