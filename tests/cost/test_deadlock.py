@@ -213,7 +213,7 @@ def has_circle(of):
 
 
 @given(exchanges())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_deadlocks_are_circles_of_the_graph(made):
     """Running finds a standstill exactly where the graph of waits has a circle."""
     safety = examine_queues(made)
