@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-MAX_ROUNDS = 100
+MAX_ROUNDS, ROUNDS_PER_SECOND = 100, 20
 MOST_ROWS = 1_200
 MOST_CELLS = 500
 TOLERANCE = 1e-6
@@ -87,10 +87,14 @@ def fits_shares(classes: Sequence[CapacityClass], coverage: IntArray) -> bool:
 def share_out_stages(
     costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control, limit_s: float
 ) -> SharedOut | None:
-    """Solve the relaxation over shares, as far as the time goes; None where not even a bound is found."""
+    """Solve the relaxation over shares, as far as the time goes; None where not even a bound is found.
+
+    A deterministic run, whose clock stands still meanwhile, gets a number of rounds for its time.
+    """
     programme = ShareProgramme(costs, classes, coverage)
     ends_s = control.clock_s + limit_s
-    for _ in range(MAX_ROUNDS):
+    rounds = min(MAX_ROUNDS, 1 + limit_s * ROUNDS_PER_SECOND) if control.deterministic else MAX_ROUNDS
+    for _ in range(int(rounds)):
         if control.over or control.clock_s >= ends_s or not programme.improve():
             break
     return programme.best
