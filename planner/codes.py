@@ -137,6 +137,9 @@ CODES: dict[str, str] = {
     "J004": "job that runs on another cluster",
     "J005": "rule on a tier that the cluster does not have",
     "J006": "job that says in no way, or in two, what it is",
+    "J007": "flow or role that makes no sense where it stands",
+    "J008": "flow whose bytes are not known, or said twice",
+    "J009": "weights of one model for another",
     "J010": "job of more ranks than GPUs are free to it",
     "J011": "rule between jobs cannot hold",
     "J012": "jobs that run on each other's GPUs, or on what is out of service",
@@ -147,6 +150,7 @@ CODES: dict[str, str] = {
     "J024": "shared bytes are not as claimed",
     "J025": "fleet's objective is not as claimed",
     "J026": "fleet's lower bound above its value",
+    "J027": "bytes of a flow are not as claimed",
     # Imports of fabrics
     "I030": "host under leaves of two groups",
     "I031": "host joined to a switch above the leaves",

@@ -9,18 +9,20 @@ if TYPE_CHECKING:
 
     from ortools.sat.python import cp_model
 
+    from planner.fleet.flows import Flow
     from planner.fleet.partition import PartitionModel
     from planner.fleet.prices import Prices
 
 PRICE_STEPS = 100_000
+SHARES = 1_000
 
 
 def charge(model: PartitionModel, prices: Prices) -> None:
     """Minimise what a partition is estimated to cost."""
     charges = _Charges(model, prices)
-    terms = [term for tier in model.tiers[:-1] for term in charges.of_tier(tier)]
+    terms = [term for tier in model.tiers[:-1] for term in (*charges.of_tier(tier), *charges.of_flows(tier))]
     # An estimate needs no more digits than the search is quick with.
-    unit = max((price for price, _ in terms), default=0.0) / PRICE_STEPS or 1.0
+    unit = max((abs(price) for price, _ in terms), default=0.0) / PRICE_STEPS or 1.0
     model.cp.minimize(sum(round(price / unit) * term for price, term in terms))
 
 
@@ -42,6 +44,36 @@ class _Charges:
                 others = [sends[each][domain] for each in order[:at] if domain in sends[each]]
                 if others:
                     yield self.prices.share(tier, job), self._both(sent, others)
+
+    def of_flows(self, tier: int) -> Iterator[tuple[float, cp_model.LinearExprT]]:
+        """What flows are charged at a tier.
+
+        All weights of a flow are taken to come into each domain that needs some and holds none; of what
+        goes from copy to copy, that stays at home which sender and receiver have in equal shares.
+        """
+        for flow, seconds in self.prices.flows:
+            for domain in self.model.region.domains[tier]:
+                takes = self.model.holders(tier, domain, [flow.target])
+                sends = self.model.holders(tier, domain, [flow.source])
+                if not takes:
+                    continue
+                if flow.kind == "weights":
+                    comes_in = self.model.cp.new_bool_var("")
+                    self.model.cp.add(sum([*sends, comes_in]) >= takes[0])
+                    yield float(seconds[tier]), comes_in
+                elif sends:
+                    yield -float(seconds[tier]) / SHARES, self._at_home(flow, tier, domain)
+
+    def _at_home(self, flow: Flow, tier: int, domain: int) -> cp_model.IntVar:
+        """Ensures that no more stays in a domain than sender and receiver both have there, of `SHARES`."""
+        model, at_home = self.model, self.model.cp.new_int_var(0, SHARES, "")
+        for job in (flow.source, flow.target):
+            if job in model.ground.running_in:
+                held = model.ground.held_by_running(job, tier, domain)
+                model.cp.add(at_home * self.prices.ranks[job] <= SHARES * held)
+            else:
+                model.cp.add(at_home * self.prices.ranks[job] <= SHARES * model.gpus[tier, domain, job])
+        return at_home
 
     def _both(self, sent: cp_model.IntVar, others: list[cp_model.IntVar]) -> cp_model.IntVar:
         """Ensures that a job which sends out of a domain beside one of more traffic is charged for it."""

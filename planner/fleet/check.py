@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.fleet.fleet import PinRule
 from planner.fleet.placed import table_digest
+from planner.fleet.recount_flows import recount_flow
 from planner.placement.check import Finding, Report, check
 from planner.placement.naming import SHOWN
 from planner.placement.recount import recount
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.fleet.fleet import TierRule
+    from planner.fleet.flows import Flow
     from planner.fleet.placed import PlacedFleet, SharedTier
     from planner.placement.placement import Placement
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-9
+# Flows add up many small shares.
+FLOW_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,13 @@ def check_fleet(placed: PlacedFleet) -> FleetReport:
     """Recompute all that is claimed of a placed fleet.
 
     Each job's placement as `planner.check`; then: no GPU held by two jobs (J021), jobs that ran where
-    they were (J022), rules (J023), shared bytes (J024), objective (J025), bound (J026).
+    they were (J022), rules (J023), shared bytes (J024), flows (J027), objective (J025), bound (J026).
     """
     reports = tuple(check(job.placement) for job in placed.jobs)
     checker = _FleetChecker(placed)
     findings = [*checker.distinct(), *checker.unmoved()]
     if all(checker.countable(job.placement) for job in placed.jobs):
-        findings += [*checker.rules(), *checker.shared(), *checker.objective()]
+        findings += [*checker.rules(), *checker.shared(), *checker.flows(), *checker.objective()]
     return FleetReport(tuple(findings), reports)
 
 
@@ -164,15 +168,54 @@ class _FleetChecker:
     def _differs(self, claim: SharedTier, claimed: str, found: str) -> Finding:
         return Finding("J024", f"{claimed} at tier {claim.tier}, counted {found}")
 
+    def flows(self) -> Iterator[Finding]:
+        """Bytes of each flow are as claimed."""
+        tiers = [tier.name for tier in self.cluster.tiers]
+        for claim, found in zip(self.placed.claims.flows, self.flow_bytes, strict=True):
+            if len(claim.tier_bytes) != len(tiers):
+                yield Finding("J027", f"{self._flow(claim.flow)}: bytes are claimed of other tiers")
+                continue
+            for tier, stated, counted in zip(tiers, claim.tier_bytes, found, strict=True):
+                if not math.isclose(stated, counted, rel_tol=FLOW_TOLERANCE, abs_tol=FLOW_TOLERANCE):
+                    yield Finding(
+                        "J027",
+                        f"{self._flow(claim.flow)}: {stated!r} bytes are claimed to cross tier {tier}, "
+                        f"counted {counted!r}",
+                    )
+
+    def _flow(self, flow: Flow) -> str:
+        return f"{flow.kind} from {self.names[flow.source]} to {self.names[flow.target]}"
+
+    @cached_property
+    def flow_bytes(self) -> list[list[float]]:
+        """For each flow the bytes that cross each tier each time."""
+        found = []
+        for claim in self.placed.claims.flows:
+            ends = claim.flow.source, claim.flow.target
+            source, target = (self.placed.jobs[end].placement.workload.mesh for end in ends)
+            domains = self.domains[ends[0]], self.domains[ends[1]]
+            found.append(recount_flow(claim.flow, (source, target), domains, self.cluster.boundary))
+        return found
+
     def objective(self) -> Iterator[Finding]:
         """The objective is as claimed, and no bound above it."""
         claims, shared_s = self.placed.claims, self._seconds(self.shared_bytes)
         crossing = [[float(each[index].sum()) for each in self.leaving] for index in range(len(self.names))]
-        value = shared_s + math.fsum(
-            job.priority * self._seconds(sent) for job, sent in zip(self.placed.jobs, crossing, strict=True)
+        flows_s = math.fsum(
+            self.placed.jobs[claim.flow.source].priority * self._seconds(sent) / claim.flow.every
+            for claim, sent in zip(claims.flows, self.flow_bytes, strict=True)
+        )
+        value = (
+            flows_s
+            + shared_s
+            + math.fsum(
+                job.priority * self._seconds(sent)
+                for job, sent in zip(self.placed.jobs, crossing, strict=True)
+            )
         )
         for what, stated, found in (
             ("time of shared bytes", claims.shared_s, shared_s),
+            ("time of flows", claims.flows_s, flows_s),
             ("fleet's objective", claims.value_s, value),
         ):
             if not _close(stated, found):

@@ -18,6 +18,7 @@ from planner.fleet.file_schema import (
     SharedSection,
 )
 from planner.fleet.fleet import PinRule, TierRule, selected
+from planner.fleet.flow_file import flow_claim, flow_section
 from planner.fleet.load import different_cluster
 from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, SharedTier
 from planner.placement.file import from_bytes, to_bytes
@@ -46,7 +47,7 @@ def fleet_files(placed: PlacedFleet) -> dict[str, bytes]:
         planner_version=planner.__version__,
         name=placed.name,
         topology=placed.cluster.name,
-        claims=_claims_section(placed.claims),
+        claims=_claims_section(placed),
         jobs=[
             PlacedJobSection(
                 name=job.name,
@@ -89,9 +90,10 @@ def read_fleet(path: str | os.PathLike[str]) -> PlacedFleet:
             raise contradiction(str(index), f"{job.name} is placed on another cluster than the rest: {other}")
     try:
         rules = tuple(_rule(section, document, cluster) for section in document.rules)
+        claims = _claims(document.claims, {job.name: at for at, job in enumerate(document.jobs)})
     except (InputError, ValueError) as error:
-        raise contradiction(str(index), f"rules: {error}") from None
-    return PlacedFleet(document.name, cluster, jobs, rules, _claims(document.claims))
+        raise contradiction(str(index), f"rules or flows: {error}") from None
+    return PlacedFleet(document.name, cluster, jobs, rules, claims)
 
 
 def _job(folder: Path, section: PlacedJobSection) -> PlacedJob:
@@ -115,13 +117,16 @@ def _digest(content: bytes) -> str:
     return _PREFIX + hashlib.sha256(content).hexdigest()
 
 
-def _claims_section(claims: FleetClaims) -> FleetClaimsSection:
+def _claims_section(placed: PlacedFleet) -> FleetClaimsSection:
+    claims = placed.claims
     return FleetClaimsSection(
         value_s=_cost(claims.value_s),
         lower_bound_s=_cost(claims.lower_bound_s),
         gap=_cost(claims.gap),
         status=claims.status,
         shared_s=_cost(claims.shared_s),
+        flows_s=_cost(claims.flows_s),
+        flows=[flow_section(claim, [job.name for job in placed.jobs]) for claim in claims.flows],
         shared=[
             SharedSection(tier=each.tier, shared_bytes=each.shared_bytes, domains=each.domains)
             for each in claims.shared
@@ -129,9 +134,17 @@ def _claims_section(claims: FleetClaims) -> FleetClaimsSection:
     )
 
 
-def _claims(section: FleetClaimsSection) -> FleetClaims:
+def _claims(section: FleetClaimsSection, jobs: Mapping[str, int]) -> FleetClaims:
+    """The claims that a section states; raises ValueError where a flow is of a job that is not there."""
     shared = tuple(SharedTier(each.tier, each.shared_bytes, each.domains) for each in section.shared)
-    return FleetClaims(float(section.value_s), float(section.lower_bound_s), shared, float(section.shared_s))
+    return FleetClaims(
+        float(section.value_s),
+        float(section.lower_bound_s),
+        shared,
+        float(section.shared_s),
+        tuple(flow_claim(each, jobs) for each in section.flows),
+        float(section.flows_s),
+    )
 
 
 def _cost(value: float) -> float | Literal["inf"]:

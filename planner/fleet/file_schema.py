@@ -24,6 +24,62 @@ class SharedSection(Section):
     """Domains out of which more than one job sends."""
 
 
+class CommonSection(Section):
+    """Weights that a stage of the sender and one of the receiver have in common."""
+
+    source_stage: int = Field(ge=0)
+    """Stage of the sender."""
+    target_stage: int = Field(ge=0)
+    """Stage of the receiver."""
+    dense_bytes: float = Field(ge=0)
+    """Bytes that are split among tensor ranks."""
+    expert_bytes: float = Field(ge=0)
+    """Bytes that are split among expert and tensor ranks."""
+
+
+class SpreadTierSection(Section):
+    """Spreading weights at one tier."""
+
+    tier: Name
+    """Name of the tier."""
+    crossing_bytes: float = Field(ge=0)
+    """Bytes that enter domains which lack them."""
+    seconds: Cost | None
+    """Time of the busiest uplink; null where uplinks are free."""
+    least_s: Cost | None
+    """What it is at the least, however the weights are spread."""
+
+
+class SpreadSection(Section):
+    """Spreading weights over the fabric by multicast trees."""
+
+    hops: int = Field(ge=0)
+    """Domains of the node boundary that the longest line of the trees passes through."""
+    tiers: list[SpreadTierSection]
+    """One entry a tier, from the node boundary outwards, without the whole cluster."""
+
+
+class FlowClaimSection(Section):
+    """One flow between two jobs."""
+
+    kind: Literal["weights", "samples", "kv"]
+    """What flows."""
+    source: Name
+    """Name of the job that sends."""
+    target: Name
+    """Name of the job that receives."""
+    every: Count
+    """Steps from one time to the next."""
+    total_bytes: float = Field(ge=0)
+    """Bytes sent each time."""
+    common: list[CommonSection]
+    """Of weights what stages have in common."""
+    tier_bytes: list[float]
+    """Bytes that cross each tier each time, innermost first; 0 within the node boundary."""
+    spread: SpreadSection | None = None
+    """Of weights how long they take to spread."""
+
+
 class FleetClaimsSection(Section):
     """What is claimed of the fleet."""
 
@@ -37,6 +93,10 @@ class FleetClaimsSection(Section):
     """optimal where value and bound meet."""
     shared_s: Cost
     """The part of the objective that sharing makes up."""
+    flows_s: Cost = 0.0
+    """The part of the objective that flows make up."""
+    flows: list[FlowClaimSection] = Field(default_factory=list)
+    """What is claimed of each flow."""
     shared: list[SharedSection]
     """What is shared, one entry a tier, innermost first."""
 

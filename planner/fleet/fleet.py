@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.errors import Position
+    from planner.fleet.flows import Flow
     from planner.fleet.sizes import Sizes
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
@@ -36,6 +37,8 @@ class Job:
         The sizes that it may have.
     running
         Where it already runs; such a job is never moved.
+    group
+        Of a role the job that it is part of; its own name otherwise.
     position
         Where it is written, for messages.
     """
@@ -45,6 +48,7 @@ class Job:
     sizes: Sizes
     running: Placement | None = None
     position: Position | None = field(default=None, compare=False)
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def selected(cluster: Cluster, selectors: Iterable[str]) -> BoolArray:
 
 @dataclass(frozen=True, eq=False)
 class Fleet:
-    """Jobs that share a cluster.
+    """Jobs that share a cluster; each role of a job is a job here.
 
     Parameters
     ----------
@@ -124,11 +128,14 @@ class Fleet:
         The jobs, in the order of the file.
     rules
         What must hold between them, and where they may lie.
+    flows
+        What they send to each other.
     """
 
     name: str
     jobs: tuple[Job, ...]
     rules: tuple[TierRule | PinRule, ...] = ()
+    flows: tuple[Flow, ...] = ()
 
     @property
     def new_jobs(self) -> list[int]:

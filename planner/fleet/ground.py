@@ -96,6 +96,13 @@ class Ground:
             if job.running is not None
         }
 
+    def held_by_running(self, job: int, tier: int, domain: int) -> int:
+        """How many GPUs of a domain a job that runs holds."""
+        running = self.fleet.jobs[job].running
+        if running is None:
+            return 0
+        return int((self.cluster.domain_of_gpu[tier][running.gpu_of_rank] == domain).sum())
+
     def touched(self, gpu_of_rank: Sequence[int] | NDArray[np.int32]) -> list[BoolArray]:
         """For each tier which domains hold one of these GPUs, each of shape (domains,)."""
         domains = []

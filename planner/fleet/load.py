@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,30 +10,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import CheckError, InputError, did_you_mean
+from planner.fleet.contents import Content, Member, content_of, make_flow
 from planner.fleet.fleet import Fleet, Job, PinRule, TierRule, selected
 from planner.fleet.schema import FleetFile, Range
+from planner.fleet.serving import served, served_stages
 from planner.fleet.sizes import Sizes, possible_dp, speaks_between_copies, valid_dp
 from planner.library import find
 from planner.placement.file import read_placement
 from planner.source import Findings, examine, read_document
 from planner.topology.names import NAME_FORM, is_name
+from planner.workload.architecture import load_architecture, to_model
 from planner.workload.fit import check_rules
 from planner.workload.load import load_workload
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
-    from planner.fleet.schema import JobSection, RuleSection, Size
+    from planner.fleet.flows import Flow
+    from planner.fleet.schema import (
+        Apart,
+        FlowSection,
+        JobSection,
+        Pin,
+        RoleSection,
+        RuleSection,
+        ServingSection,
+        Size,
+    )
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
     Found = TypeVar("Found")
+    Path_ = tuple[str | int, ...]
+    Known = Mapping[str, tuple[int, ...]]
 
 STAND_INS = {("format_version",): 1, ("name",): "unnamed", ("jobs", "name"): "unnamed"}
 MOST_PROBLEMS_OF_A_FILE = 3
+SOURCES = ("workload", "serving", "running")
 
 
 def load_fleet(path_or_name: str | os.PathLike[str], cluster: Cluster) -> Fleet:
@@ -65,75 +82,120 @@ class _Reader:
 
     def fleet(self, spec: FleetFile) -> Fleet | None:
         """The fleet; None where a job of it could not be made."""
-        self.check_names(spec)
-        made = [self.job(section, index) for index, section in enumerate(spec.jobs)]
-        known: dict[str, int] = {}
-        for index, section in enumerate(spec.jobs):
-            known.setdefault(section.name, index)
-        rules = [self.rule(section, index, known) for index, section in enumerate(spec.rules)]
-        jobs = tuple(job for job in made if job is not None)
-        if len(jobs) < len(made):
+        made = [self.members(section, index) for index, section in enumerate(spec.jobs)]
+        jobs = [member for members in made for member in members]
+        self.check_names(jobs)
+        known = _by_name(jobs)
+        rules = [rule for index, each in enumerate(spec.rules) for rule in self.rules(each, index, known)]
+        flows = [
+            flow
+            for index, section in enumerate(spec.jobs)
+            for at, each in enumerate(section.flows)
+            if (flow := self.flow(each, ("jobs", index, "flows", at), made[index], known)) is not None
+        ]
+        if any(member.job is None for member in jobs):
             return None
-        return Fleet(spec.name, jobs, tuple(rule for rule in rules if rule is not None))
+        placed = tuple(member.job for member in jobs if member.job is not None)
+        return Fleet(spec.name, placed, tuple(rules), tuple(flows))
 
-    def check_names(self, spec: FleetFile) -> None:
-        """Names are those of files, and each is one job's alone."""
+    def check_names(self, members: Sequence[Member]) -> None:
+        """Names are those of files, and each is one job's or role's alone."""
         seen: set[str] = set()
-        for index, job in enumerate(spec.jobs):
-            path = ("jobs", index, "name")
+        for member in members:
+            path = (*member.path, "name")
             if self.noted.doubtful(*path):
                 continue
-            if not is_name(job.name):
-                self.noted.add("V009", f"{job.name!r} cannot name a job's file", path, expected=NAME_FORM)
-            if job.name.lower() in seen:
-                self.noted.add("J001", f"a second job called {job.name}", path, expected="a name of its own")
-            seen.add(job.name.lower())
+            if not is_name(member.name):
+                self.noted.add("V009", f"{member.name!r} cannot name a job's file", path, expected=NAME_FORM)
+            if member.name.lower() in seen:
+                self.noted.add(
+                    "J001", f"a second job called {member.name}", path, expected="a name of its own"
+                )
+            seen.add(member.name.lower())
 
-    def job(self, section: JobSection, index: int) -> Job | None:
-        """One job; None where it cannot be made."""
-        path = ("jobs", index)
-        sizes, running = None, None
-        if self._one_source(section, index):
+    def members(self, section: JobSection, index: int) -> list[Member]:
+        """A job, or each role of it."""
+        path: Path_ = ("jobs", index)
+        if section.roles is None:
+            if section.flows:
+                self.noted.add(
+                    "J007", "flows of a job without roles", (*path, "flows"), key=True, expected="roles"
+                )
+            return [self.member(section, path, section.name, section.name, section.priority)]
+        own = [key for key in SOURCES if getattr(section, key) is not None]
+        if own:
+            self._note(
+                "J006",
+                f"a job with both roles and {own[0]}",
+                (*path, own[0]),
+                "what each role is, in the role",
+            )
+        return [
+            self.member(
+                role, (*path, "roles", at), f"{section.name}.{role.name}", section.name, section.priority
+            )
+            for at, role in enumerate(section.roles)
+        ]
+
+    def member(self, section: RoleSection, path: Path_, name: str, group: str, priority: float) -> Member:
+        """One job or role; its job is None where it cannot be made."""
+        sizes, running, content = None, None, None
+        if self._one_source(section, path):
             if section.running is not None:
-                running = self._placement(section.running, index)
+                running = self._placement(section.running, path)
                 sizes = None if running is None else _as_it_runs(running)
-            elif section.workload is not None:
-                workload = self._workload(section.workload, index)
-                sizes = None if workload is None else self._sizes(section, workload, index)
-        if sizes is None:
-            return None
+                content = None if running is None else content_of(running.workload)
+            else:
+                found = self._workload(section, path)
+                if found is not None:
+                    workload, content = found
+                    sizes = self._sizes(section, workload, path)
         position = self.noted.document.position((*path, "name"))
-        return Job(section.name, section.priority, sizes, running, position)
+        job = None if sizes is None else Job(name, priority, sizes, running, position, group)
+        return Member(name, section.name, group, path, job, content)
 
-    def _one_source(self, section: JobSection, index: int) -> bool:
-        """Whether the job says what it is in one way."""
-        path: tuple[str | int, ...] = ("jobs", index)
-        if self.noted.doubtful_within(*path, "workload") or self.noted.doubtful_within(*path, "running"):
+    def _one_source(self, section: RoleSection, path: Path_) -> bool:
+        """Whether it says what it is in one way."""
+        if any(self.noted.doubtful_within(*path, key) for key in SOURCES):
             return False
-        if (section.workload is None) == (section.running is None):
-            both = section.workload is not None
+        given = [key for key in SOURCES if getattr(section, key) is not None]
+        if len(given) != 1:
             self.noted.add(
                 "J006",
-                "a job with both workload and running" if both else "a job with nothing to place",
-                (*path, "running") if both else path,
-                key=both,
-                expected="workload, for a job to place, or running, for one that runs",
+                f"a job with both {given[0]} and {given[1]}" if given else "a job with nothing to place",
+                (*path, given[1]) if given else path,
+                key=bool(given),
+                expected="workload or serving, for what is to be placed, or running, for what runs",
             )
             return False
-        given = [key for key in ("dp", "replicas", "batch") if key in section.model_fields_set]
-        if section.running is not None and given:
-            self._note_size(index, given[0], "a job that runs has the size it has", "no size")
+        sized = [key for key in ("dp", "replicas", "batch") if key in section.model_fields_set]
+        if section.running is not None and sized:
+            self._note("J003", "a job that runs has the size it has", (*path, sized[0]), "no size")
             return False
         if section.dp is not None and section.replicas is not None:
-            self._note_size(index, "replicas", "a job measured in two ways", "dp or replicas")
+            self._note("J003", "a job measured in two ways", (*path, "replicas"), "dp or replicas")
             return False
         return True
 
-    def _note_size(self, index: int, key: str, message: str, expected: str) -> None:
-        self.noted.add("J003", message, ("jobs", index, key), key=True, expected=expected)
+    def _note(self, code: str, message: str, path: Path_, expected: str) -> None:
+        self.noted.add(code, message, path, key=True, expected=expected)
 
-    def _workload(self, asked: str, index: int) -> Workload | None:
-        return self._taken(lambda: self._load_workload(asked), ("jobs", index, "workload"))
+    def _workload(self, section: RoleSection, path: Path_) -> tuple[Workload, Content | None] | None:
+        """What is to be placed, and the weights in it."""
+        if section.workload is not None:
+            asked = section.workload
+            workload = self._taken(lambda: self._load_workload(asked), (*path, "workload"))
+            return None if workload is None else (workload, content_of(workload))
+        if section.serving is None:
+            return None
+        serving = section.serving
+        return self._taken(lambda: self._serve(serving), (*path, "serving"))
+
+    def _serve(self, section: ServingSection) -> tuple[Workload, Content]:
+        model = to_model(load_architecture(section.model, self.folder))
+        workload = served(section, model, section.model)
+        check_rules(workload, self.cluster)
+        return workload, Content(model, served_stages(section, model))
 
     def _load_workload(self, asked: str) -> Workload:
         path = find("workload", asked, beside=self.folder).resolve()
@@ -142,8 +204,8 @@ class _Reader:
             check_rules(self.workloads[path], self.cluster)
         return self.workloads[path]
 
-    def _placement(self, asked: str, index: int) -> Placement | None:
-        path = ("jobs", index, "running")
+    def _placement(self, asked: str, path: Path_) -> Placement | None:
+        path = (*path, "running")
         placement = self._taken(lambda: read_placement(self.folder / asked), path)
         if placement is not None:
             other = different_cluster(placement.cluster, self.cluster)
@@ -165,13 +227,13 @@ class _Reader:
             self.noted.take(InputError(*error.problems[:MOST_PROBLEMS_OF_A_FILE]), path)
         return None
 
-    def _sizes(self, section: JobSection, workload: Workload, index: int) -> Sizes | None:
+    def _sizes(self, section: RoleSection, workload: Workload, path: Path_) -> Sizes | None:
         """The sizes that the section lets the job have."""
         if section.replicas is not None:
-            return self._replicas(section.replicas, workload, index)
+            return self._replicas(section.replicas, workload, path)
         if section.dp is None:
             return Sizes(workload, "dp", [workload.mesh.dp])
-        if self.noted.doubtful_within("jobs", index, "dp"):
+        if self.noted.doubtful_within(*path, "dp"):
             return None
         least, most = _limits(section.dp)
         counted = possible_dp(workload, least, most, section.batch)
@@ -182,60 +244,119 @@ class _Reader:
         self.noted.add(
             "J003",
             f"{workload.name} cannot have a dp {_said(section.dp)}",
-            ("jobs", index, "dp"),
+            (*path, "dp"),
             expected="a dp that keeps expert groups whole and divides the global batch",
             suggestion="batch: per_replica, so that the global batch grows with dp" if per_replica else None,
         )
         return None
 
-    def _replicas(self, size: Size, workload: Workload, index: int) -> Sizes | None:
+    def _replicas(self, size: Size, workload: Workload, path: Path_) -> Sizes | None:
         if speaks_between_copies(workload):
-            self._note_size(
-                index,
-                "replicas",
+            self._note(
+                "J003",
                 f"copies of {workload.name} would have traffic along dp",
+                (*path, "replicas"),
                 "a workload given by its traffic, with none along dp or edp; or dp instead of replicas",
             )
             return None
         least, most = _limits(size)
         return Sizes(workload, "replicas", range(least, most + 1))
 
-    def rule(self, section: RuleSection, index: int, known: dict[str, int]) -> TierRule | PinRule | None:
-        """One rule; None where it makes no sense."""
-        path: tuple[str | int, ...] = ("rules", index)
+    def rules(self, section: RuleSection, index: int, known: Known) -> list[TierRule | PinRule]:
+        """What one rule says of jobs; nothing where it makes no sense."""
+        path: Path_ = ("rules", index)
         if section.pin is not None:
-            job = self._job_index(section.pin.job, (*path, "pin", "job"), known)
-            gpus = self._selected(section.pin.to, (*path, "pin", "to"))
-            position = self.noted.document.position((*path, "pin"), key=True)
-            return (
-                None if job is None or gpus is None else PinRule(job, tuple(section.pin.to), gpus, position)
-            )
-        kind, rule = ("apart", section.apart) if section.apart else ("together", section.together)
-        if rule is None:
-            return None
-        found = [self._job_index(name, (*path, kind, "jobs", at), known) for at, name in enumerate(rule.jobs)]
-        tier = self._tier_index(rule.tier, (*path, kind, "tier"))
-        jobs = sorted({each for each in found if each is not None})
-        if tier is None or len(jobs) < len(found):
-            if tier is not None and None not in found:
-                self.noted.add(
-                    "J002", "a job named twice", (*path, kind, "jobs"), expected="each job of a rule once"
-                )
-            return None
-        text = TierRule.told(kind, rule.jobs, rule.tier)
-        position = self.noted.document.position((*path, kind), key=True)
-        return TierRule("apart" if kind == "apart" else "together", tuple(jobs), tier, text, position)
+            return self._pins(section.pin, (*path, "pin"), known)
+        if section.apart is not None:
+            return self._apart(section.apart, (*path, "apart"), known)
+        if section.together is None:
+            return []
+        rule, at = section.together, (*path, "together")
+        found, tier = self._groups(rule.jobs, at, known), self._tier_index(rule.tier, (*at, "tier"))
+        if found is None or tier is None:
+            return []
+        jobs = tuple(sorted(job for group in found for job in group))
+        text = TierRule.told("together", rule.jobs, rule.tier)
+        return [TierRule("together", jobs, tier, text, self.noted.document.position(at, key=True))]
 
-    def _job_index(self, name: str, path: tuple[str | int, ...], known: dict[str, int]) -> int | None:
-        if name not in known:
-            self.noted.add(
-                "J002",
-                f"no job {name!r} in this fleet",
-                path,
-                expected=f"one of {', '.join(known)}",
-                suggestion=did_you_mean(name, known),
-            )
-        return known.get(name)
+    def _apart(self, rule: Apart, path: Path_, known: Known) -> list[TierRule | PinRule]:
+        """Each two jobs keep apart; roles of one job do not from each other."""
+        found, tier = self._groups(rule.jobs, path, known), self._tier_index(rule.tier, (*path, "tier"))
+        if found is None or tier is None:
+            return []
+        text, position = (
+            TierRule.told("apart", rule.jobs, rule.tier),
+            self.noted.document.position(path, key=True),
+        )
+        if all(len(group) == 1 for group in found):
+            jobs = tuple(sorted(job for (job,) in found))
+            return [TierRule("apart", jobs, tier, text, position)]
+        pairs = [
+            (min(a, b), max(a, b))
+            for at, one in enumerate(found)
+            for other in found[at + 1 :]
+            for a in one
+            for b in other
+        ]
+        return [TierRule("apart", pair, tier, text, position) for pair in pairs]
+
+    def _pins(self, rule: Pin, path: Path_, known: Known) -> list[TierRule | PinRule]:
+        found = self._groups([rule.job], path, known, key=("job",))
+        gpus = self._selected(rule.to, (*path, "to"))
+        if found is None or gpus is None:
+            return []
+        position = self.noted.document.position(path, key=True)
+        return [PinRule(job, tuple(rule.to), gpus, position) for job in found[0]]
+
+    def _groups(
+        self, names: Sequence[str], path: Path_, known: Known, key: Path_ | None = None
+    ) -> list[tuple[int, ...]] | None:
+        """For each name the indices of the job, or of all roles of it; None where a name is wrong."""
+        found = []
+        for at, name in enumerate(names):
+            where = (*path, *(key or ("jobs", at)))
+            if name not in known:
+                self.noted.add(
+                    "J002",
+                    f"no job {name!r} in this fleet",
+                    where,
+                    expected=f"one of {', '.join(known)}",
+                    suggestion=did_you_mean(name, known),
+                )
+            found.append(known.get(name, ()))
+        flat = [job for group in found for job in group]
+        if not all(found):
+            return None
+        if len(set(flat)) < len(flat):
+            self.noted.add("J002", "a job named twice", (*path, "jobs"), expected="each job of a rule once")
+            return None
+        return found
+
+    def flow(self, section: FlowSection, path: Path_, members: Sequence[Member], known: Known) -> Flow | None:
+        """One flow; None where it makes no sense."""
+        ends = []
+        for key, name in (("from", section.from_), ("to", section.to)):
+            found = [member for member in members if member.role == name]
+            if not found:
+                roles = [member.role for member in members]
+                self.noted.add(
+                    "J007",
+                    f"no role {name!r} in this job",
+                    (*path, key),
+                    expected=f"one of {', '.join(roles)}",
+                    suggestion=did_you_mean(name, roles),
+                )
+            ends += found[:1]
+        if len(ends) < 2 or any(end.job is None for end in ends):
+            return None
+        if ends[0] is ends[1]:
+            self.noted.add("J007", "a flow from a role to itself", (*path, "to"), expected="another role")
+            return None
+        found_flow = self._taken(lambda: make_flow(section, *ends), path)
+        if found_flow is None:
+            return None
+        source, target = (known[end.name][0] for end in ends)
+        return replace(found_flow, source=source, target=target, position=self.noted.document.position(path))
 
     def _tier_index(self, name: str, path: tuple[str | int, ...]) -> int | None:
         names = [tier.name for tier in self.cluster.tiers]
@@ -258,6 +379,17 @@ class _Reader:
         ]
         gpus = [each for each in found if each is not None]
         return np.logical_or.reduce(gpus) if len(gpus) == len(found) else None
+
+
+def _by_name(members: Sequence[Member]) -> Known:
+    """Indices by the name of a job or role, and of all roles by that of their job."""
+    known: dict[str, tuple[int, ...]] = {}
+    for index, member in enumerate(members):
+        for name in dict.fromkeys((member.group, member.name)):
+            # Of two jobs of the same name the first counts; they are told of elsewhere.
+            if name not in known or (member.group == name and member.name != name):
+                known[name] = (*known.get(name, ()), index)
+    return known
 
 
 def _as_it_runs(placement: Placement) -> Sizes:

@@ -10,6 +10,8 @@ from planner.placement.placement import Status, relative_gap
 
 if TYPE_CHECKING:
     from planner.fleet.fleet import PinRule, TierRule
+    from planner.fleet.flows import Flow
+    from planner.fleet.multicast import Spread
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 
@@ -68,6 +70,25 @@ class SharedTier:
 
 
 @dataclass(frozen=True)
+class FlowClaim:
+    """What is claimed of a flow.
+
+    Parameters
+    ----------
+    flow
+        The flow.
+    tier_bytes
+        Bytes that cross each tier each time, innermost first; 0 within the node boundary.
+    spread
+        Of weights how long they take to spread.
+    """
+
+    flow: Flow
+    tier_bytes: tuple[float, ...]
+    spread: Spread | None = None
+
+
+@dataclass(frozen=True)
 class FleetClaims:
     """What is claimed of a placed fleet; the checker recomputes all but the bound.
 
@@ -82,12 +103,18 @@ class FleetClaims:
         What jobs share at each tier, innermost first.
     shared_s
         The part of F that sharing makes up.
+    flows
+        What is claimed of each flow.
+    flows_s
+        The part of F that flows make up.
     """
 
     value_s: float
     lower_bound_s: float
     shared: tuple[SharedTier, ...]
     shared_s: float
+    flows: tuple[FlowClaim, ...] = ()
+    flows_s: float = 0.0
 
     @property
     def gap(self) -> float:

@@ -11,8 +11,10 @@ from planner.fleet.bounds import JobBound, bound_job
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
 from planner.fleet.explain import require_possible
+from planner.fleet.flows import flow_bytes
 from planner.fleet.ground import Ground
-from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, table_digest
+from planner.fleet.multicast import spread
+from planner.fleet.placed import FleetClaims, FlowClaim, PlacedFleet, PlacedJob, table_digest
 from planner.fleet.prices import estimate
 from planner.fleet.sizing import size_jobs
 from planner.fleet.value import fleet_value
@@ -23,12 +25,13 @@ from planner.solve.control import Control
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from planner.fleet.divide import Way
     from planner.fleet.fleet import Fleet, Job
+    from planner.fleet.flows import Flow
     from planner.solve.result import Progress
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
@@ -177,14 +180,23 @@ class _Plan:
                 continue
             size = f"{job.sizes.measured} {sizes[index]}" if job.sizes.elastic else None
             placed.append(PlacedJob(job.name, job.priority, placements[index], size=size))
-        value = fleet_value(cluster, [each.placement for each in placed], [each.priority for each in placed])
+        flows = tuple(flow_claim(flow, placed) for flow in fleet.flows)
+        priorities = [each.priority for each in placed]
+        value = fleet_value(cluster, [each.placement for each in placed], priorities, flows)
         least = sum(
             job.priority * (bounds[index].weighted_s if index in bounds else value.weighted_s[index])
             for index, job in enumerate(self.jobs)
         )
         bound = value.total_s if value.total_s <= least * (1 + MET) else least
-        claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s)
+        claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s, flows, value.flows_s)
         return PlacedFleet(fleet.name, cluster, tuple(placed), fleet.rules, claims)
+
+
+def flow_claim(flow: Flow, placed: Sequence[PlacedJob]) -> FlowClaim:
+    """What a flow comes to between two jobs where they are placed."""
+    source, target = placed[flow.source].placement, placed[flow.target].placement
+    crossing = tuple(flow_bytes(flow, source, target))
+    return FlowClaim(flow, crossing, spread(flow, source, target) if flow.kind == "weights" else None)
 
 
 def bounded(claims: Claims, bound: JobBound) -> Claims:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.fleet.cut import Cut
+    from planner.fleet.flows import Flow
     from planner.fleet.ground import Ground
     from planner.workload.workload import Workload
 
@@ -39,12 +40,15 @@ class Prices:
         Ranks of each job.
     fewest
         For each job and tier how many domains hold it at the least.
+    flows
+        For each flow and tier the seconds that a step pays if all its bytes cross the tier.
     """
 
     seconds: Mapping[int, FloatArray]
     priority: Mapping[int, float]
     ranks: Mapping[int, int]
     fewest: Mapping[int, Sequence[int]]
+    flows: Sequence[tuple[Flow, FloatArray]] = ()
 
     def split(self, tier: int, job: int) -> bool:
         """Whether a job is sure to lie in several domains of a tier."""
@@ -91,7 +95,14 @@ def estimate(
         {job: ground.fleet.jobs[job].priority for job in bytes_of_job},
         {job: workload.mesh.world_size for job, workload in workloads.items()},
         fewest,
+        [(flow, flow_seconds(ground, flow, weights)) for flow in ground.fleet.flows],
     )
+
+
+def flow_seconds(ground: Ground, flow: Flow, weights: Sequence[float]) -> FloatArray:
+    """What a step pays at each tier if all bytes of a flow cross it once, shape (tiers,)."""
+    factor = ground.fleet.jobs[flow.source].priority * flow.total_bytes / flow.every
+    return factor * np.asarray(weights)
 
 
 def bytes_between_halves(workload: Workload) -> float:

@@ -8,6 +8,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from planner.source import Authored, Title, mistake
 
+# pydantic reads these when the models are built.
+from planner.units import Bytes
+from planner.workload.schema import Parallelism
+
 LARGEST_SIZE = 1_000_000
 LARGEST_PRIORITY = 1e6
 MOST_JOBS = 64
@@ -37,23 +41,68 @@ Size = Annotated[
 ]
 
 
-class JobSection(Authored):
-    """One job of the fleet: a workload to place, or a placement that runs."""
+class ServingSection(Authored):
+    """A model that answers requests: forward passes only, by copies that do not talk to each other."""
+
+    model: str
+    """Name or path of the model."""
+    parallelism: Parallelism = Parallelism()
+    """How one copy is split; cp and vp have no place here."""
+    precision: Literal["fp32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4"] = "bf16"
+    """Format of its weights. Activations are in 16 bits."""
+    tokens: Count
+    """Tokens that one copy runs through the model in a step of the fleet."""
+    keep: dict[str, str] = Field(default_factory=dict)
+    """Hard rules: a group of this axis touches one domain of that tier."""
+
+
+class RoleSection(Authored):
+    """A part of a job with ranks of its own: something to place, or a placement that runs."""
 
     name: Title
-    """Name of the job, and of its placement file."""
+    """Its name; its placement file is called JOB.ROLE."""
     workload: str | None = None
     """Workload file, or the name of one that ships with the planner."""
+    serving: ServingSection | None = None
+    """A model that answers requests; instead of `workload`."""
     running: str | None = None
-    """Placement file of a job that runs and stays where it is; instead of `workload`."""
-    priority: float = Field(default=1.0, gt=0, le=LARGEST_PRIORITY)
-    """What a second of this job's uplink time weighs, and its share of what elastic jobs can get."""
+    """Placement file of what runs and stays where it is; instead of `workload`."""
     dp: Size | None = None
     """Data-parallel replicas instead of the workload's: a number, or a range for an elastic job."""
     batch: Literal["fixed", "per_replica"] = "fixed"
     """What another `dp` does to the global batch: it stays, or each replica keeps its share of it."""
     replicas: Size | None = None
     """Copies of the workload that have nothing to say to each other: a number, or a range."""
+
+
+class FlowSection(Authored):
+    """What one role of a job sends to another every so many steps."""
+
+    kind: Literal["weights", "samples", "kv"]
+    """weights: each shard to all that hold it; samples, kv: from any copy of a role to any of the other."""
+    from_: str = Field(alias="from")
+    """Role that sends."""
+    to: str
+    """Role that receives."""
+    every: Count = 1
+    """Steps from one time to the next."""
+    bytes_: Bytes | None = Field(default=None, alias="bytes")
+    """Bytes in all, each time. Default: those of the model's weights; of `tokens` keys and values."""
+    tokens: Count | None = None
+    """For kv: tokens whose keys and values are sent, each time."""
+
+
+class JobSection(RoleSection):
+    """One job of the fleet: a workload to place, a placement that runs, or several roles."""
+
+    name: Title
+    """Name of the job, and of its placement file."""
+    priority: float = Field(default=1.0, gt=0, le=LARGEST_PRIORITY)
+    """What a second of this job's uplink time weighs, and its share of what elastic jobs can get."""
+    roles: list[RoleSection] | None = Field(default=None, min_length=1, max_length=MOST_JOBS)
+    """Parts with ranks of their own, which are placed together; instead of `workload`."""
+    flows: list[FlowSection] = Field(default_factory=list)
+    """What the roles send to each other."""
 
 
 class Apart(Authored):

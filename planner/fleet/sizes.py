@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from planner.errors import InputError
@@ -64,7 +64,9 @@ class Sizes:
         mesh, dp = self.base.mesh, self.dp(size)
         if dp == mesh.dp:
             return self.base
-        return build_workload(resized(self.base, dp, self.batch), f"{self.base.name} with dp {dp}")
+        built = build_workload(resized(self.base, dp, self.batch), f"{self.base.name} with dp {dp}")
+        # Of a served model the description does not say what memory it needs.
+        return built if built.memory_bytes else replace(built, memory_bytes=self.base.memory_bytes)
 
 
 def resized(workload: Workload, dp: int, batch: BatchMode) -> dict[str, object]:

@@ -2,11 +2,12 @@
 
 Of one placement for each job it is
 
-    F  =  sum over jobs of priority * J  +  sum over tiers of S_t / U_t
+    F  =  sum over jobs of priority * J  +  sum over flows of priority * K  +  sum over tiers of S_t / U_t
 
-with J the ``weighted`` objective of each job. S_t are the *shared bytes* of tier t: what leaves its
-domains in one step of every job, without that of the job that sends most out of each domain. They are 0
-where no uplink carries two jobs.
+with J the ``weighted`` objective of each job, and K of each flow the sum over the tiers of its crossing
+bytes over U_t, divided by the steps from one time to the next. S_t are the *shared bytes* of tier t: what
+leaves its domains in one step of every job, without that of the job that sends most out of each domain.
+They are 0 where no uplink carries two jobs; what flows carry is not among them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.fleet.placed import FlowClaim
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 
@@ -44,21 +46,30 @@ class FleetValue:
         One entry a tier, innermost first, the outermost (never crossed) included.
     shared_s
         Sum of S_t / U_t.
+    flows_s
+        The part of the objective that flows make up.
     """
 
     weighted_s: tuple[float, ...]
     priorities: tuple[float, ...]
     shared: tuple[SharedTier, ...]
     shared_s: float
+    flows_s: float = 0.0
 
     @property
     def total_s(self) -> float:
         """F, in seconds of uplink time."""
-        return sum(p * j for p, j in zip(self.priorities, self.weighted_s, strict=True)) + self.shared_s
+        jobs = sum(p * j for p, j in zip(self.priorities, self.weighted_s, strict=True))
+        return jobs + self.flows_s + self.shared_s
 
 
-def fleet_value(cluster: Cluster, placements: Sequence[Placement], priorities: Sequence[float]) -> FleetValue:
-    """The objective of placements on one cluster."""
+def fleet_value(
+    cluster: Cluster,
+    placements: Sequence[Placement],
+    priorities: Sequence[float],
+    flows: Sequence[FlowClaim] = (),
+) -> FleetValue:
+    """The objective of placements on one cluster, with what flows between them."""
     egress = [_egress(placement) for placement in placements]
     shared = []
     for index, tier in enumerate(cluster.tiers):
@@ -75,6 +86,10 @@ def fleet_value(cluster: Cluster, placements: Sequence[Placement], priorities: S
         tuple(priorities),
         tuple(shared),
         weighted_seconds(cluster, [each.shared_bytes for each in shared]),
+        sum(
+            priorities[each.flow.source] * weighted_seconds(cluster, each.tier_bytes) / each.flow.every
+            for each in flows
+        ),
     )
 
 

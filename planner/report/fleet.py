@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from planner.fleet.check import FleetReport
-    from planner.fleet.placed import PlacedFleet, PlacedJob
+    from planner.fleet.placed import FlowClaim, PlacedFleet, PlacedJob
 
 
 def fleet_document(placed: PlacedFleet, seconds: Mapping[str, float]) -> dict[str, object]:
@@ -39,6 +40,8 @@ def fleet_document(placed: PlacedFleet, seconds: Mapping[str, float]) -> dict[st
             {"tier": each.tier, "shared_bytes": each.shared_bytes, "shared_domains": each.domains}
             for each in claims.shared
         ],
+        "flows_s": claims.flows_s,
+        "flows": [_flow_document(placed, claim) for claim in claims.flows],
         "jobs": [_job_document(placed, job) for job in placed.jobs],
         "gpus": _gpu_counts(placed),
         "seconds": dict(seconds),
@@ -58,6 +61,26 @@ def _job_document(placed: PlacedFleet, job: PlacedJob) -> dict[str, object]:
         "lower_bound_s": claims.lower_bound,
         "gap": None if job.running else claims.gap,
         "domains": dict(_touched(placed, job)),
+    }
+
+
+def _flow_document(placed: PlacedFleet, claim: FlowClaim) -> dict[str, object]:
+    """A flow; its times in seconds, `spread_s` and its bound of weights only."""
+    flow, spread = claim.flow, claim.spread
+    tiers = [tier.name for tier in placed.cluster.tiers]
+    return {
+        "kind": flow.kind,
+        "from": placed.jobs[flow.source].name,
+        "to": placed.jobs[flow.target].name,
+        "every": flow.every,
+        "bytes": flow.total_bytes,
+        "tiers": [
+            {"tier": tier, "crossing_bytes": size} for tier, size in zip(tiers, claim.tier_bytes, strict=True)
+        ],
+        "spread_s": None if spread is None else spread.seconds,
+        "spread_lower_bound_s": None if spread is None else spread.least_s,
+        "spread_tiers": None if spread is None else [asdict(each) for each in spread.tiers],
+        "hops": None if spread is None else spread.hops,
     }
 
 
@@ -81,6 +104,7 @@ def fleet_view(placed: PlacedFleet, seconds: Mapping[str, float]) -> RenderableT
         fleet_verdict(placed),
         jobs_table(placed),
         shared_table(placed),
+        *([flows_table(placed)] if placed.claims.flows else []),
         Text(f"{plural(counts['in_service'], 'GPU')} in service, {counts['free']:,} of them left free"),
         Text(f"took  {spent}", style="dim"),
     )
@@ -130,6 +154,25 @@ def shared_table(placed: PlacedFleet) -> Table:
     return made
 
 
+def flows_table(placed: PlacedFleet) -> Table:
+    """What flows between jobs each time, what of it crosses tiers, and how long weights take to spread."""
+    tiers = [tier.name for tier in placed.cluster.tiers][placed.cluster.boundary : -1]
+    made = table("flow", "every", "bytes", *tiers, "spread in", "at least", "hops")
+    for claim in placed.claims.flows:
+        flow, spread = claim.flow, claim.spread
+        crossing = claim.tier_bytes[placed.cluster.boundary : -1]
+        made.add_row(
+            f"{flow.kind}: {placed.jobs[flow.source].name} to {placed.jobs[flow.target].name}",
+            plural(flow.every, "step"),
+            format_bytes(flow.total_bytes),
+            *(format_bytes(each) for each in crossing),
+            UNKNOWN if spread is None else format_seconds(spread.seconds),
+            UNKNOWN if spread is None else format_seconds(spread.least_s),
+            UNKNOWN if spread is None else f"{spread.hops:,}",
+        )
+    return made
+
+
 def _gpu_counts(placed: PlacedFleet) -> dict[str, int]:
     """GPUs in all, in service, and in service without a rank."""
     in_service = int(np.count_nonzero(placed.cluster.gpu_in_service))
@@ -160,7 +203,8 @@ def fleet_check_view(placed: PlacedFleet, report: FleetReport) -> RenderableType
     title = Text(f"{placed.name} on {placed.cluster.name}, {plural(len(placed.jobs), 'job')}", style="bold")
     if report.ok:
         holds = Text("every claim holds, of each job and between them", style="bold green")
-        return Group(title, holds, fleet_verdict(placed), jobs_table(placed), shared_table(placed))
+        flows = [flows_table(placed)] if placed.claims.flows else []
+        return Group(title, holds, fleet_verdict(placed), jobs_table(placed), shared_table(placed), *flows)
     own = [Text(f"error[{each.code}]: {each.message}") for each in report.findings]
     inside = [
         Text(f"error[{each.code}]: {job.name}: {each.message}")
