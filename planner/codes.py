@@ -144,6 +144,7 @@ CODES: dict[str, str] = {
     "J011": "rule between jobs cannot hold",
     "J012": "jobs that run on each other's GPUs, or on what is out of service",
     "J013": "jobs do not fit together",
+    "J014": "served model split in a way that cannot be",
     "J021": "GPU held by two jobs",
     "J022": "job that ran before was moved",
     "J023": "rule between jobs broken",

@@ -32,12 +32,18 @@ class _Charges:
     def __init__(self, model: PartitionModel, prices: Prices) -> None:
         self.model = model
         self.prices = prices
+        self.splits: dict[tuple[int, int], cp_model.IntVar] = {}
 
     def of_tier(self, tier: int) -> Iterator[tuple[float, cp_model.IntVar]]:
         """The charges of one tier, each a price and the variable that it is paid for."""
         sends = {job: self._senders(tier, job) for job in self.prices.order(tier)}
         for job in self.model.jobs:
-            yield from ((self.prices.touch(tier, job), sent) for sent in sends[job].values())
+            price = self.prices.touch(tier, job)
+            each = self.prices.touch_each(tier, job, len(sends[job]))
+            yield from zip(each, sends[job].values(), strict=True)
+            if (tier, job) in self.splits:
+                # Of the domains that a job could have done without, the first costs nothing.
+                yield -price, self.splits[tier, job]
         order = list(sends)
         for at, job in enumerate(order):
             for domain, sent in sends[job].items():
@@ -96,7 +102,7 @@ class _Charges:
         }
         if self.prices.split(tier, job) or model.ranks.get(job, 0) < self.prices.ranks[job]:
             return present
-        split = model.cp.new_bool_var("")
+        split = self.splits[tier, job] = model.cp.new_bool_var("")
         model.cp.add(sum(present.values()) <= 1 + len(present) * split)
         sends = {domain: model.cp.new_bool_var("") for domain in present}
         for domain, sent in sends.items():

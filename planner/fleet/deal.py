@@ -26,18 +26,33 @@ def parts_of(ground: Ground, partition: Partition) -> dict[int, BoolArray]:
 
     A domain that one job has to itself is that job's whole; where several share one, each gets as many
     GPUs of it as the partition says. What nobody needs goes to a job that alone uses a domain around it.
+    Jobs that lie near each other because of a flow get what the partition says everywhere.
     """
     tier = ground.innermost
     owner = np.full(ground.cluster.gpus, NOBODY, np.int64)
     domain_of_gpu = ground.cluster.domain_of_gpu[tier]
     users = users_of(ground, partition)
+    bound = near_by_flows(ground, users)
     for job in partition.gpus:
-        alone = sole_user(ground, users, job)
-        owner[ground.usable(job) & alone[domain_of_gpu]] = job
-    for domain in shared_domains(ground, partition):
+        if job not in bound:
+            alone = sole_user(ground, users, job)
+            owner[ground.usable(job) & alone[domain_of_gpu]] = job
+    dealt = set(shared_domains(ground, partition))
+    for job in bound & set(partition.gpus):
+        dealt |= set(np.flatnonzero(partition.gpus[job]).tolist())
+    for domain in sorted(dealt):
         for job, gpus in _dealt(ground, partition, domain):
             owner[gpus] = job
     return {job: owner == job for job in partition.gpus}
+
+
+def near_by_flows(ground: Ground, users: list[BoolArray]) -> set[int]:
+    """Jobs at either end of a flow whose ends share a domain of any tier that can be crossed."""
+    near = set()
+    for flow in ground.fleet.flows:
+        if any((held[flow.source] & held[flow.target]).any() for held in users[:-1]):
+            near |= {flow.source, flow.target}
+    return near
 
 
 def users_of(ground: Ground, partition: Partition) -> list[BoolArray]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import CheckError, InputError, did_you_mean
-from planner.fleet.contents import Content, Member, content_of, make_flow
-from planner.fleet.fleet import Fleet, Job, PinRule, TierRule, selected
+from planner.errors import InputError
+from planner.fleet.contents import Content, Member, content_of
+from planner.fleet.fleet import Fleet, Job
+from planner.fleet.load_rules import RuleReader, taken
 from planner.fleet.schema import FleetFile, Range
-from planner.fleet.serving import served, served_stages
+from planner.fleet.serving import impossible_splits, served, served_stages
 from planner.fleet.sizes import Sizes, possible_dp, speaks_between_copies, valid_dp
 from planner.library import find
 from planner.placement.file import read_placement
@@ -25,17 +25,12 @@ from planner.workload.load import load_workload
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TypeVar
 
-    from planner.fleet.flows import Flow
     from planner.fleet.schema import (
-        Apart,
-        FlowSection,
         JobSection,
-        Pin,
         RoleSection,
-        RuleSection,
         ServingSection,
         Size,
     )
@@ -48,7 +43,6 @@ if TYPE_CHECKING:
     Known = Mapping[str, tuple[int, ...]]
 
 STAND_INS = {("format_version",): 1, ("name",): "unnamed", ("jobs", "name"): "unnamed"}
-MOST_PROBLEMS_OF_A_FILE = 3
 SOURCES = ("workload", "serving", "running")
 
 
@@ -85,13 +79,13 @@ class _Reader:
         made = [self.members(section, index) for index, section in enumerate(spec.jobs)]
         jobs = [member for members in made for member in members]
         self.check_names(jobs)
-        known = _by_name(jobs)
-        rules = [rule for index, each in enumerate(spec.rules) for rule in self.rules(each, index, known)]
+        reader = RuleReader(self.noted, self.cluster, _by_name(jobs))
+        rules = [rule for index, each in enumerate(spec.rules) for rule in reader.rules(each, index)]
         flows = [
             flow
             for index, section in enumerate(spec.jobs)
-            for at, each in enumerate(section.flows)
-            if (flow := self.flow(each, ("jobs", index, "flows", at), made[index], known)) is not None
+            for at, each in enumerate(section.flows if section.roles else ())
+            if (flow := reader.flow(each, ("jobs", index, "flows", at), made[index])) is not None
         ]
         if any(member.job is None for member in jobs):
             return None
@@ -184,17 +178,32 @@ class _Reader:
         """What is to be placed, and the weights in it."""
         if section.workload is not None:
             asked = section.workload
-            workload = self._taken(lambda: self._load_workload(asked), (*path, "workload"))
+            workload = taken(self.noted, lambda: self._load_workload(asked), (*path, "workload"))
             return None if workload is None else (workload, content_of(workload))
         if section.serving is None:
             return None
-        serving = section.serving
-        return self._taken(lambda: self._serve(serving), (*path, "serving"))
+        return self._served(section.serving, (*path, "serving"))
 
-    def _serve(self, section: ServingSection) -> tuple[Workload, Content]:
-        model = to_model(load_architecture(section.model, self.folder))
-        workload = served(section, model, section.model)
-        check_rules(workload, self.cluster)
+    def _served(self, section: ServingSection, path: Path_) -> tuple[Workload, Content] | None:
+        architecture = taken(
+            self.noted, lambda: load_architecture(section.model, self.folder), (*path, "model")
+        )
+        if architecture is None or self.noted.doubtful_within(*path, "parallelism"):
+            return None
+        model = to_model(architecture)
+        wrong = list(impossible_splits(section, model))
+        for axis, message, expected in wrong:
+            self.noted.add("J014", message, (*path, "parallelism", axis), expected=expected)
+        if wrong:
+            return None
+        try:
+            workload = served(section, model)
+            check_rules(workload, self.cluster)
+        except InputError as error:
+            # All else was looked at before, and positions in a workload made here lead nowhere.
+            position = self.noted.document.position((*path, "keep"))
+            self.noted.problems += [replace(problem, position=position) for problem in error.problems]
+            return None
         return workload, Content(model, served_stages(section, model))
 
     def _load_workload(self, asked: str) -> Workload:
@@ -206,7 +215,7 @@ class _Reader:
 
     def _placement(self, asked: str, path: Path_) -> Placement | None:
         path = (*path, "running")
-        placement = self._taken(lambda: read_placement(self.folder / asked), path)
+        placement = taken(self.noted, lambda: read_placement(self.folder / asked), path)
         if placement is not None:
             other = different_cluster(placement.cluster, self.cluster)
             if other is None:
@@ -217,14 +226,6 @@ class _Reader:
                 path,
                 expected=f"a placement on {self.cluster.name}",
             )
-        return None
-
-    def _taken(self, make: Callable[[], Found], path: tuple[str | int, ...]) -> Found | None:
-        """What `make` makes; None where it fails, with the reason noted."""
-        try:
-            return make()
-        except (InputError, CheckError) as error:
-            self.noted.take(InputError(*error.problems[:MOST_PROBLEMS_OF_A_FILE]), path)
         return None
 
     def _sizes(self, section: RoleSection, workload: Workload, path: Path_) -> Sizes | None:
@@ -261,124 +262,6 @@ class _Reader:
             return None
         least, most = _limits(size)
         return Sizes(workload, "replicas", range(least, most + 1))
-
-    def rules(self, section: RuleSection, index: int, known: Known) -> list[TierRule | PinRule]:
-        """What one rule says of jobs; nothing where it makes no sense."""
-        path: Path_ = ("rules", index)
-        if section.pin is not None:
-            return self._pins(section.pin, (*path, "pin"), known)
-        if section.apart is not None:
-            return self._apart(section.apart, (*path, "apart"), known)
-        if section.together is None:
-            return []
-        rule, at = section.together, (*path, "together")
-        found, tier = self._groups(rule.jobs, at, known), self._tier_index(rule.tier, (*at, "tier"))
-        if found is None or tier is None:
-            return []
-        jobs = tuple(sorted(job for group in found for job in group))
-        text = TierRule.told("together", rule.jobs, rule.tier)
-        return [TierRule("together", jobs, tier, text, self.noted.document.position(at, key=True))]
-
-    def _apart(self, rule: Apart, path: Path_, known: Known) -> list[TierRule | PinRule]:
-        """Each two jobs keep apart; roles of one job do not from each other."""
-        found, tier = self._groups(rule.jobs, path, known), self._tier_index(rule.tier, (*path, "tier"))
-        if found is None or tier is None:
-            return []
-        text, position = (
-            TierRule.told("apart", rule.jobs, rule.tier),
-            self.noted.document.position(path, key=True),
-        )
-        if all(len(group) == 1 for group in found):
-            jobs = tuple(sorted(job for (job,) in found))
-            return [TierRule("apart", jobs, tier, text, position)]
-        pairs = [
-            (min(a, b), max(a, b))
-            for at, one in enumerate(found)
-            for other in found[at + 1 :]
-            for a in one
-            for b in other
-        ]
-        return [TierRule("apart", pair, tier, text, position) for pair in pairs]
-
-    def _pins(self, rule: Pin, path: Path_, known: Known) -> list[TierRule | PinRule]:
-        found = self._groups([rule.job], path, known, key=("job",))
-        gpus = self._selected(rule.to, (*path, "to"))
-        if found is None or gpus is None:
-            return []
-        position = self.noted.document.position(path, key=True)
-        return [PinRule(job, tuple(rule.to), gpus, position) for job in found[0]]
-
-    def _groups(
-        self, names: Sequence[str], path: Path_, known: Known, key: Path_ | None = None
-    ) -> list[tuple[int, ...]] | None:
-        """For each name the indices of the job, or of all roles of it; None where a name is wrong."""
-        found = []
-        for at, name in enumerate(names):
-            where = (*path, *(key or ("jobs", at)))
-            if name not in known:
-                self.noted.add(
-                    "J002",
-                    f"no job {name!r} in this fleet",
-                    where,
-                    expected=f"one of {', '.join(known)}",
-                    suggestion=did_you_mean(name, known),
-                )
-            found.append(known.get(name, ()))
-        flat = [job for group in found for job in group]
-        if not all(found):
-            return None
-        if len(set(flat)) < len(flat):
-            self.noted.add("J002", "a job named twice", (*path, "jobs"), expected="each job of a rule once")
-            return None
-        return found
-
-    def flow(self, section: FlowSection, path: Path_, members: Sequence[Member], known: Known) -> Flow | None:
-        """One flow; None where it makes no sense."""
-        ends = []
-        for key, name in (("from", section.from_), ("to", section.to)):
-            found = [member for member in members if member.role == name]
-            if not found:
-                roles = [member.role for member in members]
-                self.noted.add(
-                    "J007",
-                    f"no role {name!r} in this job",
-                    (*path, key),
-                    expected=f"one of {', '.join(roles)}",
-                    suggestion=did_you_mean(name, roles),
-                )
-            ends += found[:1]
-        if len(ends) < 2 or any(end.job is None for end in ends):
-            return None
-        if ends[0] is ends[1]:
-            self.noted.add("J007", "a flow from a role to itself", (*path, "to"), expected="another role")
-            return None
-        found_flow = self._taken(lambda: make_flow(section, *ends), path)
-        if found_flow is None:
-            return None
-        source, target = (known[end.name][0] for end in ends)
-        return replace(found_flow, source=source, target=target, position=self.noted.document.position(path))
-
-    def _tier_index(self, name: str, path: tuple[str | int, ...]) -> int | None:
-        names = [tier.name for tier in self.cluster.tiers]
-        if name in names[:-1]:
-            return names.index(name)
-        self.noted.add(
-            "J005",
-            f"no tier {name!r} with several domains in {self.cluster.name}",
-            path,
-            expected=f"one of {', '.join(names[:-1])}",
-            suggestion=did_you_mean(name, names[:-1]),
-        )
-        return None
-
-    def _selected(self, selectors: list[str], path: tuple[str | int, ...]) -> np.ndarray | None:
-        """GPUs that any of the selectors stands for."""
-        found = [
-            self._taken(partial(selected, self.cluster, [each]), (*path, at))
-            for at, each in enumerate(selectors)
-        ]
-        gpus = [each for each in found if each is not None]
-        return np.logical_or.reduce(gpus) if len(gpus) == len(found) else None
 
 
 def _by_name(members: Sequence[Member]) -> Known:

@@ -143,14 +143,11 @@ class _Lines:
     def _line(self, piece: Bundle, turn: int, turns: int) -> IntArray:
         """The domains of a bundle in line, those with a copy first at every tier."""
         members = np.flatnonzero(piece.holders | piece.takers)
-        keys = []
+        keys: list[NDArray[np.generic]] = []
         for around in self.around:
-            has = np.zeros(int(around.max()) + 1, np.bool_)
-            has[around[piece.holders]] = True
             number = around[members]
-            # Turned round, so that each turn ends the domains with a copy, and the line, at another one.
-            turned = (number + turn * (int(around.max()) + 1) // turns) % (int(around.max()) + 1)
-            keys += [turned, ~has[number]]
+            has = np.isin(number, around[piece.holders])
+            keys += [_turned(number, has, turn, turns), ~has]
         line: IntArray = members[np.lexsort(keys)]
         return line
 
@@ -164,6 +161,16 @@ class _Lines:
         busiest = np.maximum(self.taken[level], self.sent[level])
         needed = np.maximum(self.taken[level], self.sole[level])
         return TierSpread(tier.name, crossing, longest(busiest, uplink), longest(needed, uplink))
+
+
+def _turned(number: IntArray, has: BoolArray, turn: int, turns: int) -> IntArray:
+    """Numbers of domains in an order that begins elsewhere each turn, those with a copy and those without."""
+    order = np.zeros(len(number), np.int64)
+    for each in (has, ~has):
+        if each.any():
+            different, index = np.unique(number[each], return_inverse=True)
+            order[each] = (index + turn * len(different) // turns) % len(different)
+    return order
 
 
 def longest(moved: FloatArray, uplink: FloatArray) -> float:

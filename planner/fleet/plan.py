@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.errors import NoPlacementError
 from planner.fleet.bounds import JobBound, bound_job
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
 from planner.fleet.explain import require_possible
+from planner.fleet.flow_bounds import least_seconds
 from planner.fleet.flows import flow_bytes
 from planner.fleet.ground import Ground
 from planner.fleet.multicast import spread
@@ -25,13 +27,14 @@ from planner.solve.control import Control
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from planner.fleet.divide import Way
     from planner.fleet.fleet import Fleet, Job
     from planner.fleet.flows import Flow
+    from planner.fleet.prices import Prices
     from planner.solve.result import Progress
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 MET = 1e-9
 JOB_LIMIT_S = 10.0
 PARTITION_SHARE = 0.2
+# Fleets of which every part is placed in no time are given other parts as well.
+SMALL_RANKS, OTHER_PARTS = 64, 12
 
 
 def plan_fleet(
@@ -96,15 +101,36 @@ class _Plan:
     limited: bool
 
     def run(self) -> PlacedFleet:
-        """All steps."""
+        """All steps, and small fleets again with other parts while that may be of use."""
         require_possible(self.ground)
         way, sizes = size_jobs(self.ground, self.control)
         workloads = {job: self.jobs[job].sizes.workload(size) for job, size in sizes.items()}
         bounds = {job: self.bound(job, workload) for job, workload in workloads.items()}
-        partition = self.partition(way, workloads, bounds)
-        parts = parts_of(self.ground, partition)
-        placements = self.place(workloads, parts, bounds)
-        return self.placed(placements, bounds, sizes)
+        best: PlacedFleet | None = None
+        for partition in self.partitions(way, workloads, bounds):
+            parts = parts_of(self.ground, partition)
+            found = self.placed(self.place(workloads, parts, bounds), bounds, sizes)
+            if best is None or found.claims.value_s < best.claims.value_s:
+                best = found
+            if best.claims.status is Status.OPTIMAL or self.control.over:
+                break
+        assert best is not None
+        return best
+
+    def partitions(
+        self, way: Way, workloads: Mapping[int, Workload], bounds: Mapping[int, JobBound]
+    ) -> Iterator[Partition]:
+        """The cheapest partition by the estimate; of a small fleet also those of other estimates."""
+        prices = self.prices(way, workloads, bounds)
+        ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
+        first = self.partition(way, ranks, prices)
+        yield first
+        rng, tried = np.random.default_rng(self.control.seed), {_key(first)}
+        for _ in range(OTHER_PARTS if sum(ranks.values()) <= SMALL_RANKS else 0):
+            other = Divider(self.ground, way, self.control, prices.shaken(rng)).divide(ranks)
+            if isinstance(other, Partition) and _key(other) not in tried:
+                tried.add(_key(other))
+                yield other
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -116,24 +142,29 @@ class _Plan:
         with self.control.step(PARTITION_SHARE):
             return bound_job(self.ground.cluster, workload, self.ground.usable(job), self.control)
 
-    def partition(
-        self, way: Way, workloads: Mapping[int, Workload], bounds: Mapping[int, JobBound]
-    ) -> Partition:
-        """The cheapest partition by the estimate that can be told from the bounds."""
+    def prices(self, way: Way, workloads: Mapping[int, Workload], bounds: Mapping[int, JobBound]) -> Prices:
+        """What touching and sharing domains is estimated to cost, from the bounds."""
         crossing = {job: bound.tier_bytes for job, bound in bounds.items()}
         known = dict(workloads)
         for job, held in enumerate(self.jobs):
             if held.running is not None:
                 found = measure(self.ground.cluster, held.running.workload, held.running.gpu_of_rank)
                 crossing[job], known[job] = np.array(found.tier_bytes), held.running.workload
-        ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
-        prices = estimate(self.ground, known, crossing, way.cuts)
+        return estimate(self.ground, known, crossing, way.cuts)
+
+    def partition(self, way: Way, ranks: Mapping[int, int], prices: Prices) -> Partition:
+        """The cheapest partition at these prices, or any where there was no time to find it."""
         with self.control.step(PARTITION_SHARE):
             best = Divider(self.ground, way, self.control, prices).divide(ranks)
         if not isinstance(best, Partition):
             # Sizes were settled by a search that found one, with more time.
             best = Divider(self.ground, way, self.control).divide(ranks)
-        assert isinstance(best, Partition)
+        if not isinstance(best, Partition):
+            raise NoPlacementError.of(
+                "S004",
+                "no partition of the cluster among the jobs was found in time",
+                suggestion="a longer --time-limit",
+            )
         return best
 
     def place(
@@ -187,9 +218,18 @@ class _Plan:
             job.priority * (bounds[index].weighted_s if index in bounds else value.weighted_s[index])
             for index, job in enumerate(self.jobs)
         )
+        ranks = [each.placement.workload.mesh.world_size for each in placed]
+        least += sum(
+            priorities[flow.source] * least_seconds(self.ground, flow, ranks) for flow in fleet.flows
+        )
         bound = value.total_s if value.total_s <= least * (1 + MET) else least
         claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s, flows, value.flows_s)
         return PlacedFleet(fleet.name, cluster, tuple(placed), fleet.rules, claims)
+
+
+def _key(partition: Partition) -> bytes:
+    """What tells one partition from another."""
+    return b"".join(gpus.tobytes() for _, gpus in sorted(partition.gpus.items()))
 
 
 def flow_claim(flow: Flow, placed: Sequence[PlacedJob]) -> FlowClaim:

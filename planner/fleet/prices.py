@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from planner.placement.crossing import crossing_bytes
 from planner.workload.mesh import MESH_AXES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +42,8 @@ class Prices:
         For each job and tier how many domains hold it at the least.
     flows
         For each flow and tier the seconds that a step pays if all its bytes cross the tier.
+    noise
+        Makes domains that are alike cost differently, where given.
     """
 
     seconds: Mapping[int, FloatArray]
@@ -49,6 +51,21 @@ class Prices:
     ranks: Mapping[int, int]
     fewest: Mapping[int, Sequence[int]]
     flows: Sequence[tuple[Flow, FloatArray]] = ()
+    noise: np.random.Generator | None = None
+
+    def shaken(self, rng: np.random.Generator) -> Prices:
+        """Prices of which each is off by a factor of up to four either way, for another partition to try."""
+
+        def off(values: FloatArray) -> FloatArray:
+            shaken: FloatArray = values * 4.0 ** rng.uniform(-1, 1, len(values))
+            return shaken
+
+        return replace(
+            self,
+            seconds={job: off(values) for job, values in self.seconds.items()},
+            flows=[(flow, off(values)) for flow, values in self.flows],
+            noise=rng,
+        )
 
     def split(self, tier: int, job: int) -> bool:
         """Whether a job is sure to lie in several domains of a tier."""
@@ -58,9 +75,15 @@ class Prices:
         """Cost of touching one domain more."""
         return float(self.priority[job] * self.seconds[job][tier])
 
+    def touch_each(self, tier: int, job: int, domains: int) -> Iterator[float]:
+        """Cost of touching each of some domains."""
+        price = self.touch(tier, job)
+        yield from (price * (1.0 + (self.noise.random() if self.noise else 0.0)) for _ in range(domains))
+
     def share(self, tier: int, job: int) -> float:
         """Cost of sharing a domain with a job that sends more out of it."""
-        return float(self.seconds[job][tier])
+        # What is sent between two halves leaves either domain in equal parts.
+        return float(self.seconds[job][tier]) / (1 if self.split(tier, job) else 2)
 
     def order(self, tier: int) -> list[int]:
         """All jobs, those first that send most out of a domain of the tier."""

@@ -14,7 +14,7 @@ from planner.workload.load import build_workload
 from planner.workload.stages import alike, even
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from planner.fleet.schema import ServingSection
     from planner.workload.model import Model
@@ -44,24 +44,42 @@ class Stages:
     element_bytes: float
 
 
-def served(section: ServingSection, model: Model, name: str) -> Workload:
-    """One copy of a served model as a workload.
+def served(section: ServingSection, model: Model) -> Workload:
+    """One copy of a served model as a workload; `impossible_splits` must have found nothing.
 
     Raises
     ------
     InputError
-        Where it cannot be split so.
+        Where a rule of `keep` names no axis.
     """
     parallelism = section.parallelism.model_dump()
     description = {
         "format_version": 1,
-        "name": f"{name}-serving",
+        "name": f"{model.name}-serving",
         "parallelism": parallelism,
         "keep": dict(section.keep),
         "traffic": traffic(section, model),
     }
-    workload = build_workload(description, name)
+    workload = build_workload(description)
     return replace(workload, memory_bytes=weight_bytes(section, model))
+
+
+def impossible_splits(section: ServingSection, model: Model) -> Iterator[tuple[str, str, str]]:
+    """Degrees that a served model cannot have: the axis, what is wrong, and what was expected."""
+    degrees, experts = section.parallelism, model.experts
+    for axis in ("cp", "vp"):
+        if getattr(degrees, axis) > 1:
+            yield axis, f"{axis} of a served model", f"{axis}: 1"
+    if model.heads % degrees.tp:
+        yield "tp", f"tp {degrees.tp} for {model.heads} heads", f"a divisor of {model.heads}"
+    if degrees.pp > model.layers:
+        yield "pp", f"{degrees.pp} stages for {model.layers} layers", f"at most {model.layers}"
+    if degrees.ep > 1 and experts is None:
+        yield "ep", f"ep {degrees.ep} for a model without experts", "ep: 1"
+    elif experts is not None and experts.count % degrees.ep:
+        yield "ep", f"ep {degrees.ep} for {experts.count} experts", f"a divisor of {experts.count}"
+    elif degrees.dp % degrees.ep:
+        yield "ep", f"ep {degrees.ep} of {degrees.dp} data-parallel ranks", f"a divisor of dp {degrees.dp}"
 
 
 def served_stages(section: ServingSection, model: Model) -> Stages:

@@ -104,7 +104,7 @@ def fleet_view(placed: PlacedFleet, seconds: Mapping[str, float]) -> RenderableT
         fleet_verdict(placed),
         jobs_table(placed),
         shared_table(placed),
-        *([flows_table(placed)] if placed.claims.flows else []),
+        *flow_parts(placed),
         Text(f"{plural(counts['in_service'], 'GPU')} in service, {counts['free']:,} of them left free"),
         Text(f"took  {spent}", style="dim"),
     )
@@ -154,23 +154,47 @@ def shared_table(placed: PlacedFleet) -> Table:
     return made
 
 
-def flows_table(placed: PlacedFleet) -> Table:
-    """What flows between jobs each time, what of it crosses tiers, and how long weights take to spread."""
+def flow_parts(placed: PlacedFleet) -> list[RenderableType]:
+    """What flows between jobs, and how new weights spread; nothing where nothing does."""
+    if not placed.claims.flows:
+        return []
+    spreads = [part for claim in placed.claims.flows for part in _spread_parts(placed, claim)]
+    return [_flows_table(placed), *spreads]
+
+
+def _flows_table(placed: PlacedFleet) -> Table:
+    """What flows each time, and what of it crosses each tier from the node boundary on."""
     tiers = [tier.name for tier in placed.cluster.tiers][placed.cluster.boundary : -1]
-    made = table("flow", "every", "bytes", *tiers, "spread in", "at least", "hops")
+    made = table("flow", "from", "to", "each", "bytes", *(f"across {tier}s" for tier in tiers), left=3)
     for claim in placed.claims.flows:
-        flow, spread = claim.flow, claim.spread
-        crossing = claim.tier_bytes[placed.cluster.boundary : -1]
+        flow, crossing = claim.flow, claim.tier_bytes[placed.cluster.boundary : -1]
         made.add_row(
-            f"{flow.kind}: {placed.jobs[flow.source].name} to {placed.jobs[flow.target].name}",
+            flow.kind,
+            placed.jobs[flow.source].name,
+            placed.jobs[flow.target].name,
             plural(flow.every, "step"),
             format_bytes(flow.total_bytes),
             *(format_bytes(each) for each in crossing),
-            UNKNOWN if spread is None else format_seconds(spread.seconds),
-            UNKNOWN if spread is None else format_seconds(spread.least_s),
-            UNKNOWN if spread is None else f"{spread.hops:,}",
         )
     return made
+
+
+def _spread_parts(placed: PlacedFleet, claim: FlowClaim) -> list[RenderableType]:
+    """One line, and the tiers beneath it."""
+    spread = claim.spread
+    if spread is None:
+        return []
+    source, target = (placed.jobs[end].name for end in (claim.flow.source, claim.flow.target))
+    boundary = placed.cluster.tiers[placed.cluster.boundary].name
+    line = Text(
+        f"weights of {source} reach {target} in {format_seconds(spread.seconds)}, at least "
+        f"{format_seconds(spread.least_s)}; the longest line is {plural(spread.hops, boundary)}"
+    )
+    made = table("tier", "comes in", "busiest uplink", "at least")
+    for tier in spread.tiers:
+        times = ("free" if each is None else format_seconds(each) for each in (tier.seconds, tier.least_s))
+        made.add_row(tier.tier, format_bytes(tier.crossing_bytes), *times)
+    return [line, made]
 
 
 def _gpu_counts(placed: PlacedFleet) -> dict[str, int]:
@@ -203,7 +227,7 @@ def fleet_check_view(placed: PlacedFleet, report: FleetReport) -> RenderableType
     title = Text(f"{placed.name} on {placed.cluster.name}, {plural(len(placed.jobs), 'job')}", style="bold")
     if report.ok:
         holds = Text("every claim holds, of each job and between them", style="bold green")
-        flows = [flows_table(placed)] if placed.claims.flows else []
+        flows = flow_parts(placed)
         return Group(title, holds, fleet_verdict(placed), jobs_table(placed), shared_table(placed), *flows)
     own = [Text(f"error[{each.code}]: {each.message}") for each in report.findings]
     inside = [

@@ -42,6 +42,7 @@ def test_tutorial_and_howtos_are_run():
         "howto/import-a-site.md",
         "howto/launch-a-placement.md",
         "howto/plan-a-degraded-cluster.md",
+        "howto/place-training-with-inference.md",
         "howto/plan-several-jobs.md",
         "howto/prove-a-launch.md",
         "howto/see-it-pay.md",
