@@ -64,6 +64,7 @@ def spares(
     from planner.repair.failures import LLAMA3, Failures
     from planner.repair.spares import Aim, advise
     from planner.report.spares import spares_document, spares_view
+    from planner.strategy.balance import balance
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
 
@@ -80,7 +81,8 @@ def spares(
         windows,
         seed,
     )
-    cluster, job = load_topology(topology), load_workload(workload)
+    cluster = load_topology(topology)
+    job = balance(cluster, load_workload(workload))
     with _shown_progress() as progress:
         advice = advise(cluster, job, failures, aim, progress)
     emit(spares_document(cluster, advice, aim)) if as_json else show(spares_view(cluster, job, advice, aim))

@@ -1,4 +1,4 @@
-"""Cutting layers where stages hold several chunks: CP-SAT, aim after aim, each proven.
+"""Cutting layers where stages hold several chunks: CP-SAT, aim after aim.
 
 Where chunks end decides everything else: how many layers of each kind a chunk has, and with that its time
 and its stage's memory. Times and memory are whole numbers here, a billionth of the largest each.
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Linear = cp_model.LinearExpr | int
 
 UNITS = 10**9
+# For each aim. Models whose kinds of layers lie in long runs side by side may not be proven within it.
+MOST_WORK_S = 0.5
 
 
 def cut_wound(loads: Loads) -> tuple[int, ...] | None:
@@ -47,6 +49,8 @@ class _Model:
         # One worker gives the same cut on every machine.
         self.solver.parameters.num_workers = 1
         self.solver.parameters.catch_sigint_signal = False
+        self.solver.parameters.max_deterministic_time = MOST_WORK_S
+        self.settled = False
         self.kinds = range(loads.before.shape[1])
         longest = float((loads.layer_s @ loads.before[-1]).max() + loads.extra_s.sum())
         self.per_s = UNITS / longest if longest else 0.0
@@ -72,8 +76,12 @@ class _Model:
         status = self.solver.solve(self.model)
         if status == cp_model.INFEASIBLE:
             return False
-        if status != cp_model.OPTIMAL:
+        if status == cp_model.UNKNOWN:
+            # The work was too much for this aim; what earlier ones found is kept.
+            return self.settled or self._known_s() < float("inf")
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise InternalError.of("X001", f"a cut of layers ended as {self.solver.status_name(status)}")
+        self.settled = True
         self.found = tuple(self.solver.value(size) for size in self.sizes)
         self.model.add(aim <= round(self.solver.objective_value) + self.rounding)
         return True

@@ -18,6 +18,7 @@ from planner.fleet.sizes import Sizes, possible_dp, speaks_between_copies, valid
 from planner.library import find
 from planner.placement.file import read_placement
 from planner.source import Findings, examine, read_document
+from planner.strategy.balance import balance
 from planner.topology.names import NAME_FORM, is_name
 from planner.workload.architecture import load_architecture, to_model
 from planner.workload.fit import check_rules
@@ -209,7 +210,7 @@ class _Reader:
     def _load_workload(self, asked: str) -> Workload:
         path = find("workload", asked, beside=self.folder).resolve()
         if path not in self.workloads:
-            self.workloads[path] = load_workload(path)
+            self.workloads[path] = balance(self.cluster, load_workload(path))
             check_rules(self.workloads[path], self.cluster)
         return self.workloads[path]
 
