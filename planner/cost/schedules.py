@@ -35,6 +35,9 @@ class Pass(IntEnum):
     TOGETHER = 4
 
 
+SPLIT = (Pass.FORWARD, Pass.BY_INPUT, Pass.BY_WEIGHT)
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """A schedule for one job.
@@ -122,15 +125,59 @@ def _zb_h2(stages: int, _: int, microbatches: int) -> Program:
 
 
 def _zb_v(stages: int, _: int, microbatches: int) -> Program:
-    """Each stage holds a chunk on the way down and one on the way up (Qi et al. 2024).
+    """Each stage holds a chunk on the way down and one on the way up (Qi et al. 2024, "V-ZB").
 
-    The order is made by running the greedy rule on passes of equal length: a backward wherever one is
-    ready, else the forward that is furthest along, within the memory of 1F1B.
+    With passes of equal length no stage waits, and none holds more than `stages` microbatches. Where
+    there are too few to fill the pipeline, weight halves run wherever a stage would wait.
     """
     down, up = np.arange(stages), 2 * stages - 1 - np.arange(stages)
     position = np.stack((down, up), axis=1).astype(np.int32)
-    made = _greedy(position, microbatches, 2 * stages)
+    made = [_VStage(stage, stages, microbatches).order() for stage in range(stages)]
+    if microbatches >= 2 * stages - 1:
+        return Program(_arrays(made), position, np.zeros(2, np.int32))
+    made = [[each for each in order if each[0] != Pass.BY_WEIGHT] for order in made]
     return Program(_arrays(made), position, np.zeros(2, np.int32), fills=True, most_held=2 * stages)
+
+
+class _VStage:
+    """The order of one stage under ZB-V: chunk 0 lies on the way down, chunk 1 on the way up."""
+
+    def __init__(self, stage: int, stages: int, microbatches: int) -> None:
+        self.before, self.after = stage, stages - stage
+        self.microbatches, self.enough = microbatches, max(2 * stages - 1, microbatches)
+        self.count = {(kind, chunk): 0 for kind in SPLIT for chunk in (0, 1)}
+        self.made: Order = []
+
+    def order(self) -> Order:
+        """Filling, one pass of every kind in turn, and what is left."""
+        self.fill()
+        while self.count[Pass.FORWARD, 1] < self.enough:
+            if self.count[Pass.FORWARD, 0] < self.enough:
+                self.add((Pass.FORWARD, 0))
+            self.add((Pass.BY_INPUT, 0), (Pass.BY_WEIGHT, 0))
+            self.add((Pass.FORWARD, 1), (Pass.BY_INPUT, 1), (Pass.BY_WEIGHT, 1))
+        self.empty()
+        return self.made
+
+    def fill(self) -> None:
+        """Forwards down until the first comes back up, then in turn until a backward follows each."""
+        self.add(*[(Pass.FORWARD, 0)] * (2 * self.after - 1))
+        self.add(*[(Pass.FORWARD, 1), (Pass.FORWARD, 0)] * self.before)
+        self.add(*[(Pass.FORWARD, 1), (Pass.BY_INPUT, 1), (Pass.BY_WEIGHT, 1)] * self.after)
+
+    def empty(self) -> None:
+        """The last backwards, first without their weight halves, which fill the end."""
+        self.add(*[(Pass.BY_INPUT, 0), (Pass.BY_INPUT, 1)] * self.before)
+        self.add(*[(Pass.BY_INPUT, 0), (Pass.BY_WEIGHT, 0)] * self.after)
+        for chunk in (1, 0):
+            self.add(*[(Pass.BY_WEIGHT, chunk)] * (self.enough - self.count[Pass.BY_WEIGHT, chunk]))
+
+    def add(self, *passes: tuple[Pass, int]) -> None:
+        """These passes of the next microbatches; those that a shorter step does not have are left out."""
+        for each in passes:
+            if self.count[each] < self.microbatches:
+                self.made.append(_one(*each, self.count[each]))
+            self.count[each] += 1
 
 
 def _dualpipe(stages: int, _: int, microbatches: int) -> Program:
@@ -227,40 +274,6 @@ def _in_turn(ahead: int, microbatches: int, backward: Pass = Pass.BACKWARD) -> O
             order.append(_one(Pass.FORWARD, 0, index + ahead))
         order.append(_one(backward, 0, index))
     return order
-
-
-def _greedy(position: IntArray, microbatches: int, most_held: int) -> list[Order]:
-    """Order of every stage when passes of equal length are run greedily, see `_zb_v`."""
-    stages, chunks = position.shape
-    last = stages * chunks - 1
-    at = {int(place): (int(s), int(c)) for (s, c), place in np.ndenumerate(position)}
-    made: list[Order] = [[] for _ in range(stages)]
-    forward = np.zeros((stages, chunks), np.int64)
-    backward, weight = forward.copy(), np.zeros(stages, np.int64)
-    while backward.min() < microbatches:
-        done_forward, done_backward = forward.copy(), backward.copy()
-        for stage in range(stages):
-            held = int(forward[stage].sum() - weight[stage])
-            chosen = None
-            for chunk in range(chunks - 1, -1, -1):
-                place, index = int(position[stage, chunk]), int(backward[stage, chunk])
-                ready = done_backward[at[place + 1]] if place < last else done_forward[stage, chunk]
-                if index < ready and index < done_forward[stage, chunk]:
-                    chosen = (Pass.BY_INPUT, chunk, index)
-                    break
-            for chunk in range(chunks - 1, -1, -1):
-                place, index = int(position[stage, chunk]), int(forward[stage, chunk])
-                ready = done_forward[at[place - 1]] if place else microbatches
-                room = most_held - (1 if chunk < chunks - 1 else 0)
-                if chosen is None and index < min(ready, microbatches) and held < room:
-                    chosen = (Pass.FORWARD, chunk, index)
-            if chosen is None:
-                weight[stage] += int(weight[stage] < backward[stage].sum())
-                continue
-            kind, chunk, index = chosen
-            (forward if kind is Pass.FORWARD else backward)[stage, chunk] += 1
-            made[stage].append(_one(kind, chunk, index))
-    return made
 
 
 def _one(kind: Pass, chunk: int, index: int) -> tuple[int, int, int, int, int]:

@@ -129,8 +129,9 @@ class Step:
             sending is not told apart.
         """
         pp, count = self.job.mesh.pp, self.job.num_microbatches
-        # DualPipe needs two rounds from either end before it is full.
-        few = 2 * pp if self.job.schedule in (Schedule.DUALPIPE, Schedule.ZB_H2) else pp
+        # These need two rounds before they are full, DualPipe from either end.
+        slow = (Schedule.DUALPIPE, Schedule.ZB_H2, Schedule.ZB_V)
+        few = 2 * pp if self.job.schedule in slow else pp
         if quick and count > few + pp:
             more = self._play(few + pp, sending=False)
             played = more.beyond(self._play(few, sending=False), (count - few - pp) / pp)

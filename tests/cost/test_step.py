@@ -22,7 +22,7 @@ def test_parts_add_up():
 def test_quick_is_as_exact():
     """Of many microbatches it is enough to run some."""
     batch = {"global": 128, "micro": 1, "sequence": 4096}
-    for schedule in ("1f1b", "zb-h1", "zb-h2", "gpipe"):
+    for schedule in ("1f1b", "zb-h1", "zb-h2", "zb-v", "dualpipe", "gpipe"):
         step = simulate(placed(batch=batch, schedule=schedule)).step
         assert step.time(quick=True).step_s == pytest.approx(step.time().step_s, rel=1e-6), schedule
 

@@ -25,20 +25,20 @@ def span(made, stages):
     return float((made.last_end_s(stages) - first).max())
 
 
-def bubble(schedule, stages, virtual, microbatches):
-    """What the slowest stage waits, with F = B = W = 1 a stage."""
+def bubble(schedule, stages, virtual, microbatches, lengths=(1.0, 1.0, 1.0)):
+    """What the slowest stage waits, with passes of these seconds a stage."""
     planned = program(schedule, stages, virtual, microbatches)
-    each = even(stages, planned.position.shape[1])
-    if schedule is Schedule.DUALPIPE:
-        whole = np.ones_like(each.forward)
-        each = Durations(whole, whole, whole, np.zeros_like(whole))
-    return span(run(planned, each), stages) - 3 * microbatches
+    # DualPipe holds a whole stage of either direction, each for half of the microbatches.
+    share = 1 if schedule is Schedule.DUALPIPE else planned.position.shape[1]
+    forward, by_input, by_weight = (np.full(planned.position.shape, each / share) for each in lengths)
+    made = run(planned, Durations(forward, by_input, by_weight, np.zeros_like(forward)))
+    return span(made, stages) - sum(lengths) * microbatches
 
 
-@pytest.mark.parametrize("stages", [2, 4, 8])
-@pytest.mark.parametrize("rounds", [2, 4])
+@pytest.mark.parametrize("stages", [2, 4, 8, 16])
+@pytest.mark.parametrize("rounds", [2, 3, 5])
 def test_bubbles_are_those_of_the_papers(stages, rounds):
-    """GPipe and 1F1B (p-1)(F+B+W), interleaved that over v, ZB-H1 a third, ZB-H2 none, DualPipe."""
+    """GPipe and 1F1B (p-1)(F+B+W), interleaved that over v, ZB-H1 a third, ZB-H2 and ZB-V none, DualPipe."""
     count = rounds * stages
     assert bubble(Schedule.GPIPE, stages, 1, count) == pytest.approx(3 * (stages - 1))
     assert bubble(Schedule.ONE_F_ONE_B, stages, 1, count) == pytest.approx(3 * (stages - 1))
@@ -46,13 +46,45 @@ def test_bubbles_are_those_of_the_papers(stages, rounds):
     assert bubble(Schedule.INTERLEAVED, stages, 4, count) == pytest.approx(3 * (stages - 1) / 4)
     assert bubble(Schedule.ZB_H1, stages, 1, count) == pytest.approx(stages - 1)
     assert bubble(Schedule.ZB_H2, stages, 1, count) == pytest.approx(0, abs=1e-9)
-    assert bubble(Schedule.DUALPIPE, stages, 1, count) == pytest.approx(2 * (stages / 2 - 1))
+    assert bubble(Schedule.ZB_V, stages, 1, count) == pytest.approx(0, abs=1e-9)
+    assert bubble(Schedule.DUALPIPE, stages, 1, count - count % 2) == pytest.approx(2 * (stages / 2 - 1))
+
+
+@pytest.mark.parametrize("stages", [2, 4, 8, 16])
+@pytest.mark.parametrize("lengths", [(1.0, 1.2, 0.8), (2.0, 2.5, 1.5), (1.0, 1.0, 0.5)])
+def test_bubbles_of_passes_of_other_lengths(stages, lengths):
+    """GPipe, 1F1B and interleaved wait (p-1)(F+B+W)/v, DualPipe (p/2-1)(F&B + B + W - 3W), F&B = F+B+W."""
+    count, (forward, by_input, by_weight) = 4 * stages, lengths
+    whole = (stages - 1) * sum(lengths)
+    assert bubble(Schedule.GPIPE, stages, 1, count, lengths) == pytest.approx(whole)
+    assert bubble(Schedule.ONE_F_ONE_B, stages, 1, count, lengths) == pytest.approx(whole)
+    assert bubble(Schedule.INTERLEAVED, stages, 3, count, lengths) == pytest.approx(whole / 3)
+    of_dualpipe = (stages / 2 - 1) * (forward + 2 * by_input - by_weight)
+    assert bubble(Schedule.DUALPIPE, stages, 1, count, lengths) == pytest.approx(of_dualpipe)
 
 
 @pytest.mark.parametrize("stages", [2, 4, 8])
-def test_zb_v_waits_less_than_zb_h1(stages):
-    """With the memory of 1F1B."""
-    assert bubble(Schedule.ZB_V, stages, 1, 4 * stages) < stages - 1 + 1e-9
+@pytest.mark.parametrize("microbatches", [1, 2, 5, 7])
+def test_zb_v_with_few_microbatches(stages, microbatches):
+    """It waits no longer than 1F1B where there are too few to fill it."""
+    of_1f1b = bubble(Schedule.ONE_F_ONE_B, stages, 1, microbatches)
+    assert bubble(Schedule.ZB_V, stages, 1, microbatches) < of_1f1b + 1e-9
+
+
+@pytest.mark.parametrize(("schedule", "most"), [(Schedule.ZB_H1, 1), (Schedule.ZB_H2, 2), (Schedule.ZB_V, 1)])
+@pytest.mark.parametrize("stages", [2, 4, 8])
+@pytest.mark.parametrize("microbatches", [4, 40])
+def test_zero_bubble_keeps_to_its_memory(schedule, most, stages, microbatches):
+    """No stage ever holds activations of more microbatches than stages, or twice that in ZB-H2."""
+    planned = program(schedule, stages, 1, microbatches)
+    chunks = planned.position.shape[1]
+    made = run(planned, even(stages, chunks))
+    for stage in range(stages):
+        own = made.stage == stage
+        starts = np.sort(made.start[own & (made.kind == Pass.FORWARD)])
+        frees = np.sort(made.end[own & (made.kind == Pass.BY_WEIGHT)])
+        held = [int((starts <= at).sum() - (frees <= at + 1e-9).sum()) for at in starts]
+        assert max(held) <= most * stages * chunks
 
 
 @pytest.mark.parametrize("schedule", list(Schedule))
@@ -75,18 +107,6 @@ def test_nothing_starts_before_what_it_waits_for(schedule):
     for (pipeline, place, index), (start, _) in forwards.items():
         if place:
             assert start >= forwards[pipeline, place - 1, index][1] + sent - 1e-9
-
-
-def test_zero_bubble_keeps_to_its_memory():
-    """ZB-H1 never holds more activations than 1F1B: as many as there are stages."""
-    stages = 4
-    made = run(program(Schedule.ZB_H1, stages, 1, 12), even(stages, 1))
-    for stage in range(stages):
-        own = made.stage == stage
-        starts = np.sort(made.start[own & (made.kind == Pass.FORWARD)])
-        frees = np.sort(made.end[own & (made.kind == Pass.BY_WEIGHT)])
-        held = [int((starts <= at).sum() - (frees <= at + 1e-9).sum()) for at in starts]
-        assert max(held) <= stages
 
 
 def test_slow_stage_sets_the_pace():
