@@ -129,13 +129,21 @@ class Compute:
         return _layer(self, moe=False), _layer(self, moe=True)
 
     def head(self) -> Passes:
-        """Output projection and loss of one microbatch."""
+        """Output projection and loss of one microbatch, and the modules that predict further tokens."""
         job = self.job
         one = Product(job.tokens, job.model.vocab / job.mesh.tp, job.model.hidden)
         # The head runs in 16 bits whatever the layers do.
         logits = job.tokens * job.model.vocab / job.mesh.tp
         loss = self._moved(LOSS_FORWARD_BYTES * logits, LOSS_BACKWARD_BYTES * logits)
-        return self._products([one], Precision.BF16) + loss
+        once = self._products([one], Precision.BF16) + loss
+        return once + (self._further_token() + once) * job.model.mtp_layers
+
+    def _further_token(self) -> Passes:
+        """A module that predicts one more token, without its use of the head."""
+        job, hidden = self.job, self.job.model.hidden
+        return self.layer(job.model.layers - 1) + self._products(
+            [Product(job.split_tokens, hidden, 2 * hidden)], job.precision
+        )
 
     def attention_s(self) -> Passes:
         """Attention of one layer and microbatch, projections left out."""

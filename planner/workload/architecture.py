@@ -120,6 +120,7 @@ def to_model(architecture: Architecture) -> Model:
         layer_norm=architecture.layer_norm,
         qk_norm=architecture.qk_norm,
         learned_positions=architecture.learned_positions,
+        mtp_layers=architecture.mtp_layers,
         latent_attention=latent,
         experts=Experts(**experts.model_dump()) if experts else None,
     )

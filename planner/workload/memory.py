@@ -124,6 +124,8 @@ def _gathered_bytes(job: Job, held: Stage) -> float:
 def _activation_bytes(job: Job, held: Stage, in_flight: float, kept: Mapping[int, float]) -> float:
     """Activations kept for backward, and what the busiest moment needs beside them."""
     layers = alike(job.model, held.layers)
+    if held.head and job.model.mtp_layers:
+        layers += [(last, job.model.mtp_layers) for last, _ in alike(job.model, [job.model.layers - 1])]
     of_microbatch = sum(times * kept[layer] for layer, times in layers)
     transient = transient_layer_bytes(job, [layer for layer, _ in layers])
     if held.head:

@@ -97,6 +97,10 @@ class Model:
         Queries and keys of each head are normed.
     learned_positions
         Rows of a learned position embedding; 0 for rotary positions.
+    mtp_layers
+        Modules that predict further tokens in training (DeepSeek-V3, section 2.2), on the stage of the
+        head: each a layer like the last, a projection of two hidden states to one, and the head once
+        more. They are no part of `parameters`.
     latent_attention
         MLA, where used; then `kv_heads` and `head_dim` say nothing.
     experts
@@ -117,6 +121,7 @@ class Model:
     layer_norm: bool = False
     qk_norm: bool = False
     learned_positions: int = 0
+    mtp_layers: int = 0
     latent_attention: LatentAttention | None = None
     experts: Experts | None = None
 

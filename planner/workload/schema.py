@@ -82,6 +82,8 @@ class Architecture(Authored):
     """Queries and keys of each head are normed."""
     learned_positions: int = Field(default=0, ge=0, le=2**30)
     """Rows of a learned position embedding; 0 for rotary positions."""
+    mtp_layers: int = Field(default=0, ge=0, le=64)
+    """Modules that predict further tokens in training (MTP), each a layer and a second use of the head."""
     attention: AttentionSection = AttentionSection()
     """Kind of attention. Default: standard."""
     experts: ExpertsSection | None = None

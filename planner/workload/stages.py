@@ -161,6 +161,8 @@ def stage_parameters(job: Job, stage: Stage) -> ShardParameters:
     """Parameters of one GPU of a stage, see `shard_parameters`."""
     model, tp = job.model, job.mesh.tp
     parts = [(model.layer_parameters(layer), times) for layer, times in alike(job.model, stage.layers)]
+    if stage.head and model.mtp_layers:
+        parts.append((model.layer_parameters(model.layers - 1), model.mtp_layers))
     whole = float(sum(times * (part.router + part.norms) for part, times in parts))
     split = float(
         sum(times * (part.attention + part.dense_ffn + part.shared_experts) for part, times in parts)
@@ -169,7 +171,7 @@ def stage_parameters(job: Job, stage: Stage) -> ShardParameters:
         split += model.embedding_parameters
     if stage.head:
         whole += model.norm_parameters()
-        split += model.head_parameters
+        split += model.head_parameters + model.mtp_layers * 2 * model.hidden**2
         if model.tied_embeddings and not stage.embedding:
             split += model.word_embedding_parameters
     expert = sum(times * part.routed_experts for part, times in parts) / (job.mesh.ep * tp)

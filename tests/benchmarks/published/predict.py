@@ -45,7 +45,6 @@ def predict(run: Run, constants=None, choices=None, *, quick=False) -> Predictio
     gpu = cluster_of(run.system, run.gpus).gpu_kinds[0]
     found = []
     for choice in choices if choices is not None else range(len(run.choices)):
-        job = run.choices[choice]
-        step = Step(job, gpu, network_of(run, choice), run.software, constants=constants)
+        step = Step(run.choices[choice], gpu, network_of(run, choice), run.software, constants=constants)
         found.append(Prediction(run, step.time(quick=quick), choice))
     return min(found, key=lambda each: each.time.step_s)

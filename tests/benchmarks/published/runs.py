@@ -43,6 +43,12 @@ HEADS |= {20480: 128, 25600: 160}
 BEFORE_FLASH = ("Narayanan", "Korthikanti")
 
 
+# Megatron trains these with so many modules that predict further tokens, as published TFLOP/s show: those of
+# DeepSeek-V3 are 1.04 of what the model without its module has. Its recipes then cut layers as if module
+# and loss were three more.
+MTP = {"deepseek-v3": 1}
+
+
 @dataclass(frozen=True)
 class Run:
     """One row: what was run, what its source says of recomputation and sharding, and seconds a step."""
@@ -99,12 +105,22 @@ def _choices(row: dict[str, str], old: bool) -> list[Job]:
                 if batch % (micro * dp) or virtual * pp > model.layers + 2:
                     continue
                 mesh = Mesh(tp=tp, cp=cp, ep=min(int(row["ep"] or 1), cp * dp), dp=dp, pp=pp, vp=virtual)
-                made.append(_job(row, model, mesh, micro, recompute))
+                job = _job(row, model, mesh, micro, recompute)
+                made.append(replace(job, cut=_cut(model, pp * virtual)))
         limit = preset(SYSTEMS[row["system"]][2]).memory_bytes or np.inf
         fitting = [job for job in made if max(stage.total for stage in memory(job)) <= limit]
         if fitting:
             return fitting
     return made
+
+
+def _cut(model: Model, chunks: int) -> tuple[int, ...] | None:
+    """Layers of each chunk as recipes of models with further modules cut them: the last chunk has fewer."""
+    if not model.mtp_layers or chunks == 1:
+        return None
+    each = -(-(model.layers + 3) // chunks)
+    last = model.layers - each * (chunks - 1)
+    return (each + min(last, 0), *[each] * (chunks - 2), max(last, 0))
 
 
 def _kept(row: dict[str, str]) -> list[Recompute]:
@@ -140,7 +156,7 @@ def _model(name: str, notes: str) -> Model:
     """A shipped model, or the shape that the notes give."""
     found = dict(re.findall(r"(hidden|layers|heads|vocab) (\d+)", notes))
     if not found:
-        return to_model(load_architecture(name))
+        return replace(to_model(load_architecture(name)), mtp_layers=MTP.get(name, 0))
     hidden = int(found["hidden"])
     heads = int(found.get("heads", HEADS.get(hidden, hidden // 128)))
     return Model(
