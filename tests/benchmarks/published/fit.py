@@ -15,7 +15,7 @@ import numpy as np
 
 from planner.cost.figures import FILE, FiguresFile, read_figures, shipped_figures
 from tests.benchmarks.published.predict import predict
-from tests.benchmarks.published.runs import SYSTEMS
+from tests.benchmarks.published.systems import system_of
 
 
 class Constant(NamedTuple):
@@ -170,7 +170,7 @@ def depends(run, name) -> bool:
     if name in FORMATS:
         return run.job.precision.value == name
     if name in GENERATIONS:
-        return SYSTEMS[run.system][2] in shipped_figures().generations[name].gpus
+        return system_of(run.system, run.gpus).gpu.name in shipped_figures().generations[name].gpus
     return {"tensor_overlap": mesh.tp > 1 and run.software.overlaps, "expert_overlap": mesh.ep > 1}.get(
         name, True
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planner.topology.presets import preset
 from planner.workload.job import DataParallel
 from planner.workload.memory import memory
-from tests.benchmarks.published.runs import SYSTEMS
+from tests.benchmarks.published.systems import system_of
 
 
 def needs(run):
@@ -16,7 +15,7 @@ def needs(run):
     Of the choices that a source leaves open the one that needs the least counts. What has no
     microbatch twice as large, because the batch does not divide, is None.
     """
-    limit = preset(SYSTEMS[run.system][2]).memory_bytes
+    limit = system_of(run.system, run.gpus).gpu.memory_bytes
     job = min(run.choices, key=fullest)
     doubled = replace(job, micro_batch=2 * job.micro_batch)
     divides = job.global_batch % (doubled.micro_batch * job.mesh.dp) == 0

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.cost.network import Network
 from planner.cost.step import Step, StepTime
 from planner.workload.payloads import families
-from tests.benchmarks.published.runs import Run, cluster_of
+from tests.benchmarks.published.systems import cluster_of
+
+if TYPE_CHECKING:
+    from tests.benchmarks.published.runs import Run
 
 
 @dataclass(frozen=True)

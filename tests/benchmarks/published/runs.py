@@ -1,52 +1,57 @@
-"""Published training runs as jobs on clusters."""
+"""Published training runs as jobs on clusters.
+
+A row says how a model was run; what it leaves blank or says in other words is taken as tables mean it,
+so that rows of other sources can be read too.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.cost.compute import Software
 from planner.cost.flops import FlopCount, step_flops
-from planner.topology.presets import preset
-from planner.workload.architecture import load_architecture, to_model
 from planner.workload.job import DataParallel, Job, Precision, Recompute, Schedule
 from planner.workload.memory import memory
 from planner.workload.mesh import Mesh
-from planner.workload.model import Model
-from tests.builders import grid_cluster
+from tests.benchmarks.published.shapes import cut_of, model_of
+from tests.benchmarks.published.systems import system_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# GPUs of a node and of a scale-up domain as they are used, and the GPU.
-SYSTEMS = {
-    "gb300-nvl72": (4, 64, "gb300"),
-    "gb200-nvl72": (4, 64, "gb200"),
-    "dgx-h100": (8, 8, "h100"),
-    "dgx-h200": (8, 8, "h200"),
-    "dgx-b200": (8, 8, "b200"),
-    "dgx-b300": (8, 8, "b300"),
-    "dgx-a100": (8, 8, "a100"),
-    "tpu7x-256": (4, 256, "tpu7x"),
-}
+    from planner.workload.model import Model
+
 # What the sources that give no formula count.
 COUNTS = {"causal": FlopCount.CAUSAL, "full": FlopCount.FULL, "megatron_sc21": FlopCount.SC21}
-# Heads of GPT models by their hidden size (Narayanan et al. 2021, table 1), where notes do not say.
-HEADS = {2304: 24, 3072: 32, 4096: 32, 6144: 48, 8192: 64, 10240: 80, 12288: 96, 16384: 128}
-HEADS |= {20480: 128, 25600: 160}
-# Both are older than fused attention and than the overlap of communication.
-BEFORE_FLASH = ("Narayanan", "Korthikanti")
-
-
-# Megatron trains these with so many modules that predict further tokens, as published TFLOP/s show: those of
-# DeepSeek-V3 are 1.04 of what the model without its module has. Its recipes then cut layers as if module
-# and loss were three more.
-MTP = {"deepseek-v3": 1}
+# Sources up to this year are older than fused attention and than the overlap of communication.
+BEFORE_FLASH = 2022
+WORDS = {
+    "precision": {
+        "nvfp4": "nvfp4",
+        "fp4": "nvfp4",
+        "mxfp8": "mxfp8",
+        "fp8": "fp8",
+        "fp16": "fp16",
+        "fp32": "fp32",
+    },
+    "dp_mode": {
+        "no_reshard": "fsdp_no_reshard",
+        "fsdp": "fsdp",
+        "zero-3": "fsdp",
+        "zero3": "fsdp",
+        "ddp": "ddp",
+        "zero": "distributed_optimizer",
+        "optimizer": "distributed_optimizer",
+    },
+    "recompute": {"full": "full", "select": "selective", "partial": "selective", "none": "none"},
+}
+DEFAULTS = {"precision": "bf16", "dp_mode": "distributed_optimizer", "recompute": "unstated"}
+VIRTUAL = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True)
@@ -66,131 +71,154 @@ class Run:
 
 
 def read_runs(path: Path) -> list[Run]:
-    """All rows of a file of runs."""
+    """All rows of a file of runs.
+
+    Raises
+    ------
+    ValueError
+        Of the first row that makes no sense, with its id.
+    """
     with path.open(newline="") as file:
         return [_run(row) for row in csv.DictReader(file)]
 
 
 def _run(row: dict[str, str]) -> Run:
-    old = row["source"].startswith(BEFORE_FLASH)
-    choices = tuple(_choices(row, old))
-    job = choices[0]
-    gpus = int(row["gpus"])
+    try:
+        row = {key: (value or "").strip() for key, value in row.items()}
+        return _sensible(row)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"run {row.get('id')}: {error}") from error
+
+
+def _sensible(row: dict[str, str]) -> Run:
+    gpus, old = _number(row, "gpus"), _is_old(row["source"])
+    choices = _choices(row, model_of(row["model"], row["notes"]))
+    family = f"{system_of(row['system'], gpus).gpu.name} {_word(row, 'precision')}"
+    return Run(
+        id=row["id"],
+        source=row["source"],
+        family=family,
+        said=(_word(row, "recompute"), _word(row, "dp_mode")),
+        system=row["system"],
+        gpus=gpus,
+        job=choices[0],
+        software=Software(fused_attention=not old, overlaps=not old),
+        measured_s=_measured_s(row, choices[0]),
+        choices=choices,
+    )
+
+
+def _measured_s(row: dict[str, str], job: Job) -> float:
+    """Seconds a step: given, or from TFLOP/s by the count that the source uses."""
     if row["step_s"]:
-        measured = float(row["step_s"])
-    else:
-        count = COUNTS.get(row["flop_count"], FlopCount.FULL if "Core" in row["source"] else FlopCount.CAUSAL)
-        measured = step_flops(job, count) / (float(row["tflops_per_gpu"]) * 1e12 * gpus)
-    software = Software(fused_attention=not old, overlaps=not old)
-    said = row["recompute"], row["dp_mode"]
-    family = f"{SYSTEMS[row['system']][2]} {row['precision']}"
-    return Run(row["id"], row["source"], family, said, row["system"], gpus, job, software, measured, choices)
+        return float(row["step_s"])
+    if not row["tflops_per_gpu"]:
+        raise ValueError("expected step_s or tflops_per_gpu")
+    # Megatron-Core's own tables count attention as if it were not causal.
+    usual = FlopCount.FULL if "Core" in row["source"] else FlopCount.CAUSAL
+    rate = float(row["tflops_per_gpu"]) * 1e12 * _number(row, "gpus")
+    return step_flops(job, COUNTS.get(row["flop_count"], usual)) / rate
 
 
-def _choices(row: dict[str, str], old: bool) -> list[Job]:
+def _is_old(source: str) -> bool:
+    years = [int(year) for year in re.findall(r"\b20[12]\d\b", source)]
+    return bool(years) and min(years) <= BEFORE_FLASH
+
+
+def _number(row: dict[str, str], key: str, default: int = 1) -> int:
+    """A whole number; `default` where the cell is blank."""
+    return int(float(row[key])) if row[key] else default
+
+
+def _word(row: dict[str, str], key: str) -> str:
+    """What a cell says in the planner's words."""
+    said = row[key].lower()
+    return next((ours for theirs, ours in WORDS[key].items() if theirs in said), DEFAULTS[key])
+
+
+def _choices(row: dict[str, str], model: Model) -> tuple[Job, ...]:
     """The job; where the source leaves something unsaid, every choice that fits in memory."""
-    model = _model(row["model"], row["notes"])
-    gpus, tp, cp, pp = (int(row[key]) for key in ("gpus", "tp", "cp", "pp"))
-    dp = gpus // (tp * cp * pp)
-    batch = int(row["global_batch"])
-    unsaid = "micro batch and" in row["notes"], "nterleaving" in row["notes"]
-    micros = [int(row["micro_batch"])] if row["micro_batch"] and not unsaid[0] else [1, 2, 4]
-    known = row["vp"] and not unsaid[1]
-    virtuals = [int(row["vp"])] if known else [v for v in (1, 2, 3, 4, 6, 8) if pp > 1 or v == 1]
-    kept = _kept(row)
-    made = []
-    for recompute in kept:
-        for micro in micros:
-            for virtual in virtuals:
-                if batch % (micro * dp) or virtual * pp > model.layers + 2:
-                    continue
-                mesh = Mesh(tp=tp, cp=cp, ep=min(int(row["ep"] or 1), cp * dp), dp=dp, pp=pp, vp=virtual)
-                job = _job(row, model, mesh, micro, recompute)
-                made.append(replace(job, cut=_cut(model, pp * virtual)))
-        limit = preset(SYSTEMS[row["system"]][2]).memory_bytes or np.inf
+    tp, cp, pp = (_number(row, key) for key in ("tp", "cp", "pp"))
+    dp, left = divmod(_number(row, "gpus"), tp * cp * pp)
+    if left or not dp:
+        raise ValueError(f"expected gpus in multiples of tp x cp x pp, got {row['gpus']} over {tp * cp * pp}")
+    ep = _experts(row, model, cp * dp)
+    shapes = [
+        (micro, Mesh(tp=tp, cp=cp, ep=ep, dp=dp, pp=pp, vp=virtual))
+        for micro in _micros(row, dp)
+        for virtual in _virtuals(row, model, pp, _number(row, "global_batch") // (micro * dp))
+    ]
+    made: list[Job] = []
+    for recompute in _kept(row):
+        made += [_job(row, model, mesh, micro, recompute) for micro, mesh in shapes]
+        limit = system_of(row["system"], _number(row, "gpus")).gpu.memory_bytes or np.inf
         fitting = [job for job in made if max(stage.total for stage in memory(job)) <= limit]
         if fitting:
-            return fitting
-    return made
+            return tuple(fitting)
+    return tuple(made)
 
 
-def _cut(model: Model, chunks: int) -> tuple[int, ...] | None:
-    """Layers of each chunk as recipes of models with further modules cut them: the last chunk has fewer."""
-    if not model.mtp_layers or chunks == 1:
-        return None
-    each = -(-(model.layers + 3) // chunks)
-    last = model.layers - each * (chunks - 1)
-    return (each + min(last, 0), *[each] * (chunks - 2), max(last, 0))
+def _experts(row: dict[str, str], model: Model, ranks: int) -> int:
+    """Expert parallelism, of ranks that data and context parallelism have."""
+    if model.experts is None:
+        return 1
+    fitting = [n for n in range(1, ranks + 1) if ranks % n == 0 and model.experts.count % n == 0]
+    return max(n for n in fitting if n <= _number(row, "ep"))
+
+
+def _micros(row: dict[str, str], dp: int) -> list[int]:
+    """Microbatches that may have been used; the smallest if none divides the batch."""
+    said = row["micro_batch"] and "micro batch and" not in row["notes"]
+    tried = [_number(row, "micro_batch")] if said else [1, 2, 4]
+    dividing = [micro for micro in tried if _number(row, "global_batch") % (micro * dp) == 0]
+    if _number(row, "global_batch") < dp:
+        raise ValueError(f"expected a global batch of at least {dp}, one sample a replica")
+    return dividing or [1]
+
+
+def _virtuals(row: dict[str, str], model: Model, pp: int, microbatches: int) -> list[int]:
+    """Virtual stages that may have been used; more than one needs microbatches in multiples of stages."""
+    said = row["vp"] and "nterleaving" not in row["notes"]
+    tried = [_number(row, "vp")] if said else [v for v in VIRTUAL if pp > 1 or v == 1]
+    return [v for v in tried if v == 1 or (v * pp <= model.layers + 2 and microbatches % pp == 0)] or [1]
 
 
 def _kept(row: dict[str, str]) -> list[Recompute]:
     """The recomputation that was used, or those that may have been, the least first."""
-    if row["recompute"] != "unstated":
-        return [Recompute(row["recompute"])]
+    if _word(row, "recompute") != "unstated":
+        return [Recompute(_word(row, "recompute"))]
     # MaxText recomputes everything unless it is told otherwise.
-    return [Recompute.FULL] if row["framework"] == "jax" else list(Recompute)
+    return [Recompute.FULL] if row["framework"] in ("jax", "maxtext") else list(Recompute)
 
 
 def _job(row: dict[str, str], model: Model, mesh: Mesh, micro: int, recompute: Recompute) -> Job:
-    precision = Precision(row["precision"])
-    mode = DataParallel(row["dp_mode"])
+    precision, mode = Precision(_word(row, "precision")), DataParallel(_word(row, "dp_mode"))
     narrow = precision.is_narrow or precision is Precision.FP16 or mode is DataParallel.FSDP
+    schedule = _schedule(row, mesh)
     return Job(
         model=model,
         mesh=mesh,
-        global_batch=int(row["global_batch"]),
+        global_batch=_number(row, "global_batch"),
         micro_batch=micro,
-        sequence=int(row["seq"]),
+        sequence=_number(row, "seq"),
         precision=precision,
         gradient_bytes=2 if narrow else 4,
         dispatch_bytes=2,
         data_parallel=mode,
         recompute=recompute,
-        schedule=Schedule.INTERLEAVED if mesh.vp > 1 else Schedule.ONE_F_ONE_B,
+        schedule=schedule,
         sequence_parallel=not row["source"].startswith("Narayanan") and not row["notes"].startswith("no seq"),
+        cut=cut_of(model, mesh.pp * mesh.vp)
+        if schedule in (Schedule.ONE_F_ONE_B, Schedule.INTERLEAVED)
+        else None,
     )
 
 
-@cache
-def _model(name: str, notes: str) -> Model:
-    """A shipped model, or the shape that the notes give."""
-    found = dict(re.findall(r"(hidden|layers|heads|vocab) (\d+)", notes))
-    if not found:
-        return replace(to_model(load_architecture(name)), mtp_layers=MTP.get(name, 0))
-    hidden = int(found["hidden"])
-    heads = int(found.get("heads", HEADS.get(hidden, hidden // 128)))
-    return Model(
-        name=name,
-        layers=int(found["layers"]),
-        hidden=hidden,
-        ffn=4 * hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=hidden // heads,
-        vocab=int(found["vocab"]),
-        gated_ffn=False,
-        tied_embeddings=True,
-        biases=True,
-        layer_norm=True,
-    )
-
-
-@cache
-def cluster_of(system: str, gpus: int):
-    """A cluster of as many GPUs of this system, at full bisection."""
-    node, scale_up, name = SYSTEMS[system]
-    gpu = preset(name)
-    nic = gpu.nic_bytes_per_s or 50e9
-    domain = min(scale_up, gpus)
-    if scale_up > node:
-        made = grid_cluster(
-            -(-gpus // domain),
-            domain // node,
-            node,
-            uplinks=(None, domain * nic),
-            boundary=1,
-            scale_up=gpu.scale_up_bytes_per_s or 600e9,
-        )
-    else:
-        made = grid_cluster(-(-gpus // node), node, uplinks=(node * nic,), scale_up=gpu.scale_up_bytes_per_s)
-    return replace(made, gpu_kinds=(gpu,))
+def _schedule(row: dict[str, str], mesh: Mesh) -> Schedule:
+    """The schedule that the notes name, or Megatron's."""
+    if mesh.vp > 1 or mesh.pp == 1:
+        return Schedule.INTERLEAVED if mesh.vp > 1 else Schedule.ONE_F_ONE_B
+    notes = row["notes"].lower().replace("_", "-")
+    named = [each for each in Schedule if re.search(rf"\b{each.value}\b", notes)]
+    even = mesh.pp % 2 == 0 and _number(row, "global_batch") % (2 * mesh.dp) == 0
+    return next((each for each in named if each is not Schedule.DUALPIPE or even), Schedule.ONE_F_ONE_B)

@@ -1,0 +1,153 @@
+"""Rows of other sources, systems and models are read and predicted."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from planner.workload.job import DataParallel, Precision, Recompute, Schedule
+from tests.benchmarks.published import __main__ as command
+from tests.benchmarks.published.predict import predict
+from tests.benchmarks.published.runs import read_runs
+from tests.benchmarks.published.shapes import cut_of, model_of
+from tests.benchmarks.published.systems import cluster_of, system_of
+
+with command.RUNS.open(newline="") as file:
+    FIELDS = next(csv.reader(file))
+USUAL = {
+    "id": "one",
+    "source": "a table",
+    "framework": "megatron",
+    "system": "dgx-h100",
+    "gpus": "64",
+    "precision": "bf16",
+    "model": "llama-3.1-70b",
+    "global_batch": "128",
+    "micro_batch": "1",
+    "seq": "8192",
+    "tp": "4",
+    "cp": "1",
+    "pp": "4",
+    "dp_mode": "distributed_optimizer",
+    "recompute": "unstated",
+    "tflops_per_gpu": "400",
+    "flop_count": "causal",
+}
+ROWS = {
+    "mi300x": {"system": "8x MI300X", "tp": "8", "pp": "1"},
+    "mi355x": {"system": "mi355x", "gpus": "8", "tp": "1", "pp": "1", "precision": "fp8", "dp_mode": "FSDP2"},
+    "v5p": {
+        "system": "tpu-v5p-256",
+        "framework": "maxtext",
+        "tp": "",
+        "pp": "",
+        "dp_mode": "fsdp",
+        "micro_batch": "",
+    },
+    "v6e": {
+        "system": "tpu_v6e",
+        "framework": "jax",
+        "tp": "1",
+        "pp": "1",
+        "dp_mode": "fsdp",
+        "model": "llama3-8b",
+    },
+    "kimi": {
+        "system": "gb300-nvl72",
+        "gpus": "256",
+        "precision": "nvfp4",
+        "model": "kimi-k2",
+        "ep": "64",
+        "tp": "1",
+    },
+    "grok": {"gpus": "512", "model": "grok-1", "cp": "2", "ep": "8", "vp": "2", "global_batch": "1024"},
+    "racks of 72": {"system": "gb200-nvl72", "gpus": "144", "tp": "1", "pp": "1", "global_batch": "288"},
+    "dualpipe": {
+        "model": "deepseek-v3",
+        "gpus": "1024",
+        "tp": "1",
+        "pp": "16",
+        "ep": "64",
+        "notes": "DualPipe",
+    },
+    "long": {"gpus": "256", "tp": "8", "cp": "8", "seq": "131072", "dp_mode": "zero-1"},
+    "uneven microbatches": {"vp": "4", "global_batch": "40"},
+    "no batch divides": {"micro_batch": "8", "global_batch": "20", "recompute": "partial"},
+    "older": {"source": "Some paper 2021", "system": "dgx-a100", "precision": "fp16", "model": "gpt-10b"},
+}
+ROWS["kimi"]["global_batch"], ROWS["dualpipe"]["global_batch"] = "2048", "8192"
+ROWS["older"]["notes"] = "hidden size 4096, layers 48; micro batch and interleaving unsaid"
+
+
+def written(path, **changes):
+    """A file of one row."""
+    with path.open("w", newline="") as out:
+        table = csv.DictWriter(out, FIELDS, restval="")
+        table.writeheader()
+        table.writerow(USUAL | changes)
+    return path
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_other_rows_are_predicted(name, tmp_path):
+    """A share of the peak between a tenth and all comes out, whatever a row leaves blank."""
+    (run,) = read_runs(written(tmp_path / "runs.csv", **ROWS[name]))
+    found = predict(run, quick=True)
+    reached = 400e12 * run.measured_s / found.time.step_s
+    assert 0.1 < reached / system_of(run.system, run.gpus).gpu.flops(run.job.precision) < 1
+
+
+def test_words_of_others_are_understood(tmp_path):
+    """Sharding, recomputation and schedules have several names."""
+    changes = {
+        "dp_mode": "ZeRO-3",
+        "recompute": "partial (block)",
+        "notes": "zb-v",
+        "precision": "FP4 (nvfp4)",
+    }
+    (run,) = read_runs(written(tmp_path / "runs.csv", **changes))
+    job = run.job
+    assert (job.data_parallel, job.recompute) == (DataParallel.FSDP, Recompute.SELECTIVE)
+    assert (job.schedule, job.precision) == (Schedule.ZB_V, Precision.NVFP4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"system": "dgx-x900"}, "expected a system with one of"),
+        ({"model": "unheard-of-9b"}, "a model that ships"),
+        ({"gpus": "60"}, "multiples of tp x cp x pp"),
+        ({"tflops_per_gpu": ""}, "expected step_s or tflops_per_gpu"),
+        ({"global_batch": "2"}, "at least 4, one sample a replica"),
+    ],
+)
+def test_rows_that_make_no_sense_are_named(changes, said, tmp_path):
+    """The message says which row, and what was expected."""
+    with pytest.raises(ValueError, match=f"run one: .*{said}"):
+        read_runs(written(tmp_path / "runs.csv", **changes))
+
+
+def test_names_of_models():
+    """Spelling and versions of a line do not matter, size does."""
+    names = ("Llama3_405B", "llama-3.1-405b", "qwen3-235b", "DeepSeek-V3", "gpt-oss-120b", "GPT3-175B")
+    expected = ["llama-3.1-405b"] * 2 + ["qwen3-235b-a22b", "deepseek-v3", "gpt-oss-120b", "gpt3-175b"]
+    assert [model_of(name, "").name for name in names] == expected
+    with pytest.raises(ValueError, match="llama-3-13b"):
+        model_of("llama-3-13b", "")
+
+
+def test_cuts_of_recipes():
+    """Those of Megatron-Bridge's DeepSeek-V3: embedding and 4 or 8 layers, at the end module and loss."""
+    model = model_of("deepseek-v3", "")
+    assert cut_of(model, 8) == (8, 8, 8, 8, 8, 8, 8, 5)
+    assert cut_of(model, 16) == (*[4] * 15, 1)
+    assert cut_of(model, 32) == (1, *[2] * 30, 0)
+    assert cut_of(model_of("llama-3.1-8b", ""), 8) is None
+
+
+def test_clusters():
+    """Racks of 64 or 72, nodes of eight or fewer, slices of TPUs as one domain."""
+    assert [system_of("gb300-nvl72", gpus).scale_up for gpus in (64, 72, 144, 576)] == [64, 72, 72, 64]
+    assert len(cluster_of("dgx-h100", 4).gpu_kind) == 4
+    assert system_of("tpu7x-256", 256).scale_up == 256
