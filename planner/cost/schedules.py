@@ -133,10 +133,10 @@ def _zb_v(stages: int, _: int, microbatches: int) -> Program:
     down, up = np.arange(stages), 2 * stages - 1 - np.arange(stages)
     position = np.stack((down, up), axis=1).astype(np.int32)
     made = [_VStage(stage, stages, microbatches).order() for stage in range(stages)]
-    if microbatches >= 2 * stages - 1:
-        return Program(_arrays(made), position, np.zeros(2, np.int32))
-    made = [[each for each in order if each[0] != Pass.BY_WEIGHT] for order in made]
-    return Program(_arrays(made), position, np.zeros(2, np.int32), fills=True, most_held=2 * stages)
+    few = microbatches < 2 * stages - 1
+    if few:
+        made = [[each for each in order if each[0] != Pass.BY_WEIGHT] for order in made]
+    return Program(_arrays(made), position, np.zeros(2, np.int32), fills=few, most_held=2 * stages)
 
 
 class _VStage:
