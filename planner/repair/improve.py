@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.groups import groups_along
+from planner.repair.exchange import Exchanges
 from planner.repair.ledger import Ledger, Party
 from planner.repair.rules import joined
 from planner.repair.seats import seat
@@ -91,6 +92,8 @@ def improvements(
     """Ever cheaper placements, each with the next best block moved, as long as limits and `over` allow."""
     search = _Search(task, gpu_of_rank, blocks, weights, limits, over)
     while search.step():
+        yield search.gpu_of_rank.copy()
+    for _ in search.exchanges():
         yield search.gpu_of_rank.copy()
 
 
@@ -180,6 +183,41 @@ class _Search:
             now += float(self.ledger.costs(part, self.tiers, np.array([domain], np.int32))[0])
             self.ledger.put(part, self.tiers, domain)
         return costs, now
+
+    def exchanges(self) -> Iterator[tuple[int, int]]:
+        """Exchange pairs of blocks that both lie in one domain, where that saves something."""
+        home = self.home[self.gpu_of_rank[self.blocks.ranks]]
+        whole = np.flatnonzero((home == home[:, :1]).all(axis=1))
+        if len(self.tiers) < 2 or self.blocks.within < len(self.cluster.tiers) - 1 or len(whole) < 2:
+            return
+        at = home[whole, 0].astype(np.int32)
+        parties = [self.parties[index] for index in whole.tolist()]
+        pairs = Exchanges(self.ledger, self.cluster, parties, self.tiers)
+        for one, other in pairs.candidates(pairs.estimate(at), at):
+            if self.over():
+                return
+            ranks = np.concatenate((parties[one].ranks, parties[other].ranks))
+            still = self.task.before[ranks] == self.gpu_of_rank[ranks]
+            if not self._allowed(ranks[still]) or pairs.saves(one, other, at) <= 0:
+                continue
+            self._swap(int(whole[one]), int(whole[other]), int(at[one]), int(at[other]))
+            at[[one, other]] = at[[other, one]]
+            yield one, other
+
+    def _swap(self, one: int, other: int, here: int, there: int) -> None:
+        """Exchange two blocks."""
+        first, second = self.parties[one], self.parties[other]
+        for party, domain in ((first, here), (second, there)):
+            self.ledger.take(party, self.tiers, domain)
+            self.free[self.gpu_of_rank[party.ranks]] = True
+        for party, domain in ((first, there), (second, here)):
+            self.ledger.put(party, self.tiers, domain)
+            where = np.full(len(party.ranks), domain, np.int32)
+            gpus = np.flatnonzero(self.free & (self.home == domain)).astype(np.int32)
+            seats = self._seats(party.ranks, where, gpus)
+            self.gpu_of_rank[party.ranks] = seats
+            self.free[seats] = False
+        self._count()
 
     def _part(self, party: Party, own: IntArray, domain: int) -> Party:
         """The ranks of a block that are in one domain."""
