@@ -12,42 +12,67 @@ from planner.cli.output import Unfailing, write_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    Progress = Callable[[int, int, float], None]
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def shown_progress() -> Iterator[Callable[[int, int, float], None]]:
+def shown_progress() -> Iterator[Progress]:
     """What to hand to a search as its `progress`.
 
     Of the strategies that could still be faster fewer are left with each that is simulated, so the time
     that remains is the longest that it can be.
     """
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield _lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
-    rate, best = TextColumn("{task.speed:,.0f} a second"), TextColumn("best {task.fields[best]:.4g} s")
-    columns = TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), best
+    told = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("best {task.fields[best]}")
+    columns = TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), *told
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, best=float("nan"))
-        yield lambda done, most, best_s: bar.update(task, completed=done, total=most, best=best_s)
+        task, rate = bar.add_task("", total=None, rate="", best="-"), _Rate()
+
+        def update(done: int, most: int, best_s: float) -> None:
+            speed = f"{rate.of(done):,.0f} a second"
+            bar.update(task, completed=done, total=most, rate=speed, best=f"{best_s:.4g} s")
+
+        yield update
 
 
-class _Lines:
+def _lines() -> Progress:
     """A line every few seconds."""
+    started_s, rate = monotonic(), _Rate()
+    last_s = started_s
+
+    def write(done: int, most: int, best_s: float) -> None:
+        nonlocal last_s
+        now, speed = monotonic(), rate.of(done)
+        if now - last_s < SECONDS_BETWEEN_LINES:
+            return
+        last_s = now
+        remains = f", {speed:,.0f} a second, at most {(most - done) / speed:,.0f} s more" if speed else ""
+        write_error(
+            f"{now - started_s:7.1f} s  {done:,} simulated of {most:,} that could be faster{remains}, "
+            f"best {best_s:.4g} s"
+        )
+
+    return write
+
+
+class _Rate:
+    """Simulations a second since the first, before which bounds were made."""
 
     def __init__(self) -> None:
-        self._started_s = self._last_s = monotonic()
+        self._first: tuple[float, int] | None = None
 
-    def __call__(self, done: int, most: int, best_s: float) -> None:
+    def of(self, done: int) -> float:
+        """The rate when so many are done; 0 where it is not known yet."""
         now = monotonic()
-        if now - self._last_s >= SECONDS_BETWEEN_LINES:
-            self._last_s = now
-            rate = done / (now - self._started_s)
-            write_error(
-                f"{now - self._started_s:7.1f} s  {done:,} simulated of {most:,} that could be faster, "
-                f"{rate:,.0f} a second, at most {(most - done) / rate:,.0f} s more, best {best_s:.4g} s"
-            )
+        if self._first is None:
+            self._first = now, done
+        since_s, before = self._first
+        return (done - before) / (now - since_s) if now > since_s else 0.0

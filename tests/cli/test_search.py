@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from contextlib import nullcontext
+
+import pytest
 
 from planner.cli.interrupt import Interrupt
 from planner.workload.load import load_workload
-from tests.cli.commands import planner
+from tests.cli.commands import command, planner
 
 ASKED = ("llama-3.1-8b", "--batch", 32, "--sequence", 4096, "--set", "cp=1", "--set", "micro=1")
 
@@ -106,3 +110,27 @@ def test_no_package_for_dask(topology, monkeypatch):
     outcome = planner("search", topology, *ASKED, "--dask", "tcp://127.0.0.1:1")
     assert outcome.code == 2
     assert "planner[dask]" in outcome.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_to_a_process(tmp_path, number):
+    """A large search ends with what it has, leaves no process behind, and goes on from its file."""
+    record = tmp_path / "record.json"
+    asked = ("search", "dgx-h100-superpod", "llama-3.1-405b", "--batch", 512, "--place", 0, "--json")
+    process = subprocess.Popen(
+        command(*asked, "--resume", record), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 120
+    while not record.exists() and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert not json.loads(out)["complete"]
+    learned = len(json.loads(record.read_text())["measured"])
+    whole = planner(*asked, "--resume", record).document
+    assert whole["complete"]
+    assert whole["simulated"] > learned > 0
+    assert whole["best"] == planner(*asked).document["best"]

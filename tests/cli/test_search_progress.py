@@ -1,0 +1,36 @@
+"""Progress of a search where there is no terminal, and on one."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from planner.cli import search_progress
+from planner.cli.search_progress import shown_progress
+
+
+def test_lines(monkeypatch, capsys):
+    """One every few seconds: how many, of how many, how fast, how long still, and the best."""
+    clock = iter(range(0, 100, 2))
+    monkeypatch.setattr(search_progress, "monotonic", lambda: float(next(clock)))
+    with shown_progress() as progress:
+        for done in range(10, 70, 10):
+            progress(done, 100, 0.123456)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    # Ten in four seconds by the clock, which is read twice each time.
+    told = "60 simulated of 100 that could be faster, 2 a second, at most 16 s more, best 0.1235 s"
+    assert lines[2].endswith(told)
+
+
+def test_bar(monkeypatch):
+    """The same on a terminal."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with shown_progress() as progress:
+        progress(30, 60, 0.5)
+    assert "30/60" in terminal.getvalue()
+    assert "best 0.5 s" in terminal.getvalue()
