@@ -101,3 +101,33 @@ def test_shape_of_products_is_as_measured():
     measured = np.array([row["s"] for row in rows]) - 15e-6
     ratio = measured / predicted
     assert np.abs(ratio / np.median(ratio) - 1).mean() < 0.08
+
+
+def test_further_tokens_take_a_layer_and_a_head_each():
+    """A module that predicts one more token, and what of its projection is no layer."""
+    one = compute()
+    more = replace(one, job=replace(one.job, model=replace(LLAMA, mtp_layers=1)))
+    added = more.head().total - one.head().total
+    known = one.head().total + one.layer(0).total
+    assert known < added < 1.1 * known
+
+
+def test_four_bits_count_twice_eight():
+    """GB300's three times is not reached; a GPU without four bits uses the next wider format it has."""
+    product, gb300 = Product(8192, 8192, 8192), preset("gb300")
+    faster = replace(gb300, tflops={**gb300.tflops, "fp4": 2 * gb300.flops("fp4") / 1e12})
+    times = [Compute(job(LLAMA), each).product_s(product, Precision.NVFP4) for each in (gb300, faster)]
+    assert times[0] == times[1]
+    hopper = Compute(job(LLAMA), preset("h100"))
+    assert hopper.product_s(product, Precision.NVFP4) == hopper.product_s(product, Precision.MXFP8)
+
+
+def test_loss_passes_over_logits():
+    """More than the head's products take, in proportion to the vocabulary."""
+    heads = [
+        replace(one, job=replace(one.job, model=replace(LLAMA, vocab=vocab))).head()
+        for one in [compute()]
+        for vocab in (64_000, 128_000)
+    ]
+    assert heads[1].total == pytest.approx(2 * heads[0].total, rel=0.05)
+    assert heads[0].by_weight < heads[0].by_input

@@ -1,6 +1,7 @@
 """Bytes a GPU of each stage needs."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,18 @@ def test_no_more_in_flight_than_there_are():
 def test_one_stage_holds_interleaved_work_as_1f1b():
     """Without virtual stages the interleaved schedule is 1F1B."""
     assert microbatches_in_flight(job(pp=4, schedule="interleaved"), 1) == 3
+
+
+def test_further_tokens_are_held_by_the_last_stage():
+    """A module that predicts one more token is a layer and a projection more there, and nothing elsewhere."""
+    model = small_model(layers=8)
+    plain, more = (
+        memory(job(replace(model, mtp_layers=modules), pp=2, batch=(8, 1, 128))) for modules in (0, 1)
+    )
+    assert more[0] == plain[0]
+    added = (model.layer_parameters(0).total + 2 * model.hidden**2) * 2
+    assert more[1].parameters == plain[1].parameters + added
+    assert more[1].activations > plain[1].activations
 
 
 def test_activations_of_a_stage():
