@@ -14,7 +14,7 @@ from planner.report.strategies import largest
 from planner.strategy.search import search
 from planner.workload.payloads import families
 from tests.benchmarks.field.cases import outline_of, pair, question
-from tests.benchmarks.published.runs import cluster_of
+from tests.benchmarks.published.systems import cluster_of
 
 if TYPE_CHECKING:
     from planner.workload.job import Job

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from planner.strategy.outline import Outline
 from planner.strategy.space import Question, Strategy, strategies
 from tests.benchmarks.published.__main__ import RUNS
-from tests.benchmarks.published.runs import cluster_of, read_runs
+from tests.benchmarks.published.runs import read_runs
+from tests.benchmarks.published.systems import cluster_of
 
 if TYPE_CHECKING:
     from planner.workload.job import Job
