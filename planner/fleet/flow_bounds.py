@@ -1,17 +1,17 @@
 """What a flow must cost wherever its two jobs lie.
 
-**Weights.** A domain in which x ranks need some holds a whole cell of the receiver at the least, and so needs
-at least the w bytes that differ in the lightest cell. Of its C GPUs at most C - x send, and each of these holds
-at most h bytes. So
+**Weights.** A domain in which x ranks need some holds a whole cell of the receiver at the least, and so
+needs at least the w bytes that differ in the lightest cell. Of its C GPUs at most C - x send, and each of
+these holds at most h bytes. So
 
     max(0, w - (C - x) h)
 
 bytes come in, and over the ranks that receive that is at least the smallest ratio of it to x. Domains of the
 smallest ratios are taken to be filled first.
 
-**Samples, keys and values.** With x ranks of the sender in whole cells, a domain of C GPUs keeps at home at most
-the smaller of x and of the whole cells of the receiver that C - x hold, each as a share of its job: g(x). The
-sum of g over the domains, under the condition that the x add up, is at most its Lagrangian
+**Samples, keys and values.** With x ranks of the sender in whole cells, a domain of C GPUs keeps at home at
+most the smaller of x and of the whole cells of the receiver that C - x hold, as shares of their jobs: g(x).
+The sum of g over the domains, under the condition that the x add up, is at most its Lagrangian
 
     sum of max over x of (g(x) - m x)  +  m * ranks of the sender
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from planner.fleet.ground import Ground
 
 SEARCH_STEPS = 60
-ROUNDING = 1e-9
+ROUNDING = 1e-12
 
 
 def least_seconds(ground: Ground, flow: Flow, ranks: Sequence[int]) -> float:

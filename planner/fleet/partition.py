@@ -8,6 +8,7 @@ known once it is placed there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.int64]
+
+
+# Jobs pinned to different hardware that are looked at together, and of how many such parts that is done.
+MOST_PINS, MOST_PARTS = 3, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,17 +161,25 @@ class PartitionModel:
         self.cp.add(count >= touched)
 
     def _share_room(self) -> None:
-        """Ensures that no domain gives more than it has, nor jobs pinned to a part more than that part."""
-        tier = self.tiers[0]
-        domain_of_gpu = self.ground.cluster.domain_of_gpu[tier]
+        """Ensures that no jobs get more of a domain than there is of what any of them may use."""
         usable = {job: self.ground.usable(job) for job in self.jobs}
-        parts: dict[bytes, BoolArray] = {
-            each.tobytes(): each for each in (self.ground.free, *usable.values())
-        }
-        for part in parts.values():
-            room = np.bincount(domain_of_gpu[part], minlength=self.ground.cluster.tiers[tier].domains)
+        own = {each.tobytes(): each for each in usable.values()}
+        parts = {self.ground.free.tobytes(): self.ground.free, **own}
+        together = MOST_PINS if len(own) <= MOST_PARTS else 1
+        for size in range(2, min(len(own), together) + 1):
+            for some in combinations(own.values(), size):
+                union = np.logical_or.reduce(some)
+                parts[union.tobytes()] = union
+        self.parts = list(parts.values())
+        for part in self.parts:
             within = [job for job in self.jobs if not (usable[job] & ~part).any()]
-            self._limit(tier, room, within)
+            self._limit(self.tiers[0], self._room(part, self.tiers[0]), within)
+
+    def _room(self, part: BoolArray, tier: int) -> IntArray:
+        """How many of some GPUs each domain of a tier has."""
+        cluster = self.ground.cluster
+        domain = cluster.domain_of_gpu[tier][part]
+        return np.bincount(domain, minlength=cluster.tiers[tier].domains).astype(np.int64)
 
     def _limit(self, tier: int, room: IntArray, jobs: Sequence[int]) -> None:
         """Ensures that some jobs together get at most `room` of each domain of a tier."""
@@ -214,7 +227,8 @@ class PartitionModel:
         numbers: dict[object, int] = {}
         inside: dict[int, list[int]] = {}
         for tier in self.tiers:
-            columns = [ground.free_in[tier], *(self.cuts[job].room[tier] for job in self.jobs)]
+            columns = [self.cuts[job].room[tier] for job in self.jobs]
+            columns += [self._room(part, tier) for part in self.parts]
             columns += [held[tier].astype(np.int64) for held in ground.running_in.values()]
             own = np.stack(columns, axis=1)
             kinds[tier] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import NoPlacementError
+from planner.errors import InfeasibleError, NoPlacementError
 from planner.fleet.bounds import JobBound, bound_job
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
@@ -177,7 +177,14 @@ class _Plan:
         placements = {}
         for at, (job, workload) in enumerate(workloads.items()):
             limit_s = self.control.left_s / (len(workloads) - at) if self.limited else None
-            found = solve(
+            found = self._place(job, workload, parts[job], limit_s)
+            placements[job] = replace(found, claims=bounded(found.claims, bounds[job]))
+        return placements
+
+    def _place(self, job: int, workload: Workload, part: BoolArray, limit_s: float | None) -> Placement:
+        """One job placed in its part."""
+        try:
+            return solve(
                 self.ground.cluster,
                 workload,
                 time_limit_s=limit_s,
@@ -186,10 +193,15 @@ class _Plan:
                 deterministic=self.control.deterministic,
                 stop=self.control.stop,
                 progress=self._report(job),
-                allowed=parts[job],
+                allowed=part,
             ).placement
-            placements[job] = replace(found, claims=bounded(found.claims, bounds[job]))
-        return placements
+        except InfeasibleError as error:
+            # Of another part that need not be so.
+            raise NoPlacementError.of(
+                "S004",
+                f"{self.jobs[job].name} was given a part that it does not fit: {error.problems[0].message}",
+                suggestion="fewer rules, or fewer jobs pinned to the same hardware",
+            ) from error
 
     def _report(self, job: int) -> Callable[[Progress], None] | None:
         report, name = self.progress, self.jobs[job].name

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.fleet.contents import Content, common_weights, content_of, even_weights
-from planner.fleet.flow_bounds import least_bytes
+from planner.fleet.flow_bounds import least_bytes, most_at_home
 from planner.fleet.flows import Common, Flow, bundles, flow_bytes, overlaps, shards
 from planner.fleet.ground import Ground
 from planner.fleet.multicast import spread
@@ -198,7 +198,7 @@ def test_a_receiver_that_fills_its_domains_must_take_all_in():
 
 
 def test_weights_of_a_real_model_add_up():
-    """Stages of a trainer and of a served copy have in common what the model has, at the receiver's width."""
+    """Stages of a trainer and of a served copy have in common what the model has, at the latter's width."""
     trainer = load_workload("deepseek-v3-2048")
     model = load_model("deepseek-v3")
     split = {"pp": 4, "ep": 64, "dp": 64}
@@ -223,3 +223,36 @@ def test_a_mesh_of_expert_ranks_that_are_not_the_fastest():
         assert len(shard.holders) == 2
         assert set(mesh.coordinate("pp", shard.holders).tolist()) == {1}
         assert len(set(mesh.coordinate("ep", shard.holders).tolist())) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_more_stays_at_home_than_the_bound(seed):
+    """Cells of two and of four in any nodes: what crosses is never less than the bound."""
+    rng = np.random.default_rng(seed)
+    prefill = grid_workload(tp=4, dp=int(rng.integers(1, 3)), keep={"tp": "node"})
+    decode = grid_workload(tp=2, dp=int(rng.integers(1, 4)), keep={"tp": "node"})
+    cluster = grid_cluster(2, 2, 6, uplinks=(10.0, 20.0))
+    ground = Ground(cluster, fleet(job("p", prefill), job("d", decode)))
+    flow = Flow("kv", 0, 1, 1, 100.0)
+    ranks = prefill.mesh.world_size, decode.mesh.world_size
+    bounds = [100.0 * (1 - most_at_home(ground, flow, tier, *ranks)) for tier in (0, 1)]
+    best = [np.inf, np.inf]
+    for _ in range(60):
+        first = rng.permutation(4)[: prefill.mesh.dp]
+        blocks = [6 * node + at for node in first for at in range(4)]
+        pairs = [6 * node + at for node in range(4) for at in (4, 0, 2) if 6 * node + at not in blocks]
+        chosen = rng.permutation(pairs)[: decode.mesh.dp]
+        target = at(decode, *(gpu + i for gpu in chosen for i in (0, 1)), cluster=cluster)
+        crossing = flow_bytes(flow, at(prefill, *blocks, cluster=cluster), target)
+        best = [min(pair) for pair in zip(best, crossing, strict=False)]
+    assert all(least <= found * (1 + 1e-9) + 1e-9 for least, found in zip(bounds, best, strict=True))
+
+
+def test_pools_that_no_node_holds_whole():
+    """Two cells of four and eight of two in nodes of eight: half can stay in them, all in racks."""
+    prefill = grid_workload(tp=4, dp=2, keep={"tp": "node"})
+    decode = grid_workload(tp=2, dp=8, keep={"tp": "node"})
+    ground = Ground(grid_cluster(2, 2, 8, uplinks=(1.0, 1.0)), fleet(job("p", prefill), job("d", decode)))
+    flow = Flow("kv", 0, 1, 1, 100.0)
+    assert most_at_home(ground, flow, 0, 8, 16) == pytest.approx(0.5)
+    assert most_at_home(ground, flow, 1, 8, 16) == pytest.approx(1.0)

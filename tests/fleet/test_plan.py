@@ -205,3 +205,14 @@ def test_a_job_that_runs_counts_as_it_is_on_the_cluster_of_now():
     after = plan_fleet(slower, fleet(job("a", work, running=replace(before))), time_limit_s=LIMIT_S)
     assert after.jobs[0].placement.claims.weighted_s == 2 * before.claims.weighted_s
     assert check_fleet(after).ok
+
+
+def test_racks_that_only_look_alike_are_told_apart():
+    """Two jobs pinned to two GPUs of each node: to the same in the first, to different ones in the second."""
+    cluster = grid_cluster(2, 4, uplinks=(10.0,))
+    pins = [pin(0, cluster, [0, 1, 4, 5]), pin(1, cluster, [0, 1, 6, 7])]
+    work = grid_workload(dp=3, families=[("dp", "all_reduce", 5.0)])
+    small = grid_workload(dp=1, families=[])
+    for jobs in ([job("a", work), job("b", work)], [job("a", small), job("b", work)]):
+        placed = plan_fleet(cluster, fleet(*jobs, rules=pins), time_limit_s=LIMIT_S)
+        assert check_fleet(placed).ok
