@@ -31,14 +31,15 @@ def shown_progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
-    told = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("best {task.fields[best]}")
-    columns = TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), *told
+    last = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("best {task.fields[best]}")
+    columns = TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), *last
     with Progress(*columns, console=console, transient=True) as bar:
         task, rate = bar.add_task("", total=None, rate="", best="-"), _Rate()
 
         def update(done: int, most: int, best_s: float) -> None:
-            speed = f"{rate.of(done):,.0f} a second"
-            bar.update(task, completed=done, total=most, rate=speed, best=f"{best_s:.4g} s")
+            speed = rate.of(done)
+            told = f"{speed:,.0f} a second" if speed else ""
+            bar.update(task, completed=done, total=most, rate=told, best=f"{best_s:.4g} s")
 
         yield update
 
