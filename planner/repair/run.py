@@ -153,8 +153,8 @@ class Start:
 
     Parameters
     ----------
-    task, resize, levels, weights
-        The job as it is to be, its replicas, what rules bind, and the cost of a crossing byte.
+    task, levels, weights
+        The job as it is to be, what rules bind, and the cost of a crossing byte.
     gpu_of_rank
         GPU of every rank, shape (world_size,).
     fewest
@@ -162,7 +162,6 @@ class Start:
     """
 
     task: Task
-    resize: Resize
     levels: tuple[Level, ...]
     weights: FloatArray
     gpu_of_rank: IntArray
@@ -203,7 +202,7 @@ class Run:
         stay = most_stay(task, levels)
         gpu_of_rank = fill(task, stay, weights, self.over)
         fewest = int(np.count_nonzero(task.before >= 0)) - stay.most if least is None else least
-        return Start(task, resize, levels, weights, gpu_of_rank, fewest)
+        return Start(task, levels, weights, gpu_of_rank, fewest)
 
     def over(self) -> bool:
         """Whether to be content with what there is."""

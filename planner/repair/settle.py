@@ -1,7 +1,7 @@
 """Where the ranks that must move go: the cheapest free places that can be found.
 
 Parties choose one after the other, then each again with the others in place, and pairs exchange places,
-until nothing gets cheaper.
+until nothing gets cheaper; where they are many, each chooses again once and that is all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 8
 MOST_EXCHANGED = 3
-MANY = 200
+MANY = 20
 BETTER = 1e-12
 
 

@@ -10,7 +10,7 @@ where they are few, and elsewhere the bound counts for each part what it would k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
@@ -50,9 +50,6 @@ class Stay:
         Ranks that keep their GPU, shape (world_size,).
     most
         No placement that obeys the rules keeps more ranks.
-    ties
-        Where other parts could leave a domain at the same number of moves: the parts among which to
-        choose, and how many of them stay.
     """
 
     levels: tuple[Level, ...]
@@ -60,7 +57,6 @@ class Stay:
     free: list[IntArray]
     kept: BoolArray
     most: int
-    ties: list[tuple[IntArray, int]] = field(default_factory=list)
 
 
 def most_stay(task: Task, levels: Sequence[Level]) -> Stay:
@@ -74,7 +70,7 @@ def most_stay(task: Task, levels: Sequence[Level]) -> Stay:
     ]
     kept = chosen.alive
     most = int(kept.sum()) + sum(bound - int(kept[ranks].sum()) for ranks, bound in chosen.open)
-    return Stay(tuple(levels), chosen.homes, free, kept, most, chosen.ties)
+    return Stay(tuple(levels), chosen.homes, free, kept, most)
 
 
 class _Choice:
@@ -84,7 +80,6 @@ class _Choice:
         self.task, self.levels, self.slots = task, levels, slots
         self.homes: list[IntArray] = []
         self.open: list[tuple[BoolArray, int]] = []
-        self.ties: list[tuple[IntArray, int]] = []
         self.alive: BoolArray = np.zeros(0, np.bool_)
 
     def run(self, alive: BoolArray) -> None:
@@ -114,24 +109,12 @@ class _Choice:
         value = np.bincount(level.part[self.alive], minlength=level.parts)[parts]
         order = np.argsort(-value, kind="stable")
         stays = parts[order[:room]]
-        if index == 0:
-            self._note_ties(index, parts, value, order, room)
-        elif comb(len(parts), room) <= MOST_CHOICES:
+        if index and comb(len(parts), room) <= MOST_CHOICES:
             tried = [parts[list(each)] for each in combinations(range(len(parts)), room)]
             stays = max(tried, key=lambda each: self._kept(index, each))
-        else:
+        elif index:
             self.open.append((np.isin(level.part, parts), int(value[order[:room]].sum())))
         return stays
-
-    def _note_ties(
-        self, index: int, parts: IntArray, value: NDArray[np.integer], order: NDArray[np.int64], room: int
-    ) -> None:
-        """Remember parts of which others could leave as well."""
-        last = value[order[room - 1]] if room else -1
-        tied = parts[value == last]
-        staying = int(np.count_nonzero(value[order[:room]] == last))
-        if index == len(self.levels) - 1 and 0 < staying < len(tied):
-            self.ties.append((tied, staying))
 
     def _kept(self, index: int, stays: IntArray) -> int:
         """Ranks that keep their GPU where `stays` of a level stay, and of the inner levels all that can."""

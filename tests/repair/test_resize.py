@@ -1,0 +1,67 @@
+"""The same job with other numbers of replicas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner.errors import InputError
+from planner.repair.resize import Resize, fewer_replicas, has_room, resized, unit_of_rank
+from planner.workload.load import load_workload
+from planner.workload.mesh import Mesh
+from tests.builders import grid_cluster, grid_workload
+
+
+def test_units_hold_whole_expert_groups():
+    """With ep 4 over cp 2, two data-parallel indices come and go together; without experts, one."""
+    assert Mesh(cp=2, ep=4, dp=6).dp_unit == 2
+    assert Mesh(dp=6).dp_unit == 1
+    assert Mesh(ep=3, dp=6).dp_unit == 3
+    assert Mesh(ep=3, dp=6, rank_order=("tp", "dp", "cp", "ep", "pp")).dp_unit == 3
+
+
+def test_the_batch_goes_with_the_replicas():
+    """Each replica keeps its microbatches; or the batch stays, where it divides."""
+    job = load_workload("llama-70b-32")
+    dp, batch = job.mesh.dp, job.description["batch"]["global"]
+    half = resized(job, dp // 2)
+    assert half.mesh.dp == dp // 2
+    assert half.description["batch"]["global"] == batch // 2
+    assert resized(job, dp // 2, keep_batch=True).description["batch"]["global"] == batch
+    assert resized(job, dp) is job
+    with pytest.raises(InputError):
+        resized(job, 3, keep_batch=True)
+
+
+def test_ranks_are_found_again():
+    """Unit 2 takes the number of unit 0, the new unit has no rank before."""
+    old, new = Mesh(tp=2, dp=3, pp=2), grid_workload(tp=2, dp=3, pp=2)
+    found = Resize(new, np.array([2, 1, -1], np.int32)).old_rank(old)
+    assert found.tolist() == [4, 5, 2, 3, -1, -1, 10, 11, 8, 9, -1, -1]
+    assert unit_of_rank(old).tolist() == [0, 0, 1, 1, 2, 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("axes", "keep", "dp"),
+    [
+        ({"tp": 2, "dp": 8}, {}, 7),
+        ({"tp": 4, "dp": 4}, {"tp": "node"}, 3),
+        ({"dp": 16, "ep": 4}, {"ep": "node"}, 12),
+        ({"pp": 2, "dp": 8}, {"dp": "rack"}, 7),
+    ],
+)
+def test_as_many_as_there_is_room_for(axes, keep, dp):
+    """On sixteen GPUs of which one is out of service."""
+    cluster = grid_cluster(2, 2, 4, down=[5])
+    job = grid_workload(**axes, families=[("dp", "all_reduce", 1.0)], keep=keep)
+    assert not has_room(job, cluster, cluster.gpu_in_service)
+    smaller = fewer_replicas(job, cluster, cluster.gpu_in_service)
+    assert smaller.mesh.dp == dp
+    assert has_room(smaller, cluster, cluster.gpu_in_service)
+
+
+def test_none():
+    """A group larger than any node."""
+    cluster = grid_cluster(2, 4)
+    job = grid_workload(tp=8, families=[("tp", "all_reduce", 1.0)], keep={"tp": "node"})
+    assert fewer_replicas(job, cluster, cluster.gpu_in_service) is None
