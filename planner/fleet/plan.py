@@ -109,7 +109,12 @@ class _Plan:
         best: PlacedFleet | None = None
         for partition in self.partitions(way, workloads, bounds):
             parts = parts_of(self.ground, partition)
-            found = self.placed(self.place(workloads, parts, bounds), bounds, sizes)
+            try:
+                found = self.placed(self.place(workloads, parts, bounds), bounds, sizes)
+            except NoPlacementError:
+                if best is None:
+                    raise
+                continue
             if best is None or found.claims.value_s < best.claims.value_s:
                 best = found
             if best.claims.status is Status.OPTIMAL or self.control.over:

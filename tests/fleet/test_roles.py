@@ -111,7 +111,7 @@ def test_false_claims_of_flows(placed):
     assert {each.code for each in check_fleet(wrong).findings} == {"J025"}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_tiny_jobs_with_a_flow(seed):
     """No placement is better than the bound, and what is found is no worse than half again the best."""
     rng = np.random.default_rng(seed)
@@ -121,7 +121,7 @@ def test_tiny_jobs_with_a_flow(seed):
     size = float(rng.integers(1, 30))
     flow = Flow("weights", 0, 1, 2, size, tuple(even_weights(trainer.mesh, rollout.mesh, size)))
     planned = replace(fleet(job("t", trainer), job("r", rollout)), flows=(flow,))
-    found = plan_fleet(cluster, planned, time_limit_s=3.0)
+    found = plan_fleet(cluster, planned, time_limit_s=10.0)
     assert check_fleet(found).ok
     best = min(_value(cluster, trainer, rollout, flow, gpus) for gpus in _ways(cluster, 2, rollout.mesh.dp))
     assert found.claims.lower_bound_s <= best * (1 + 1e-9)
