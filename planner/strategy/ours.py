@@ -13,7 +13,6 @@ from planner.workload.load import build_workload
 
 if TYPE_CHECKING:
     from planner.strategy.outline import Outline
-    from planner.strategy.search import Found
     from planner.workload.job import Job
     from planner.workload.workload import Workload
 
@@ -35,22 +34,22 @@ def question_of(asked: Job, outline: Outline, pinned: tuple[tuple[str, str], ...
     )
 
 
-def best(asked: Job, outline: Outline) -> Found:
-    """The fastest strategy that fits.
+def fastest(asked: Job, outline: Outline, keep: int) -> list[Job]:
+    """The `keep` fastest strategies that fit.
 
     Raises
     ------
     InputError
         W050 where none fits.
     """
-    answer = search(question_of(asked, outline), outline, keep=1)
+    answer = search(question_of(asked, outline), outline, keep=keep)
     if not answer.best:
         raise InputError.of(
             "W050",
             f"no strategy for {asked.model.name} fits {asked.mesh.world_size:,} GPUs of {outline.gpu.name}",
             expected="more GPUs, or a smaller batch",
         )
-    return answer.best[0]
+    return [found.job for found in answer.best]
 
 
 def as_workload(job: Job, like: Workload) -> Workload:

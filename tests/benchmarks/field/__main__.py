@@ -22,7 +22,7 @@ from tests.benchmarks.field.cases import cases, pair
 if TYPE_CHECKING:
     from planner.workload.job import Job
 
-COLUMNS = "{:22} {:>9}  {:44} {:>9}  {:44} {:>6}  {}"
+COLUMNS = "{:22} {:>9}  {:66} {:>9}  {:66} {:>6}  {}"
 
 
 def main(arguments: list[str] | None = None) -> int:
