@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import chain
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +98,7 @@ def cluster_of(section: TopologySection) -> Cluster:
     kinds = tuple(
         Gpu(
             kind.name,
-            MappingProxyType(kind.tflops),
+            dict(kind.tflops),
             kind.memory_bytes,
             kind.memory_bytes_per_s,
             kind.scale_up_bytes_per_s,

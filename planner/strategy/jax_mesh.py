@@ -34,4 +34,4 @@ def jax_meshes(asked: Job, outline: Outline, *, every_axis: bool) -> tuple[Job, 
     Each with whatever microbatch, recomputation and virtual stages make it fastest; none where none fits.
     """
     question = question_of(asked, outline, SHARDED if every_axis else (*SHARDED, *THREE_AXES))
-    return tuple(found.job for found in search(question, outline, keep=CLOSEST).best)
+    return tuple(found.job for found in search(question, outline, keep=CLOSEST, front=False).best)

@@ -42,7 +42,7 @@ def fastest(asked: Job, outline: Outline, keep: int) -> list[Job]:
     InputError
         W050 where none fits.
     """
-    answer = search(question_of(asked, outline), outline, keep=keep)
+    answer = search(question_of(asked, outline), outline, keep=keep, front=False)
     if not answer.best:
         raise InputError.of(
             "W050",

@@ -85,6 +85,7 @@ def search(
     outline: Outline,
     *,
     keep: int = 10,
+    front: bool = True,
     pool: Pool | None = None,
     record: Record | None = None,
     progress: Progress | None = None,
@@ -94,6 +95,8 @@ def search(
 
     Parameters
     ----------
+    front
+        Whether to look for what is fastest in less memory, too.
     pool
         Who simulates; this machine where not given.
     record
@@ -105,13 +108,13 @@ def search(
         looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
         limit = outline.gpu.memory_bytes or float("inf")
         best = looked.fastest(limit, keep)
-        front = list(best)
-        for budget in BUDGETS[1:]:
-            front += looked.fastest(budget * limit, 1)
-    found = {flat: looked.found(flat) for flat in {*best, *front}}
+        frugal = list(best)
+        for budget in BUDGETS[1:] if front else ():
+            frugal += looked.fastest(budget * limit, 1)
+    found = {flat: looked.found(flat) for flat in {*best, *frugal}}
     return Answer(
         tuple(found[flat] for flat in best),
-        tuple(pareto(found[flat] for flat in front)),
+        tuple(pareto(found[flat] for flat in frugal)),
         len(looked.bounds.columns),
         len(looked.record.measured),
         not looked.stopped,

@@ -82,6 +82,6 @@ def _found(run: Run) -> tuple[Job, ...]:
     """The fastest few strategies of a pair, searched for once."""
     key = pair(run)
     if key not in _KNOWN:
-        answer = search(question(run), outline_of(run.system, run.gpus), keep=CLOSEST)
+        answer = search(question(run), outline_of(run.system, run.gpus), keep=CLOSEST, front=False)
         _KNOWN[key] = tuple(each.job for each in answer.best)
     return _KNOWN[key]
