@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.published.runs import Run
 
 # The search ranks by an outline of the cluster; so many are looked at on the cluster itself.
-CLOSEST = 3
+CLOSEST = 8
 ALIKE = 0.001
 
 
