@@ -230,14 +230,20 @@ class _Field:
 
     def of_mesh(self, name: str, *, every_axis: bool) -> Contender | None:
         """The fastest of the best JAX meshes in JAX's orders; None where none fits."""
-        placed = []
-        for job in jax_meshes(self.asked, self.outline, every_axis=every_axis):
-            for order in ORDERS:
-                try:
-                    placed.append(self._placed(name, job, order, batch_notes(job, self.asked)))
-                except NotApplicableError:
-                    continue
-        return min(placed, key=_step_s, default=None)
+        jobs = jax_meshes(self.asked, self.outline, every_axis=every_axis)
+        return min(
+            (each for job in jobs for each in self._in_jax_orders(name, job)), key=_step_s, default=None
+        )
+
+    def _in_jax_orders(self, name: str, job: Job) -> Iterator[Contender]:
+        """A job in each of JAX's orders that applies; those differ in where stages lie."""
+        for order in ORDERS:
+            try:
+                yield self._placed(name, job, order, batch_notes(job, self.asked))
+            except NotApplicableError:
+                continue
+            if job.mesh.pp == 1:
+                return
 
     def _placed(self, name: str, job: Job, order: Rule, notes: Iterable[str]) -> Contender:
         return contender(name, self.cluster, job, order(self.cluster, job.mesh, self.available), notes)

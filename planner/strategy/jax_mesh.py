@@ -24,7 +24,7 @@ SHARDED = (
 )
 THREE_AXES = (("cp", "1"), ("ep", "1"))
 # So many that are fastest in outline are looked at on the cluster itself.
-CLOSEST = 8
+CLOSEST = 5
 # Rules of order to try; the last where hosts are uneven.
 ORDERS: tuple[Rule, ...] = (jax_hybrid_fsdp_mesh, jax_hybrid_device_mesh, jax_device_mesh)
 
