@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from planner.cli.options import JsonOption, PlacementArgument
-from planner.cli.output import emit, show
+from planner.cli.output import Unfailing, emit, show
 from planner.cost.flops import FlopCount
 from planner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def compare(
@@ -32,7 +37,7 @@ def compare(
         return
     if search or flops:
         raise UsageError.of(
-            "U001",
+            "U008",
             f"{'--search' if search else '--flops'} has no effect on orders of ranks",
             expected="--strategy with it",
         )
@@ -52,5 +57,19 @@ def _strategies(placement: PlacementArgument, search: bool, count: FlopCount, as
     from planner.strategy.contest import contest
 
     stored = read_placement(placement)
-    found = contest(stored, searched=search)
+    with _status() as tell:
+        found = contest(stored, searched=search, tell=tell)
     emit(contest_document(found, count)) if as_json else show(contest_view(stored, found, count))
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None] | None]:
+    """Whose strategy is looked at, on a terminal while it is."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
+    with console.status("strategies") as status:
+        yield lambda name: status.update(f"strategies: {name}")

@@ -27,7 +27,7 @@ from planner.workload.payloads import families
 from planner.workload.workload import Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -137,7 +137,9 @@ class Contest:
         return {name: seconds * scale - own[name] for name, seconds in contender.parts_s.items()}
 
 
-def contest(placement: Placement, *, searched: bool = False) -> Contest:
+def contest(
+    placement: Placement, *, searched: bool = False, tell: Callable[[str], None] | None = None
+) -> Contest:
     """The placement's strategy beside what other software would run.
 
     Every one has the same model, precision, tokens of a step and GPUs, as far as they divide; a
@@ -147,6 +149,8 @@ def contest(placement: Placement, *, searched: bool = False) -> Contest:
     ----------
     searched
         Whether to search for the fastest strategy and place it, too.
+    tell
+        Told whose strategy is looked at now.
 
     Raises
     ------
@@ -163,9 +167,15 @@ def contest(placement: Placement, *, searched: bool = False) -> Contest:
     cluster = placement.cluster
     own = contender(PLANNER, cluster, asked, placement.gpu_of_rank)
     field = _Field(cluster, asked, own.gpu)
-    ours = [own, field.searched(placement.workload)] if searched else [own]
-    meshes = {"jax-mesh": field.of_mesh("jax-mesh", every_axis=False)}
-    meshes["jax-mesh-all"] = field.of_mesh("jax-mesh-all", every_axis=True)
+    told = tell or _untold
+    ours, meshes = [own], {}
+    if searched:
+        told(SEARCHED)
+        ours.append(field.searched(placement.workload))
+    for name, every_axis in (("jax-mesh", False), ("jax-mesh-all", True)):
+        told(name)
+        meshes[name] = field.of_mesh(name, every_axis=every_axis)
+    told("defaults")
     found = [each for each in meshes.values() if each is not None]
     absent = [(name, "no mesh of its axes fits in memory") for name, each in meshes.items() if each is None]
     tiers = tuple(tier.name for tier in cluster.tiers)
@@ -184,6 +194,10 @@ def contender(
     return Contender(
         name, job, gpu, time.step_s, parts(step, time), fullest(job), crossing.tier_bytes, tuple(notes)
     )
+
+
+def _untold(name: str) -> None:
+    """Nobody listens."""
 
 
 def _step_s(contender: Contender) -> float:

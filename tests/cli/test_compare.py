@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from planner.cli.compare import _status
 from tests.cli.commands import planner
 
 
@@ -61,3 +64,24 @@ def test_strategies_need_a_model(placement):
     outcome = planner("compare", placement, "--strategy")
     assert outcome.code == 2
     assert "names no model" in outcome.err
+
+
+class Terminal(io.StringIO):
+    """A stream that someone watches."""
+
+    def isatty(self):
+        """It says so."""
+        return True
+
+
+def test_status_on_a_terminal(monkeypatch):
+    """Told while it lasts where someone watches, and not a word elsewhere."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", quiet := io.StringIO())
+    with _status() as tell:
+        assert tell is None
+    assert quiet.getvalue() == ""
+    monkeypatch.setattr("sys.stderr", watched := Terminal())
+    with _status() as tell:
+        tell("megatron")
+    assert "megatron" in watched.getvalue()

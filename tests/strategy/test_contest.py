@@ -14,6 +14,7 @@ from planner.workload.load import build_workload
 from tests.builders import claimed, grid_cluster
 from tests.cost.jobs import WORKLOAD, placed
 
+TOLD = []
 OUTRIGHT = {
     "format_version": 1,
     "name": "outright",
@@ -25,7 +26,13 @@ OUTRIGHT = {
 @pytest.fixture(scope="module")
 def found():
     """Sixteen H100s, an 8B model, with a search."""
-    return contest(placed(), searched=True)
+    return contest(placed(), searched=True, tell=TOLD.append)
+
+
+def test_progress_is_told(found):
+    """One word after the other, of what takes long."""
+    assert found
+    assert TOLD == [SEARCHED, "jax-mesh", "jax-mesh-all", "defaults"]
 
 
 def test_everyone_is_there(found):
