@@ -36,6 +36,7 @@ def test_tutorial_and_howtos_are_run():
         "tutorial/first-placement.md",
         "howto/author-a-topology.md",
         "howto/choose-a-strategy.md",
+        "howto/compare-strategies.md",
         "howto/describe-a-job.md",
         "howto/export-a-topology.md",
         "howto/hold-spares.md",

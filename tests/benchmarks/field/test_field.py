@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.benchmarks.field import __main__ as command
 from tests.benchmarks.field.against import against
 from tests.benchmarks.field.cases import OF_CALCULON, cases, is_in_space, pair, question
 
+PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "explanation" / "against-the-published.txt"
 CASES = {run.id: run for run in cases()}
 QUICK = ("ko22-22b-full", "ko22-22b-selective", "mb-70b-gb300-fsdp")
 
@@ -47,3 +50,10 @@ def test_command_prints_a_line_a_run(capsys):
 def test_no_found_strategy_is_slower(name):
     """All other runs."""
     assert against(CASES[name]).ratio <= 1
+
+
+def test_page_shows_every_run():
+    """The table on the page has a line for each, and none is lost."""
+    lines = PAGE.read_text().splitlines()
+    assert {line.split()[0] for line in lines[1:-2]} == set(CASES)
+    assert lines[-1].endswith("published faster in 0")
