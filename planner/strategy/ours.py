@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from planner.errors import InputError
+from planner.strategy.faster_cuts import with_faster_cuts
 from planner.strategy.place import description
 from planner.strategy.search import search
 from planner.strategy.space import Question
@@ -35,7 +36,7 @@ def question_of(asked: Job, outline: Outline, pinned: tuple[tuple[str, str], ...
 
 
 def fastest(asked: Job, outline: Outline, keep: int) -> list[Job]:
-    """The `keep` fastest strategies that fit.
+    """The `keep` fastest strategies that fit, stages balanced where that is faster.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def fastest(asked: Job, outline: Outline, keep: int) -> list[Job]:
             f"no strategy for {asked.model.name} fits {asked.mesh.world_size:,} GPUs of {outline.gpu.name}",
             expected="more GPUs, or a smaller batch",
         )
-    return [found.job for found in answer.best]
+    return [found.job for found in with_faster_cuts(answer, outline).best]
 
 
 def as_workload(job: Job, like: Workload) -> Workload:
