@@ -8,8 +8,8 @@ Of all cuts whose stages fit in memory the one is taken
 4. of those, that moves the fewest layers from the even cut.
 
 Where every stage holds one chunk, a dynamic programme finds it (`planner.cost.cut_straight`). Chunks that
-share a stage bind parts of the model that do not follow one another; then CP-SAT finds it and proves
-that there is no better one (`planner.cost.cut_wound`).
+share a stage bind parts of the model that do not follow one another; then CP-SAT looks for it and says
+whether it has proven that there is no better one (`planner.cost.cut_wound`).
 
 Stage p of pp stages has ``pp - p`` microbatches under way in 1F1B and ZB-H1: a forward waits for the
 backward of the microbatch that came so many before it, which has been to the last stage and back. So a
@@ -114,17 +114,33 @@ class Loads:
         return np.array([self.memory_bytes(s, tuple(each.tolist())) for s, each in enumerate(counts)])
 
 
-def cut_layers(loads: Loads) -> tuple[int, ...] | None:
-    """Layers of each chunk along the pipeline in the best cut; None where none fits in memory.
+@dataclass(frozen=True)
+class Cut:
+    """The best cut that was found.
+
+    Parameters
+    ----------
+    sizes
+        Layers of each chunk along the pipeline; None where no cut that fits in memory was found.
+    proven
+        Whether no cut that fits has a faster slowest stage, or none fits where none was found.
+    """
+
+    sizes: tuple[int, ...] | None
+    proven: bool = True
+
+
+def cut_layers(loads: Loads) -> Cut:
+    """The best cut.
 
     There is none either where what is pinned leaves too few layers for the other chunks.
     """
     if sum(loads.span(chunk)[0] for chunk in range(loads.chunks)) > loads.layers:
-        return None
+        return Cut(None)
     if max(map(len, loads.held)) == 1:
         from planner.cost.cut_straight import cut_straight
 
-        return cut_straight(loads)
+        return Cut(cut_straight(loads))
     from planner.cost.cut_wound import cut_wound
 
     return cut_wound(loads)

@@ -40,9 +40,9 @@ def balanced(
     Returns
     -------
     tuple or None
-        Layers of each chunk along the pipeline; None where no cut fits in memory.
+        Layers of each chunk along the pipeline; None where none that fits in memory was found.
     """
-    return cut_layers(loads_of(step, limit_bytes, pinned))
+    return cut_layers(loads_of(step, limit_bytes, pinned)).sizes
 
 
 def loads_of(step: Step, limit_bytes: float | None = None, pinned: Mapping[int, int] | None = None) -> Loads:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.cut import CLOSE
+from planner.cost.cut import CLOSE, Cut
 from planner.errors import InternalError
 
 if TYPE_CHECKING:
@@ -28,15 +28,19 @@ if TYPE_CHECKING:
 UNITS = 10**9
 # For each aim. Models whose kinds of layers lie in long runs side by side may not be proven within it.
 MOST_WORK_S = 0.5
+# As long as no cut that fits is known.
+MOST_WORK_FOR_ANY_S = 10.0
 
 
-def cut_wound(loads: Loads) -> tuple[int, ...] | None:
-    """The best cut, see `planner.cost.cut`; None where none fits in memory."""
+def cut_wound(loads: Loads) -> Cut:
+    """The best cut, see `planner.cost.cut`, and whether its slowest stage is proven."""
     model = _Model(loads)
-    for aim in (model.slowest_stage, model.slowest_chunk, model.moved):
-        if not model.settle(aim()):
-            return None
-    return model.found
+    proven = model.settle(model.slowest_stage())
+    if model.found is None:
+        return Cut(None, proven)
+    model.settle(model.slowest_chunk())
+    model.settle(model.moved())
+    return Cut(model.found, proven)
 
 
 class _Model:
@@ -49,14 +53,12 @@ class _Model:
         # One worker gives the same cut on every machine.
         self.solver.parameters.num_workers = 1
         self.solver.parameters.catch_sigint_signal = False
-        self.solver.parameters.max_deterministic_time = MOST_WORK_S
-        self.settled = False
         self.kinds = range(loads.before.shape[1])
         longest = float((loads.layer_s @ loads.before[-1]).max() + loads.extra_s.sum())
         self.per_s = UNITS / longest if longest else 0.0
         # Equal times of different cuts may differ by what is rounded in each layer and chunk.
         self.rounding = loads.layers + loads.chunks
-        self.found = loads.even
+        self.found = loads.even if self._known_s() < float("inf") else None
         self.sizes = [
             self.model.new_int_var(*loads.span(chunk), f"size {chunk}") for chunk in range(loads.chunks)
         ]
@@ -66,25 +68,26 @@ class _Model:
         self._fit()
 
     def settle(self, aim: Linear) -> bool:
-        """Find the least that `aim` can be and hold it there; False where nothing is left to choose from."""
+        """Find the least that `aim` can be and hold it there; whether it is proven, or that no cut fits."""
         from ortools.sat.python import cp_model
 
+        known = self.found is not None
         self.model.clear_hints()  # type: ignore[no-untyped-call]
-        for size, value in zip(self.sizes, self.found, strict=True):
+        for size, value in zip(self.sizes, self.found or self.loads.even, strict=True):
             self.model.add_hint(size, value)
         self.model.minimize(aim)
+        self.solver.parameters.max_deterministic_time = MOST_WORK_S if known else MOST_WORK_FOR_ANY_S
         status = self.solver.solve(self.model)
-        if status == cp_model.INFEASIBLE:
-            return False
         if status == cp_model.UNKNOWN:
             # The work was too much for this aim; what earlier ones found is kept.
-            return self.settled or self._known_s() < float("inf")
+            return False
+        if status == cp_model.INFEASIBLE and not known:
+            return True
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise InternalError.of("X001", f"a cut of layers ended as {self.solver.status_name(status)}")
-        self.settled = True
         self.found = tuple(self.solver.value(size) for size in self.sizes)
         self.model.add(aim <= round(self.solver.objective_value) + self.rounding)
-        return True
+        return bool(status == cp_model.OPTIMAL)
 
     def slowest_stage(self) -> Linear:
         """Seconds of the slowest stage, in units."""

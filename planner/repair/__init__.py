@@ -2,6 +2,5 @@
 
 from planner.repair.run import Repair, Wishes, replan
 from planner.repair.service import Health, with_health
-from planner.repair.spare import spare_of_ranks
 
-__all__ = ["Health", "Repair", "Wishes", "replan", "spare_of_ranks", "with_health"]
+__all__ = ["Health", "Repair", "Wishes", "replan", "with_health"]

@@ -50,7 +50,9 @@ class Drop:
     least_moves: int
 
 
-def drop(task: Task, levels: Sequence[Level], remaining: int, weights: FloatArray) -> Drop:
+def drop(
+    task: Task, levels: Sequence[Level], then: Sequence[Level], remaining: int, weights: FloatArray
+) -> Drop:
     """Choose the units that go on.
 
     Parameters
@@ -59,6 +61,8 @@ def drop(task: Task, levels: Sequence[Level], remaining: int, weights: FloatArra
         The job with all its replicas, for which there is no room.
     levels
         What rules bind, innermost first.
+    then
+        The same in the job that goes on: parts that reach across replicas get smaller.
     remaining
         How many units go on.
     weights
@@ -66,9 +70,9 @@ def drop(task: Task, levels: Sequence[Level], remaining: int, weights: FloatArra
     """
     unit = unit_of_rank(task.workload.mesh)
     units = int(unit.max()) + 1
-    stay = most_stay(task, levels)
-    cost = np.bincount(unit[~stay.kept], minlength=units)
-    certain = _certain(task, levels)
+    certain = _certain(task, then)
+    within = [level for level in levels if _in_one_unit(level, unit)]
+    cost = np.bincount(unit[certain | ~most_stay(task, within).kept], minlength=units)
     least = np.bincount(unit[certain], minlength=units)
     fewest = int(np.sort(least)[:remaining].sum())
     order = np.lexsort((_crossing(task, unit, units, weights), cost))
@@ -76,7 +80,7 @@ def drop(task: Task, levels: Sequence[Level], remaining: int, weights: FloatArra
     if int(cost[chosen].sum()) > fewest and levels:
         exact = _exactly(task, levels[-1], unit, remaining)
         if exact is not None:
-            return exact
+            return Drop(exact.units, max(fewest, exact.least_moves))
     return Drop(chosen, fewest)
 
 
@@ -86,6 +90,13 @@ def _certain(task: Task, levels: Sequence[Level]) -> BoolArray:
     for level, slots in zip(levels, slots_of_levels(task.cluster, levels, task.available), strict=True):
         certain |= (slots == 0)[task.domain_before(level.tier)]
     return certain
+
+
+def _in_one_unit(level: Level, unit: IntArray) -> bool:
+    """Whether the ranks of each part of a level are of one unit."""
+    unit_of_part = np.empty(level.parts, np.int32)
+    unit_of_part[level.part] = unit
+    return bool((unit_of_part[level.part] == unit).all())
 
 
 def _crossing(task: Task, unit: IntArray, units: int, weights: FloatArray) -> FloatArray:
@@ -106,16 +117,16 @@ def _crossing(task: Task, unit: IntArray, units: int, weights: FloatArray) -> Fl
 
 
 def _exactly(task: Task, level: Level, unit: IntArray, remaining: int) -> Drop | None:
-    """The best choice for one level of rules, by CP-SAT; None where parts hold ranks of several units.
+    """The best choice for one level of rules, by CP-SAT; None where parts hold several units.
 
     Of several levels only the outermost is looked at, which leaves a bound.
     """
     from ortools.sat.python import cp_model
 
-    unit_of_part = np.full(level.parts, -1, np.int32)
-    unit_of_part[level.part] = unit
-    if (unit_of_part[level.part] != unit).any():
+    if not _in_one_unit(level, unit):
         return None
+    unit_of_part = np.empty(level.parts, np.int32)
+    unit_of_part[level.part] = unit
     alive = np.bincount(level.part[task.alive], minlength=level.parts)
     home = np.full(level.parts, -1, np.int32)
     home[level.part[task.alive]] = task.domain_before(level.tier)[task.alive]

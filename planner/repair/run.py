@@ -214,7 +214,9 @@ class Run:
         limits = self._limits(task, gpu_of_rank, start.fewest)
         proven = best_within(task, limits, gpu_of_rank, self.stop)
         if proven is not None:
-            gpu_of_rank, self.proven = proven
+            gpu_of_rank, found = proven
+            # Where replicas stop, the best with these is not the best with whichever.
+            self.proven = found and task.ranks >= self.placement.workload.mesh.world_size
         elif self.wishes.more_moves:
             blocks = blocks_of(task, start.levels, start.weights)
             for cheaper in improvements(task, gpu_of_rank, blocks, start.weights, limits, self.over):
@@ -295,7 +297,8 @@ class Run:
             grown = np.concatenate((np.arange(had), np.full(units - had, -1))).astype(np.int32)
             return Resize(workload, grown), None
         task = Task(self.cluster, old, self.placement.claims.objective, available, self.placement.gpu_of_rank)
-        chosen = drop(task, levels_of(self.cluster, old), units, weights)
+        levels, then = (levels_of(self.cluster, each) for each in (old, workload))
+        chosen = drop(task, levels, then, units, weights)
         return Resize(workload, _renumbered(chosen, units)), chosen.least_moves
 
     def _task(self, resize: Resize, available: BoolArray) -> Task:

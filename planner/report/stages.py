@@ -10,7 +10,8 @@ import numpy as np
 from rich.console import Group
 from rich.text import Text
 
-from planner.cost.cut_loads import balanced, loads_of
+from planner.cost.cut import cut_layers
+from planner.cost.cut_loads import loads_of
 from planner.cost.recut import recut
 from planner.cost.simulate import simulate
 from planner.errors import UsageError
@@ -107,12 +108,16 @@ class StagesView:
         The cut at hand ("placed"), the "even" one, and the one that is "balanced", where any fits.
     gpu_bytes
         Memory of the GPUs; None where it is not known.
+    proven
+        Whether no cut that fits has a faster slowest stage than the balanced one, or none fits where there
+        is none.
     """
 
     stages: tuple[StageFacts, ...]
     parts: dict[str, float]
     cuts: dict[str, CutFacts]
     gpu_bytes: float | None
+    proven: bool
 
     @property
     def slowest(self) -> int:
@@ -126,7 +131,7 @@ class StagesView:
 
     @property
     def is_best(self) -> bool:
-        """Whether no cut has a faster slowest stage."""
+        """Whether no cut that is known has a faster slowest stage."""
         best = self.cuts.get("balanced")
         return best is not None and self.cuts["placed"].slowest_s <= best.slowest_s * (1 + ALIKE)
 
@@ -137,6 +142,7 @@ class StagesView:
             "slowest_parts_s": self.parts,
             "fullest": self.fullest,
             "gpu_memory_bytes": self.gpu_bytes,
+            "balanced_proven": self.proven,
             "cuts": {name: cut.document() for name, cut in self.cuts.items()},
             "stages": [
                 {
@@ -161,12 +167,12 @@ def stages_view(placement: Placement) -> StagesView | None:
         return None
     step, limit = simulation.step, simulation.gpu.memory_bytes
     wanted = {"placed": sizes(step.job), "even": sizes(replace(step.job, cut=None))}
-    best = balanced(step, limit)
-    wanted |= {} if best is None else {"balanced": best}
+    best = cut_layers(loads_of(step, limit))
+    wanted |= {} if best.sizes is None else {"balanced": best.sizes}
     known = {cut: _cut(recut(step, cut)) for cut in {*wanted.values()}}
     cuts = {name: known[cut] for name, cut in wanted.items()}
     found = _stages(step)
-    return StagesView(found, _parts(step, _slowest(found)), cuts, limit)
+    return StagesView(found, _parts(step, _slowest(found)), cuts, limit, best.proven)
 
 
 def _slowest(found: Sequence[StageFacts]) -> int:
@@ -247,9 +253,11 @@ def _best_line(view: StagesView) -> str:
     """Whether another cut has a faster slowest stage."""
     placed, best = view.cuts["placed"], view.cuts.get("balanced")
     if best is None:
-        return "no cut of the layers fits in memory"
+        return f"no cut of the layers {'fits in memory' if view.proven else 'was found that fits in memory'}"
     if view.is_best:
-        return "no cut that fits in memory has a faster slowest stage"
+        if view.proven:
+            return "no cut that fits in memory has a faster slowest stage"
+        return "no cut was found that fits in memory and has a faster slowest stage; there may be one"
     return (
         f"stages: balanced would make the slowest one {percent(1 - best.slowest_s / placed.slowest_s)} faster"
     )

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.cost.cut import Loads, cut_layers
+from planner.cost import cut_wound
+from planner.cost.cut import Cut, Loads, cut_layers
 from planner.workload.job import Schedule
 from planner.workload.stages import chunk_count, chunks_of_stage
 from tests.workload.jobs import job
@@ -100,10 +101,29 @@ def problems(draw):
 @settings(max_examples=150, deadline=None)
 def test_as_good_as_trying_all_cuts(given):
     """Slowest stage, slowest chunk or pace, and distance from the even cut are those of the best cut."""
-    found = cut_layers(given)
+    cut = cut_layers(given)
+    found = cut.sizes
+    assert cut.proven
     best = min((worth(given, sizes) for sizes in cuts(given)), default=None)
     if best is None:
         assert found is None
     else:
         assert found in set(cuts(given))
         assert worth(given, found) == pytest.approx(best, rel=1e-6)
+
+
+LONG = [*[0] * 9, *[1] * 9]
+
+
+@pytest.mark.parametrize("limit_bytes", [ENOUGH, 16.0], ids=["the even cut fits", "none is known"])
+def test_what_the_work_did_not_reach_is_not_proven(limit_bytes, monkeypatch):
+    """With no work left, the even cut is taken where it fits, and nothing is said to be proven."""
+    monkeypatch.setattr(cut_wound, "MOST_WORK_S", 0.0)
+    monkeypatch.setattr(cut_wound, "MOST_WORK_FOR_ANY_S", 0.0)
+    given = loads(LONG, held_by("zb-v", 2), [[1.0, 3.0]] * 2, (0.0, 2.0), limit_bytes=limit_bytes)
+    assert cut_layers(given) == Cut(given.even if limit_bytes == ENOUGH else None, proven=False)
+
+
+def test_that_none_fits_is_proven():
+    """Less memory than a stage must hold."""
+    assert cut_layers(loads(LONG, held_by("zb-v", 2), [[1.0, 3.0]] * 2, limit_bytes=2.0)) == Cut(None)

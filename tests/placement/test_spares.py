@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.placement.spares import free_gpus, nearest_spares
+from planner.repair import Health, replan, with_health
 from tests.builders import GPU, claimed, grid_cluster, grid_workload, ragged_cluster
 
 
@@ -82,3 +84,17 @@ def test_none_where_none_is_free():
     mixed = replace(cluster, gpu_kinds=(GPU, replace(GPU, name="other")), gpu_kind=np.array([0, 1, 0, 1]))
     assert nearest_spares(claimed(mixed, grid_workload(dp=2), [0, 1])).gpu.tolist() == [2, 3]
     assert nearest_spares(claimed(mixed, grid_workload(dp=3), [0, 1, 2])).gpu.tolist() == [-1, 3, -1]
+
+
+@pytest.mark.parametrize("rank", [0, 5, 9])
+def test_it_is_where_replan_goes(rank):
+    """With one spare a node, a rank that fails goes to its spare."""
+    cluster = grid_cluster(2, 2, 4, nics=4, uplinks=(200e9, 100e9))
+    job = grid_workload(dp=12, families=[("dp", "all_reduce", 1.0)])
+    gpus = [g for g in range(16) if g % 4 != 3]
+    placement = claimed(cluster, job, gpus)
+    node, local = divmod(gpus[rank], 4)
+    failed = with_health(cluster, Health(down=[f"r0{node // 2}/n0{node % 2}/gpu{local}"]))
+    repair = replan(placement, failed)
+    assert repair.moved.tolist() == [rank]
+    assert repair.placement.gpu_of_rank[rank] == nearest_spares(placement).gpu[rank]

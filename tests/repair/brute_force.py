@@ -13,7 +13,7 @@ from planner.placement.groups import groups_along
 def placements(task):
     """All rank tables on the available GPUs, shape (tables, ranks), that obey the rules."""
     gpus = np.flatnonzero(task.available)
-    tables = np.array(list(permutations(gpus.tolist(), task.ranks)), np.int32)
+    tables = np.array(list(permutations(gpus.tolist(), task.ranks)), np.int32).reshape(-1, task.ranks)
     for axis, tier in task.workload.keep.items():
         domain = task.cluster.domain_of_gpu[task.cluster.tier_index(tier)]
         members = groups_along(task.workload.mesh, (axis,)).members

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from planner.cost.cut import Cut
 from planner.report.stages import runs, stages_text, stages_view
 from planner.workload.load import job_of
 from planner.workload.memory import memory
@@ -38,6 +39,21 @@ def test_cuts_beside_each_other():
     assert "no cut that fits in memory has a faster slowest stage" in text_of(stages_text(pinned), width=140)
 
 
+@pytest.mark.parametrize("found", [True, False], ids=["found", "none found"])
+def test_what_is_not_proven_is_not_said(found, monkeypatch):
+    """Of a cut whose search was cut short, only that none better was found; the document says so too."""
+    cut = Cut((8, 8, 8, 8) if found else None, proven=False)
+    monkeypatch.setattr("planner.report.stages.cut_layers", lambda _: cut)
+    view = stages_view(placed(**FOUR))
+    said = (
+        "no cut was found that fits in memory and has a"
+        if found
+        else "no cut of the layers was found that fits"
+    )
+    assert said in text_of(stages_text(view), width=140)
+    assert view.document()["balanced_proven"] is False
+
+
 def test_memory_is_that_of_the_stages():
     """Against what a GPU has; the fullest is named."""
     placement = placed(**FOUR)
@@ -60,6 +76,7 @@ def test_document_is_json():
     """The same facts as plain data."""
     document = stages_view(placed(**FOUR)).document()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["balanced_proven"] is True
     assert {"slowest", "fullest", "cuts", "stages", "gpu_memory_bytes"} <= set(document)
     assert document["cuts"]["even"]["layers"] == [8, 8, 8, 8]
 
