@@ -29,7 +29,6 @@ from planner.placement.crossing import weighted_seconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from planner.fleet.cut import Cut
     from planner.fleet.flows import Flow
     from planner.fleet.ground import Ground
 
@@ -85,9 +84,8 @@ def most_at_home(ground: Ground, flow: Flow, tier: int, senders: int, receivers:
 
 def least_bytes(ground: Ground, flow: Flow, tier: int, ranks: int) -> float:
     """Bytes of weights that come into domains of a tier at the least, each time, for `ranks` that receive."""
-    cut = ground.cuts[flow.target][-1]
-    size = cut.unit(tier)
-    needed, held = lightest_cell(ground, flow, cut, tier), heaviest_rank(ground, flow)
+    size = ground.cuts[flow.target][-1].unit(tier)
+    needed, held = lightest_cell(ground, flow, tier), heaviest_rank(ground, flow)
     free = ground.free_in[tier]
     room = free + _senders_that_run(ground, flow, tier)
     ratios = {
@@ -113,13 +111,13 @@ def _senders_that_run(ground: Ground, flow: Flow, tier: int) -> np.ndarray:
     return np.bincount(ground.cluster.domain_of_gpu[tier][running.gpu_of_rank], minlength=domains)
 
 
-def lightest_cell(ground: Ground, flow: Flow, cut: Cut, tier: int) -> float:
-    """Bytes that differ in a cell of the receiver, of the stage where they are fewest."""
-    mesh = ground.fleet.jobs[flow.target].sizes.base.mesh
-    tensor = mesh.tp if tier >= cut.inner_tier and cut.inner_ranks == mesh.tp else 1
-    whole_experts = tier >= cut.cell_tier and cut.cell_ranks // cut.inner_ranks == mesh.ep
-    share = tensor / mesh.tp
-    expert_share = share * (1 if whole_experts else 1 / mesh.ep)
+def lightest_cell(ground: Ground, flow: Flow, tier: int) -> float:
+    """Bytes that differ in what rules keep together in a domain, of the stage where they are fewest."""
+    base = ground.fleet.jobs[flow.target].sizes.base
+    mesh = base.mesh
+    together = {axis for axis, name in base.keep.items() if ground.cluster.tier_index(name) <= tier}
+    share = 1.0 if "tp" in together else 1 / mesh.tp
+    expert_share = share * (1.0 if "ep" in together else 1 / mesh.ep)
     stages = [0.0] * mesh.pp
     for common in flow.common:
         stages[common.target_stage] += common.dense_bytes * share + common.expert_bytes * expert_share

@@ -197,6 +197,18 @@ def test_a_receiver_that_fills_its_domains_must_take_all_in():
     assert flow_bytes(flow, at(trainer, 0, 1, 2, 3), at(rollout, *range(4, 12)))[0] == 96.0
 
 
+def test_ranks_that_hold_the_same_experts_need_them_once():
+    """A rule on replicas of an expert rank, as many as there are expert ranks, brings no others together."""
+    trainer = grid_workload(dp=1)
+    rollout = grid_workload(dp=4, ep=2, keep={"edp": "node"})
+    cluster = grid_cluster(2, 2, 2, uplinks=(10.0, 20.0))
+    flow = Flow("weights", 0, 1, 1, 10.0, (Common(0, 0, 0.0, 10.0),))
+    ground = Ground(cluster, fleet(job("t", trainer), job("r", rollout)))
+    target = at(rollout, *np.argsort(rollout.mesh.coordinate("ep", np.arange(4))), cluster=cluster)
+    assert least_bytes(ground, flow, 0, 4) == 10.0
+    assert flow_bytes(flow, at(trainer, 7, cluster=cluster), target)[0] == 10.0
+
+
 def test_weights_of_a_real_model_add_up():
     """Stages of a trainer and of a served copy have in common what the model has, at the latter's width."""
     trainer = load_workload("deepseek-v3-2048")
