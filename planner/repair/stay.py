@@ -69,8 +69,7 @@ def most_stay(task: Task, levels: Sequence[Level]) -> Stay:
         for room, home in zip(slots, chosen.homes, strict=True)
     ]
     kept = chosen.alive
-    most = int(kept.sum()) + sum(bound - int(kept[ranks].sum()) for ranks, bound in chosen.open)
-    return Stay(tuple(levels), chosen.homes, free, kept, most)
+    return Stay(tuple(levels), chosen.homes, free, kept, chosen.most)
 
 
 class _Choice:
@@ -97,6 +96,12 @@ class _Choice:
             self.alive &= home[level.part] >= 0
             self.homes.insert(0, home)
 
+    @property
+    def most(self) -> int:
+        """No choice lets more ranks keep their GPU."""
+        kept = self.alive
+        return int(kept.sum()) + sum(bound - int(kept[ranks].sum()) for ranks, bound in self.open)
+
     def _home(self, level: Level) -> IntArray:
         """Domain of each part's ranks that are alive, shape (parts,); -1 where none is."""
         home = np.full(level.parts, -1, np.int32)
@@ -111,13 +116,19 @@ class _Choice:
         stays = parts[order[:room]]
         if index and comb(len(parts), room) <= MOST_CHOICES:
             tried = [parts[list(each)] for each in combinations(range(len(parts)), room)]
-            stays = max(tried, key=lambda each: self._kept(index, each))
+            inner = [self._inside(index, each) for each in tried]
+            kept = [int(each.alive.sum()) for each in inner]
+            stays = tried[int(np.argmax(kept))]
+            # Choices further in need not be proven; then none here is.
+            most = max(each.most for each in inner)
+            if most > max(kept):
+                self.open.append((np.isin(level.part, parts), most))
         elif index:
             self.open.append((np.isin(level.part, parts), int(value[order[:room]].sum())))
         return stays
 
-    def _kept(self, index: int, stays: IntArray) -> int:
-        """Ranks that keep their GPU where `stays` of a level stay, and of the inner levels all that can."""
+    def _inside(self, index: int, stays: IntArray) -> _Choice:
+        """The choice at all inner levels where `stays` of a level stay."""
         inner = _Choice(self.task, self.levels[:index], self.slots[:index])
         inner.run(self.alive & np.isin(self.levels[index].part, stays))
-        return int(inner.alive.sum())
+        return inner
