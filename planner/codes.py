@@ -152,6 +152,7 @@ CODES: dict[str, str] = {
     "J025": "fleet's objective is not as claimed",
     "J026": "fleet's lower bound above its value",
     "J027": "bytes of a flow are not as claimed",
+    "J028": "times in which weights spread are not as claimed",
     # Imports of fabrics
     "I030": "host under leaves of two groups",
     "I031": "host joined to a switch above the leaves",

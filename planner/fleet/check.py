@@ -14,7 +14,8 @@ import numpy as np
 
 from planner.fleet.fleet import PinRule
 from planner.fleet.placed import table_digest
-from planner.fleet.recount_flows import recount_flow
+from planner.fleet.recount_flows import homes, pieces, recount_flow
+from planner.fleet.recount_spread import recount_spread
 from planner.placement.check import Finding, Report, check
 from planner.placement.naming import SHOWN
 from planner.placement.recount import recount
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from planner.fleet.fleet import TierRule
     from planner.fleet.flows import Flow
     from planner.fleet.placed import PlacedFleet, SharedTier
+    from planner.fleet.recount_spread import Recounted
     from planner.placement.placement import Placement
 
     IntArray = NDArray[np.int64]
@@ -62,13 +64,20 @@ def check_fleet(placed: PlacedFleet) -> FleetReport:
     """Recompute all that is claimed of a placed fleet.
 
     Each job's placement as `planner.check`; then: no GPU held by two jobs (J021), jobs that ran where
-    they were (J022), rules (J023), shared bytes (J024), flows (J027), objective (J025), bound (J026).
+    they were (J022), rules (J023), shared bytes (J024), flows (J027), times of
+    spreading (J028), objective (J025), bound (J026).
     """
     reports = tuple(check(job.placement) for job in placed.jobs)
     checker = _FleetChecker(placed)
     findings = [*checker.distinct(), *checker.unmoved()]
     if all(checker.countable(job.placement) for job in placed.jobs):
-        findings += [*checker.rules(), *checker.shared(), *checker.flows(), *checker.objective()]
+        findings += [
+            *checker.rules(),
+            *checker.shared(),
+            *checker.flows(),
+            *checker.spreading(),
+            *checker.objective(),
+        ]
     return FleetReport(tuple(findings), reports)
 
 
@@ -183,6 +192,34 @@ class _FleetChecker:
                         f"counted {counted!r}",
                     )
 
+    def spreading(self) -> Iterator[Finding]:
+        """Times in which weights spread are as claimed, and the least times."""
+        tiers = [tier.name for tier in self.cluster.tiers[self.cluster.boundary : -1]]
+        for claim in self.placed.claims.flows:
+            if claim.spread is None:
+                continue
+            what = self._flow(claim.flow)
+            if claim.flow.kind != "weights" or [each.tier for each in claim.spread.tiers] != tiers:
+                yield Finding("J028", f"{what}: times of spreading are claimed that it does not have")
+                continue
+            found = self._spread(claim.flow)
+            if claim.spread.hops != found.hops:
+                yield Finding("J028", f"{what}: {claim.spread.hops} hops are claimed, counted {found.hops}")
+            for stated, counted in zip(claim.spread.tiers, found.tiers, strict=True):
+                for name, number in counted._asdict().items():
+                    if not _alike(getattr(stated, name), number):
+                        yield Finding(
+                            "J028",
+                            f"{what}: {name} of tier {stated.tier} is claimed to be "
+                            f"{getattr(stated, name)!r}, recomputed {number!r}",
+                        )
+
+    def _spread(self, flow: Flow) -> Recounted:
+        boundary, ends = self.cluster.boundary, (flow.source, flow.target)
+        meshes = [self.placed.jobs[end].placement.workload.mesh for end in ends]
+        held = [homes(mesh, self.domains[end][boundary]) for mesh, end in zip(meshes, ends, strict=True)]
+        return recount_spread(self.cluster, pieces(flow, (meshes[0], meshes[1]), (held[0], held[1])))
+
     def _flow(self, flow: Flow) -> str:
         return f"{flow.kind} from {self.names[flow.source]} to {self.names[flow.target]}"
 
@@ -239,3 +276,9 @@ class _FleetChecker:
 
 def _close(stated: float, found: float) -> bool:
     return math.isclose(stated, found, rel_tol=TOLERANCE, abs_tol=0.0)
+
+
+def _alike(stated: float | None, found: float | None) -> bool:
+    if stated is None or found is None:
+        return stated is found
+    return math.isclose(stated, found, rel_tol=FLOW_TOLERANCE, abs_tol=FLOW_TOLERANCE**2)

@@ -12,9 +12,11 @@ from planner.fleet.bounds import JobBound, bound_job
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
 from planner.fleet.explain import require_possible
+from planner.fleet.explore import Explorer
 from planner.fleet.flow_bounds import least_seconds
 from planner.fleet.flows import flow_bytes
 from planner.fleet.ground import Ground
+from planner.fleet.joint import is_countable
 from planner.fleet.multicast import spread
 from planner.fleet.placed import FleetClaims, FlowClaim, PlacedFleet, PlacedJob, table_digest
 from planner.fleet.prices import estimate
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 MET = 1e-9
 JOB_LIMIT_S = 10.0
+# Of the time that is left, what the first placement may take where all jobs are then looked at together.
+FIRST_SHARE = 0.4
+LOOK_S = 2.0
 PARTITION_SHARE = 0.2
 # Fleets of which every part is placed in no time are given other parts as well.
 SMALL_RANKS, OTHER_PARTS = 64, 12
@@ -106,21 +111,53 @@ class _Plan:
         way, sizes = size_jobs(self.ground, self.control)
         workloads = {job: self.jobs[job].sizes.workload(size) for job, size in sizes.items()}
         bounds = {job: self.bound(job, workload) for job, workload in workloads.items()}
-        best: PlacedFleet | None = None
+        best, bound_s = None, 0.0
+        ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
+        share = FIRST_SHARE if is_countable(self.ground, ranks) else 1.0
         for partition in self.partitions(way, workloads, bounds):
             parts = parts_of(self.ground, partition)
             try:
-                found = self.placed(self.place(workloads, parts, bounds), bounds, sizes)
+                with self.control.step(share if best is None else 1.0):
+                    found = self.placed(self.place(workloads, parts, bounds), bounds, sizes)
             except NoPlacementError:
                 if best is None:
                     raise
                 continue
-            if best is None or found.claims.value_s < best.claims.value_s:
-                best = found
+            if best is None:
+                best, bound_s = self.explored(workloads, bounds, sizes, found)
+            elif found.claims.value_s < best.claims.value_s:
+                best = with_bound(found, bound_s)
             if best.claims.status is Status.OPTIMAL or self.control.over:
                 break
         assert best is not None
         return best
+
+    def explored(
+        self,
+        workloads: Mapping[int, Workload],
+        bounds: Mapping[int, JobBound],
+        sizes: Mapping[int, int],
+        first: PlacedFleet,
+    ) -> tuple[PlacedFleet, float]:
+        """A small fleet looked at as a whole, with the bound on it; others as they are."""
+        if first.claims.status is Status.OPTIMAL:
+            return first, 0.0
+
+        def join(placements: Mapping[int, Placement]) -> PlacedFleet:
+            told = {
+                job: replace(each, claims=bounded(each.claims, bounds[job]))
+                for job, each in placements.items()
+            }
+            return self.placed(told, bounds, sizes)
+
+        def place(job: int, part: BoolArray) -> Placement:
+            limit_s = min(LOOK_S, self.control.left_s)
+            return self._place(job, workloads[job], part, limit_s, tell=False)
+
+        least = {job: bound.weighted_s for job, bound in bounds.items()}
+        explorer = Explorer(self.ground, workloads, self.control, least, place, join, first)
+        bound_s = explorer.run()
+        return with_bound(explorer.best, bound_s), bound_s
 
     def partitions(
         self, way: Way, workloads: Mapping[int, Workload], bounds: Mapping[int, JobBound]
@@ -186,7 +223,9 @@ class _Plan:
             placements[job] = replace(found, claims=bounded(found.claims, bounds[job]))
         return placements
 
-    def _place(self, job: int, workload: Workload, part: BoolArray, limit_s: float | None) -> Placement:
+    def _place(
+        self, job: int, workload: Workload, part: BoolArray, limit_s: float | None, *, tell: bool = True
+    ) -> Placement:
         """One job placed in its part."""
         try:
             return solve(
@@ -197,7 +236,7 @@ class _Plan:
                 workers=self.control.workers,
                 deterministic=self.control.deterministic,
                 stop=self.control.stop,
-                progress=self._report(job),
+                progress=self._report(job) if tell else None,
                 allowed=part,
             ).placement
         except InfeasibleError as error:
@@ -242,6 +281,15 @@ class _Plan:
         bound = value.total_s if value.total_s <= least * (1 + MET) else least
         claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s, flows, value.flows_s)
         return PlacedFleet(fleet.name, cluster, tuple(placed), fleet.rules, claims)
+
+
+def with_bound(placed: PlacedFleet, new_s: float) -> PlacedFleet:
+    """The fleet with a bound on what the jobs that do not run and all flows add to F, where it is higher."""
+    running_s = sum(each.priority * each.placement.claims.weighted_s for each in placed.jobs if each.running)
+    claims = placed.claims
+    least = max(claims.lower_bound_s, new_s + running_s)
+    bound = claims.value_s if claims.value_s <= least * (1 + MET) else least
+    return replace(placed, claims=replace(claims, lower_bound_s=bound))
 
 
 def _key(partition: Partition) -> bytes:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int64]
     Homes = dict[tuple[int, int, int], frozenset[int]]
+    Pieces = dict[tuple[frozenset[int], frozenset[int]], float]
 
 
 def recount_flow(
@@ -71,8 +72,13 @@ def homes(mesh: Mesh, domain: IntArray) -> Homes:
 
 def _weights(flow: Flow, meshes: tuple[Mesh, Mesh], held: tuple[Homes, Homes]) -> float:
     """Bytes that come into domains which hold no copy of them."""
+    return float(sum(size * len(takes - has) for (has, takes), size in pieces(flow, meshes, held).items()))
+
+
+def pieces(flow: Flow, meshes: tuple[Mesh, Mesh], held: tuple[Homes, Homes]) -> Pieces:
+    """Bytes by the domains that hold and those that need them."""
     source, target = meshes
-    size_of: dict[tuple[frozenset[int], frozenset[int]], float] = {}
+    size_of: Pieces = {}
     tensor = [(i, k, _common(i, source.tp, k, target.tp)) for i in range(source.tp) for k in range(target.tp)]
     expert = [(e, z, _common(e, source.ep, z, target.ep)) for e in range(source.ep) for z in range(target.ep)]
     tensor, expert = [each for each in tensor if each[2]], [each for each in expert if each[2]]
@@ -85,7 +91,7 @@ def _weights(flow: Flow, meshes: tuple[Mesh, Mesh], held: tuple[Homes, Homes]) -
             for e, z, part in expert if routed else ():
                 key = held[0][p, i, e], held[1][q, k, z]
                 size_of[key] = size_of.get(key, 0.0) + routed * float(share * part)
-    return float(sum(size * len(takes - has) for (has, takes), size in size_of.items()))
+    return size_of
 
 
 def _everywhere(held: Homes, mesh: Mesh) -> dict[tuple[int, int], frozenset[int]]:

@@ -12,7 +12,8 @@ from planner.fleet.flow_bounds import least_bytes, most_at_home
 from planner.fleet.flows import Common, Flow, bundles, flow_bytes, overlaps, shards
 from planner.fleet.ground import Ground
 from planner.fleet.multicast import spread
-from planner.fleet.recount_flows import recount_flow
+from planner.fleet.recount_flows import homes, pieces, recount_flow
+from planner.fleet.recount_spread import recount_spread
 from planner.fleet.schema import ServingSection
 from planner.fleet.serving import served_stages
 from planner.workload.architecture import load_model
@@ -141,6 +142,25 @@ def test_spreading_takes_no_less_than_its_bound(seed):
     assert found.least_s <= found.seconds
     lacking = any(each.takers[~each.holders].any() for each in bundles(flow, source, target, boundary))
     assert (found.hops > 0) == lacking
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_both_ways_of_timing_agree(seed):
+    """Spreading takes as long as the check recomputes, with as many hops."""
+    flow, source, target = random_flow(seed)
+    if flow.kind != "weights":
+        return
+    cluster, found = source.cluster, spread(flow, source, target)
+    held = [
+        homes(each.workload.mesh, cluster.domain_of_gpu[cluster.boundary][each.gpu_of_rank].astype(np.int64))
+        for each in (source, target)
+    ]
+    meshes = source.workload.mesh, target.workload.mesh
+    again = recount_spread(cluster, pieces(flow, meshes, (held[0], held[1])))
+    assert again.hops == found.hops
+    for one, other in zip(again.tiers, found.tiers, strict=True):
+        assert tuple(one) == pytest.approx((other.crossing_bytes, other.seconds, other.least_s), abs=1e-9)
 
 
 def test_a_tree_sends_no_stream_twice_out_of_a_domain():
