@@ -148,7 +148,7 @@ class JointModel:
 
     def _weights(self, flow: Flow, tier: int, byte: float) -> None:
         """What the receiver's lightest cell needs and the senders in the domain cannot hold comes in."""
-        needed = lightest_cell(self.ground, flow, self.ground.cuts[flow.target][-1], tier)
+        needed = lightest_cell(self.ground, flow, tier)
         held = heaviest_rank(self.ground, flow)
         need, hold = math.floor(needed * byte), math.ceil(held * byte)
         for domain in self.model.region.domains[tier]:
