@@ -28,14 +28,21 @@ def check(
         bool, typer.Option("--schedule", help="Also run a step's operations, to see that none deadlock.")
     ] = False,
     posting: Annotated[
-        Posting, typer.Option(help="With --schedule: how a stage posts its sends and receives.")
-    ] = Posting.STREAMS,
+        Posting | None,
+        typer.Option(
+            help="With --schedule: how a stage posts its sends and receives.", show_default="streams"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every claim from the rank table alone; of a fleet's folder also what holds between jobs.
 
     Exits with 1 where a claim or a rule does not hold, or a step would come to a standstill.
     """
+    if posting is not None and not schedule:
+        raise UsageError.of(
+            "U001", "--posting has no effect on claims and rules", expected="--schedule with it"
+        )
     if _is_fleet(placement):
         _require_one_placement(rules, schedule=schedule)
         return _check_fleet(placement, as_json=as_json)
@@ -48,7 +55,7 @@ def check(
     stored = read_placement(placement, verify=False)
     report = recompute(stored)
     results = evaluate(written, stored)
-    safety = _safety(stored.workload, posting) if schedule else None
+    safety = _safety(stored.workload, posting or Posting.STREAMS) if schedule else None
     if as_json:
         emit(check_document(stored, report, results, safety))
     else:

@@ -10,7 +10,7 @@ import traceback
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from planner.cli.output import give_up, prepare_streams, unprinted, write_error
 from planner.errors import InternalError, PlannerError, Problem, UsageError, render_all
@@ -19,8 +19,9 @@ TRACE_VARIABLE = "PLANNER_TRACEBACK"
 # What Typer says of a value that cannot be, and what may be instead.
 _ALLOWED = (
     (re.compile(r": Input should be a valid integer.*"), "a whole number"),
-    (re.compile(r": Input should be greater than or equal to (-?\d+).*"), "a whole number of at least {0}"),
-    (re.compile(r": Input should be less than or equal to (-?\d+).*"), "a whole number of at most {0}"),
+    (re.compile(r": Input should be a valid number.*"), "a number"),
+    (re.compile(r": Input should be greater than or equal to (-?\d+).*"), "a {kind} of at least {0}"),
+    (re.compile(r": Input should be less than or equal to (-?\d+).*"), "a {kind} of at most {0}"),
 )
 
 
@@ -64,8 +65,14 @@ def _as_problem(error: typer.TyperException) -> Problem:
     for said, allowed in _ALLOWED:
         found = said.search(message)
         if found:
-            message, usage = message[: found.start()], allowed.format(*found.groups())
+            message, usage = message[: found.start()], allowed.format(*found.groups(), kind=_kind(error))
     return Problem("U001", message[:1].lower() + message[1:], None, usage, f"{command} --help")
+
+
+def _kind(error: typer.TyperException) -> str:
+    """What an option with limits takes."""
+    option = getattr(error, "param", None)
+    return "number" if isinstance(option, TyperOption) and option.bare_type() == "float" else "whole number"
 
 
 def _unforeseen(error: Exception) -> PlannerError:

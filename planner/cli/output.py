@@ -20,6 +20,8 @@ from planner.errors import InputError, printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+# Columns of what goes into a file or a pipe: rows of a table stay in one line each.
+PAGE = 160
 _LINE_OR_STYLE = re.compile(r"(\n|\x1b\[[0-9;]*m)")
 
 
@@ -30,11 +32,21 @@ def show(*renderables: RenderableType) -> None:
     page = io.StringIO()
     # Names may hold brackets and colons, which are neither markup nor emoji.
     console = Console(
-        file=page, force_terminal=sys.stdout.isatty() or None, highlight=False, markup=False, emoji=False
+        file=page,
+        force_terminal=sys.stdout.isatty() or None,
+        width=_width(),
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
     for renderable in renderables:
         console.print(renderable, soft_wrap=isinstance(renderable, str))
     _write_result(_without_controls(page.getvalue()))
+
+
+def _width() -> int | None:
+    """Columns of the page; None is the terminal's, or what COLUMNS says."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PAGE
 
 
 def _without_controls(page: str) -> str:

@@ -66,7 +66,8 @@ def best_within(
         task.before,
         # Bytes are rounded up to whole ones, so that a limit is never overrun.
         np.stack([np.ceil(limit.costs).astype(np.int64) for limit in limits]),
-        tuple(int(limit.most) for limit in limits),
+        # Solvers know no numbers as large as a limit may be, and all ranks together need no more.
+        tuple(int(min(limit.most, np.ceil(limit.costs).sum())) for limit in limits),
     )
     found = solve_exactly(problem, control, SECONDS, start, moving)
     if found.gpu_of_rank is None:

@@ -11,7 +11,7 @@ from planner.placement.crossing import measure
 from planner.repair.exact import Limit, best_within, keeping_gpus
 from planner.repair.improve import blocks_of, improvements
 from planner.repair.memory import moved_bytes
-from planner.repair.run import Run, Wishes
+from planner.repair.run import BETTER, Run, Wishes
 
 if TYPE_CHECKING:
     import threading
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 MOST_POINTS = 12
-BETTER = 1e-9
 
 
 @dataclass(frozen=True)

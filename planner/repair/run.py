@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 MET = 1e-9
 
+# Objectives are told apart from here on, as a share.
+BETTER = 1e-9
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -214,14 +217,21 @@ class Run:
         limits = self._limits(task, gpu_of_rank, start.fewest)
         proven = best_within(task, limits, gpu_of_rank, self.stop)
         if proven is not None:
-            gpu_of_rank, found = proven
+            found, is_best = proven
+            # Ranks move to save something, not from one good place to another.
+            if self._value(task, found) < self._value(task, gpu_of_rank) * (1 - BETTER):
+                gpu_of_rank = found
             # Where replicas stop, the best with these is not the best with whichever.
-            self.proven = found and task.ranks >= self.placement.workload.mesh.world_size
+            self.proven = is_best and task.ranks >= self.placement.workload.mesh.world_size
         elif self.wishes.more_moves:
             blocks = blocks_of(task, start.levels, start.weights)
             for cheaper in improvements(task, gpu_of_rank, blocks, start.weights, limits, self.over):
                 gpu_of_rank = cheaper
         return gpu_of_rank
+
+    @staticmethod
+    def _value(task: Task, gpu_of_rank: IntArray) -> float:
+        return measure(task.cluster, task.workload, gpu_of_rank).value(task.objective)
 
     def _limits(self, task: Task, gpu_of_rank: IntArray, fewest: int) -> list[Limit]:
         """What may move: the limits asked for, or as many ranks as have to."""
@@ -233,7 +243,7 @@ class Run:
         if self.wishes.max_moves is not None:
             if self.wishes.max_moves < fewest:
                 raise too_few_moves(self.wishes.max_moves, fewest)
-            limits.append(Limit(each, float(max(self.wishes.max_moves, len(moved)))))
+            limits.append(Limit(each, float(min(max(self.wishes.max_moves, len(moved)), task.ranks))))
         if self.wishes.budget_bytes is not None:
             limits.append(state_limit(task, moved, fewest, self.wishes.budget_bytes))
         return limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SHOWN = [name for name in PARTS if name not in ("optimizer", "overhead")]
 # Parts shown of a difference, and the share of it that a part must have.
 MOST_REASONS, LEAST_SHARE = 3, 0.05
+# Digits of a part, counted from the first of the step.
+LEAST_DIGITS = 3
 
 
 def contest_document(contest: Contest, count: FlopCount) -> dict[str, object]:
@@ -86,9 +89,7 @@ def contest_view(placement: Placement, contest: Contest, count: FlopCount) -> Re
 
 def _strategies(contest: Contest) -> Table:
     """What each runs, and whether it fits."""
-    made = table(
-        "strategy", "degrees, microbatch", "schedule", "recompute", "sharing", "memory", "too much", left=2
-    )
+    made = table("strategy", "degrees, microbatch", "schedule", "recompute", "sharing", "memory", left=2)
     for each in contest.contenders:
         made.add_row(
             each.name,
@@ -96,11 +97,16 @@ def _strategies(contest: Contest) -> Table:
             str(each.job.schedule) if each.job.mesh.pp > 1 else UNKNOWN,
             str(each.job.recompute),
             SHARING[each.job.data_parallel],
-            format_bytes(each.memory_bytes),
-            format_bytes(each.excess_bytes) if each.excess_bytes else "",
+            _memory(each),
             style=_style(contest, each),
         )
     return made
+
+
+def _memory(contender: Contender) -> str:
+    """What it needs of a GPU, and by how much that is too much."""
+    needed = format_bytes(contender.memory_bytes)
+    return f"{needed}, {format_bytes(contender.excess_bytes)} too much" if contender.excess_bytes else needed
 
 
 def _speeds(contest: Contest, count: FlopCount) -> Table:
@@ -135,8 +141,14 @@ def _parts(contest: Contest) -> Table:
     made = table("seconds of a step", *shown, "rest")
     for each in contest.contenders:
         rest = sum(seconds for name, seconds in each.parts_s.items() if name not in shown)
-        made.add_row(each.name, *(f"{each.parts_s[name]:.3g}" for name in shown), f"{rest:.3g}")
+        parts = (*(each.parts_s[name] for name in shown), rest)
+        made.add_row(each.name, *(f"{_rounded(seconds, each.step_s):.3g}" for seconds in parts))
     return made
+
+
+def _rounded(seconds: float, step_s: float) -> float:
+    """A part of a step to some thousandths of it; smaller parts are not worth their digits."""
+    return round(seconds, LEAST_DIGITS - math.floor(math.log10(step_s)))
 
 
 def _style(contest: Contest, contender: Contender) -> str | None:

@@ -82,3 +82,12 @@ def test_the_order_of_a_step(tmp_path):
     assert "stage 1, which waits to send" in document["schedule"]["findings"][0]["message"]
     told = planner("check", path, "--schedule", "--posting", "apart")
     assert (told.code, "error[K017]" in told.out) == (1, True)
+
+
+def test_posting_is_about_the_order_of_a_step(tmp_path):
+    """Without --schedule it would say nothing, so that it is a mistake."""
+    path = tmp_path / "job.json"
+    write_placement(placed(), path)
+    outcome = planner("check", path, "--posting", "apart")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--schedule" in outcome.err

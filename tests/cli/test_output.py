@@ -11,6 +11,7 @@ import pytest
 from rich.text import Text
 
 from planner.cli.output import emit, show
+from planner.report.style import table
 from tests.cli.commands import command
 
 
@@ -24,6 +25,18 @@ def test_brackets_are_no_markup(capsys):
     """A domain may be called what a colour is called, and a long line stays one line."""
     show("x[red]y :smile: " + "z" * 200)
     assert capsys.readouterr().out == "x[red]y :smile: " + "z" * 200 + "\n"
+
+
+def test_rows_stay_whole_where_they_are_piped(capsys, monkeypatch):
+    """Programs that read line by line find a row in one; COLUMNS says otherwise."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    made = table("a")
+    made.add_row(" ".join(["word"] * 25))
+    show(made)
+    assert " ".join(["word"] * 25) in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "40")
+    show(made)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
 
 def test_emit_is_one_document(capsys):

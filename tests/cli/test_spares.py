@@ -46,3 +46,11 @@ def test_mistakes(option, value):
     outcome = planner("spares", "lab-4x8", "llama-8b-32", option, value)
     assert outcome.code == 2
     assert "error[U001]" in outcome.err
+
+
+@pytest.mark.parametrize(("value", "expected"), [("2", "a number of at most 1"), ("x", "a number")])
+def test_how_surely(value, expected):
+    """It need not be whole."""
+    outcome = planner("spares", "lab-4x8", "llama-8b-32", "--probability", value)
+    assert outcome.code == 2
+    assert f"expected: {expected}\n" in outcome.err

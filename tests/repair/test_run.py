@@ -53,3 +53,15 @@ def test_more_moves(seed):
             assert repair.placement.claims.value == pytest.approx(least_value(task, most))
             values.append(repair.placement.claims.value)
         assert all(later <= earlier * (1 + 1e-9) for earlier, later in pairwise(values))
+
+
+@pytest.mark.parametrize("most", [100, 10**30])
+def test_no_move_for_nothing(most):
+    """However many ranks may move: where the placement is the best there is, all stay."""
+    task = possible(200, 4)[0]
+    everywhere = np.ones(task.cluster.gpus, np.bool_)
+    whole = replace(task.cluster, gpu_in_service=everywhere)
+    best = replan(before_of(task), whole, Wishes(max_moves=task.ranks)).placement
+    again = replan(best, whole, Wishes(max_moves=most))
+    assert again.placement.claims.value == pytest.approx(best.claims.value)
+    assert len(again.moved) == 0
