@@ -101,7 +101,8 @@ def _covered(answer: Answer) -> str:
     """How much of the space was looked at."""
     seen = f"{answer.considered:,} strategies, {answer.simulated:,} simulated"
     if answer.complete:
-        return f"{seen}; none of the others is predicted to be faster"
+        # Only what was found has its stages balanced.
+        return f"{seen}; none of the others, cut evenly, is predicted to be faster"
     return f"{seen} before the search was stopped; others may be faster"
 
 

@@ -39,6 +39,7 @@ def test_view():
     assert f"{answer.considered:,} strategies" in shown
     assert f"the fastest, as placed: {32 * 2048 / 9.0:,.0f} tokens/s" in shown
     assert f"{degrees(answer.best[2].job)} cannot be placed: no room" in shown
+    assert "none of the others, cut evenly, is predicted to be faster" in shown
     assert "9 s" in shown
 
 
