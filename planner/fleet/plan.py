@@ -19,6 +19,7 @@ from planner.fleet.ground import Ground
 from planner.fleet.joint import is_countable
 from planner.fleet.multicast import spread
 from planner.fleet.placed import FleetClaims, FlowClaim, PlacedFleet, PlacedJob, table_digest
+from planner.fleet.polish import Polisher
 from planner.fleet.prices import estimate
 from planner.fleet.sizing import size_jobs
 from planner.fleet.value import fleet_value
@@ -130,7 +131,21 @@ class _Plan:
             if best.claims.status is Status.OPTIMAL or self.control.over:
                 break
         assert best is not None
-        return best
+        return self.polished(bounds, sizes, best, bound_s)
+
+    def polished(
+        self, bounds: Mapping[int, JobBound], sizes: Mapping[int, int], best: PlacedFleet, bound_s: float
+    ) -> PlacedFleet:
+        """A small fleet after the exchanges of places that make F smaller; others as they are."""
+        if best.claims.status is Status.OPTIMAL:
+            return best
+
+        def join(placements: Mapping[int, Placement]) -> PlacedFleet:
+            cluster = self.ground.cluster
+            told = {job: recounted(cluster, each, bounds[job]) for job, each in placements.items()}
+            return with_bound(self.placed(told, bounds, sizes), bound_s)
+
+        return Polisher(self.ground, self.control, join, best).run()
 
     def explored(
         self,
@@ -317,6 +332,12 @@ def bounded(claims: Claims, bound: JobBound) -> Claims:
         status=Status.OPTIMAL if met else Status.FEASIBLE,
         tiers=tiers,
     )
+
+
+def recounted(cluster: Cluster, moved: Placement, bound: JobBound) -> Placement:
+    """A placement of which ranks have moved, with what is then claimed of it."""
+    found = settled(cluster, moved)
+    return replace(found, claims=bounded(found.claims, bound))
 
 
 def settled(cluster: Cluster, running: Placement) -> Placement:
