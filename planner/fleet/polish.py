@@ -1,7 +1,8 @@
 """The last word on small fleets: exchanges of places that make F itself smaller.
 
 What rules keep in a node moves as one block. Two blocks of one size that lie in different nodes change
-places, of one job or of two, or a block moves to GPUs that are free; what makes F smaller and breaks no rule stays.
+places, of one job or of two, or a block moves to GPUs that are free; what makes F smaller and breaks no
+rule stays.
 """
 
 from __future__ import annotations
