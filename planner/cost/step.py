@@ -15,7 +15,7 @@ import numpy as np
 
 from planner.cost.compute import MODERN, Compute
 from planner.cost.schedules import program
-from planner.cost.timeline import Durations, run
+from planner.cost.timeline import EMPTY, Durations, run, run_spans
 from planner.workload.job import DataParallel, Recompute, Schedule
 from planner.workload.payloads import layer_bytes
 from planner.workload.stages import chunks_of_stage, kinds, sizes, stages
@@ -53,7 +53,7 @@ class StepTime:
     optimizer_s
         Update of the parameters.
     timeline
-        Every pass.
+        Every pass; none of them where the step was looked at quickly.
     stage_s
         Seconds that each stage works, shape (pp,).
     """
@@ -125,18 +125,18 @@ class Step:
         ----------
         quick
             Of many microbatches run some only: once a pipeline is full, each takes as long as the one
-            before. The timeline then holds those that were run, and what of the bubble is due to
-            sending is not told apart.
+            before. The timeline is empty then, and what of the bubble is due to sending is not told
+            apart.
         """
         pp, count = self.job.mesh.pp, self.job.num_microbatches
         # These need two rounds before they are full, DualPipe from either end.
         slow = (Schedule.DUALPIPE, Schedule.ZB_H2, Schedule.ZB_V)
         few = 2 * pp if self.job.schedule in slow else pp
         if quick and count > few + pp:
-            more = self._play(few + pp, sending=False)
-            played = more.beyond(self._play(few, sending=False), (count - few - pp) / pp)
+            more = self._glance(few + pp)
+            played = more.beyond(self._glance(few), (count - few - pp) / pp)
         else:
-            played = self._play(count, sending=not quick)
+            played = self._glance(count) if quick else self._play(count)
         data = self.exposed_data_s
         tails = played.span_s + data + self.optimizer_s
         slowest = int(tails.argmax())
@@ -176,17 +176,23 @@ class Step:
         tails = passes * self.job.microbatches_per_layer + self.exposed_data_s + self.optimizer_s
         return float(tails.max()) + waiting + self.figures.shared.step_overhead_s
 
-    def _play(self, microbatches: int, *, sending: bool) -> _Played:
-        """Run so many microbatches, and once more as if `sending` took no time."""
+    def _play(self, microbatches: int) -> _Played:
+        """Run so many microbatches, and once more as if sending took no time."""
         pp = self.job.mesh.pp
         schedule = program(self.job.schedule, pp, self.job.mesh.vp, microbatches)
         timeline = run(schedule, self.durations)
         waited = 0.0
-        if self.sent_s and sending:
+        if self.sent_s:
             at_once = replace(self.durations, sent=np.zeros_like(self.durations.sent))
             waited = max(0.0, timeline.total_s - run(schedule, at_once).total_s)
         span = timeline.last_end_s(pp) - timeline.first_start_s(pp)
         return _Played(timeline, span, timeline.busy_s(pp), waited)
+
+    def _glance(self, microbatches: int) -> _Played:
+        """The same without every pass, and without what is due to sending."""
+        schedule = program(self.job.schedule, self.job.mesh.pp, self.job.mesh.vp, microbatches)
+        spans = run_spans(schedule, self.durations)
+        return _Played(EMPTY, spans.last_s - spans.first_s, spans.busy_s, 0.0)
 
     @cached_property
     def durations(self) -> Durations:
@@ -241,10 +247,14 @@ class Step:
     @cached_property
     def exposed_passes(self) -> dict[str, tuple[FloatArray, FloatArray]]:
         """Exposed seconds of forward and of backward of one microbatch on each stage, by axis, each (pp,)."""
-        return {
-            axis: ((self._stage_counts * forward).sum(axis=1), (self._stage_counts * backward).sum(axis=1))
-            for axis, (forward, backward) in self._exposed_layers.items()
-        }
+        return {axis: self._of_stages(*each) for axis, each in self._exposed_layers.items()}
+
+    def exposed_of(self, axis: str) -> tuple[FloatArray, FloatArray]:
+        """The same for one axis, without a look at the others."""
+        return self._of_stages(*self._exposed(axis))
+
+    def _of_stages(self, forward: FloatArray, backward: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return (self._stage_counts * forward).sum(axis=1), (self._stage_counts * backward).sum(axis=1)
 
     @cached_property
     def exposed_by_axis(self) -> dict[str, FloatArray]:

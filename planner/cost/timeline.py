@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.cost.schedules import Program
+    from planner.cost.timeline_kernel import Rules
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -81,6 +83,26 @@ class Timeline:
         return starts
 
 
+_NONE, _NEVER = np.zeros(0, np.int32), np.zeros(0)
+EMPTY = Timeline(_NONE, _NONE, _NONE, _NONE, _NEVER, _NEVER)
+
+
+class Spans(NamedTuple):
+    """When stages work.
+
+    Parameters
+    ----------
+    first_s, last_s
+        When each stage has started its first pass and ended its last, shape (stages,).
+    busy_s
+        Seconds that each works between them, shape (stages,).
+    """
+
+    first_s: FloatArray
+    last_s: FloatArray
+    busy_s: FloatArray
+
+
 class StuckError(RuntimeError):
     """A schedule in which every stage waits for another; its message names who waits for what."""
 
@@ -93,13 +115,37 @@ def run(program: Program, durations: Durations) -> Timeline:
     StuckError
         Where stages wait for each other in a circle.
     """
-    from planner.cost.timeline_kernel import Rules, play
+    from planner.cost.timeline_kernel import play
 
-    lengths = np.array([len(order) for order in program.order], np.int64)
-    starts = np.concatenate(([0], np.cumsum(lengths)))
-    orders = np.concatenate(program.order)
-    before, after = neighbours(program)
-    microbatches = int(orders[:, 2].max(initial=-1)) + 1
+    table, passes = play(*_rules(program, durations))
+    if passes < 0:
+        raise StuckError(_circle(program, table))
+    table = table[:passes]
+    whole = table[:, :4].astype(np.int32)
+    return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
+
+
+def run_spans(program: Program, durations: Durations) -> Spans:
+    """Run all passes, and tell of each stage only when; to the last digit what `run` says of it.
+
+    Raises
+    ------
+    StuckError
+        Where stages wait for each other in a circle.
+    """
+    from planner.cost.spans_kernel import spans
+
+    found, whole = spans(*_rules(program, durations))
+    if not whole:
+        run(program, durations)
+    return Spans(*found)
+
+
+def _rules(program: Program, durations: Durations) -> tuple[Rules, int]:
+    """What the compiled loops take, and microbatches."""
+    from planner.cost.timeline_kernel import Rules
+
+    orders, starts, before, after, microbatches = _tables(program)
     rules = Rules(
         orders,
         starts,
@@ -113,12 +159,15 @@ def run(program: Program, durations: Durations) -> Timeline:
         program.fills,
         program.most_held,
     )
-    table, passes = play(rules, microbatches)
-    if passes < 0:
-        raise StuckError(_circle(program, table))
-    table = table[:passes]
-    whole = table[:, :4].astype(np.int32)
-    return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
+    return rules, microbatches
+
+
+@lru_cache(maxsize=32)
+def _tables(program: Program) -> tuple[IntArray, NDArray[np.int64], IntArray, IntArray, int]:
+    """Orders of all stages after each other, where each begins, neighbours, and microbatches."""
+    starts = np.cumsum([0, *map(len, program.order)], dtype=np.int64)
+    orders = np.concatenate(program.order)
+    return orders, starts, *neighbours(program), int(orders[:, 2].max(initial=-1)) + 1
 
 
 def neighbours(program: Program) -> tuple[IntArray, IntArray]:

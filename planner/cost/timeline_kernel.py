@@ -52,19 +52,8 @@ def play(rules: Any, microbatches: Any) -> Any:
 
     -1 rows where all stages wait; then column 0 says how far each came.
     """
-    stages, chunks = rules.forward_s.shape
-    shape = (stages, chunks, microbatches)
-    state = State(
-        np.full(shape, NEVER),
-        np.full(shape, NEVER),
-        np.full(shape, NEVER),
-        rules.starts[:-1].copy(),
-        np.zeros(stages),
-        np.zeros(stages, np.int64),
-        np.empty((stages, chunks * microbatches, 2), np.int64),
-        np.zeros(stages, np.int64),
-        np.zeros(stages, np.int64),
-    )
+    stages = len(rules.starts) - 1
+    state = new_state(rules, microbatches)
     table = np.empty((3 * len(rules.orders) + stages, 6))
     at, filling = np.empty(stages), np.empty(stages, np.bool_)
     for stage in range(stages):
@@ -93,6 +82,24 @@ def play(rules: Any, microbatches: Any) -> Any:
                     at[other], filling[other] = next_start(rules, state, other)
         at[chosen], filling[chosen] = next_start(rules, state, chosen)
         rows += 1
+
+
+@numba.njit(cache=True, inline="always")
+def new_state(rules: Any, microbatches: Any) -> Any:
+    """Before any pass has run."""
+    stages, chunks = rules.forward_s.shape
+    shape = (stages, chunks, microbatches)
+    return State(
+        np.full(shape, NEVER),
+        np.full(shape, NEVER),
+        np.full(shape, NEVER),
+        rules.starts[:-1].copy(),
+        np.zeros(stages),
+        np.zeros(stages, np.int64),
+        np.empty((stages, chunks * microbatches, 2), np.int64),
+        np.zeros(stages, np.int64),
+        np.zeros(stages, np.int64),
+    )
 
 
 @numba.njit(cache=True, inline="always")

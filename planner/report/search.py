@@ -9,6 +9,7 @@ from rich.text import Text
 
 from planner.report.stages import runs
 from planner.report.style import table
+from planner.strategy.search import SLOWEST_OF_FRONT
 from planner.units import format_bytes, format_seconds
 from planner.workload.job import DataParallel
 from planner.workload.stages import sizes
@@ -48,6 +49,7 @@ def search_document(answer: Answer, ranking: Sequence[Ranked]) -> dict[str, obje
             }
             for each in ranking
         ],
+        "front_complete": answer.front_complete,
         "front": [_document(found) for found in answer.front],
     }
 
@@ -93,7 +95,7 @@ def search_view(
         *_balanced([each.found for each in ranking]),
     ]
     if len(answer.front) > 1:
-        parts += [Text("least memory for the time, as predicted", style="bold"), _front(answer.front)]
+        parts += [Text(_front_title(answer), style="bold"), _front(answer.front)]
     return Group(*parts)
 
 
@@ -133,6 +135,13 @@ def _ranking(ranking: Sequence[Ranked]) -> Table:
 
 
 COLUMNS = ("schedule", "recompute", "sharing", "memory")
+
+
+def _front_title(answer: Answer) -> str:
+    """What the front is of."""
+    if answer.front_complete:
+        return f"least memory for steps up to {SLOWEST_OF_FRONT:g} times the fastest, as predicted"
+    return "least memory for the time, as predicted; there is more of it"
 
 
 def _front(found: Sequence[Found]) -> Table:

@@ -45,9 +45,12 @@ class Columns:
         schedule = {each: number for number, each in enumerate(SCHEDULES)}
         recompute = {each: number for number, each in enumerate(RECOMPUTES)}
         rows = list(strategies(question))
-        numbers = (number for *degrees, s, r in rows for number in (*degrees, schedule[s], recompute[r]))
-        values = np.fromiter(numbers, np.int64, len(rows) * len(Strategy._fields))
-        columns = np.ascontiguousarray(values.reshape(-1, len(Strategy._fields)).T)
+        columns = np.zeros((len(Strategy._fields), len(rows)), np.int64)
+        if rows:
+            *degrees, schedules, recomputes = zip(*rows, strict=True)
+            columns[:-2] = degrees
+            columns[-2] = [schedule[each] for each in schedules]
+            columns[-1] = [recompute[each] for each in recomputes]
         found = cls(rows, columns, np.zeros(0, np.int64))
         return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]))
 

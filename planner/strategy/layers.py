@@ -133,7 +133,7 @@ class LayerSeconds:
         for rows in columns.groups("tp", "cp", "micro", "recompute").of_wanted(wanted):
             strategy = columns.rows[rows[0]]
             step = _step(sample(question, strategy), outline, question.mesh(strategy, ORDERS[0]), context)
-            for kind, seconds in zip(_kinds(step.job), np.transpose(step.exposed_passes["cp"]), strict=True):
+            for kind, seconds in zip(_kinds(step.job), np.transpose(step.exposed_of("cp")), strict=True):
                 for order in range(len(ORDERS)):
                     self.layer[:2, kind, order, rows] += seconds[:, None]
 
@@ -144,7 +144,7 @@ class LayerSeconds:
             also = columns.split_tokens * len(places.meshes) + of_order
             for rows in columns.groups("ep", "recompute", also=also).of_wanted(wanted):
                 job, mesh = sample(question, columns.rows[rows[0]]), places.meshes[of_order[rows[0]]]
-                exposed = _step(job, outline, mesh, expert).exposed_passes["ep"]
+                exposed = _step(job, outline, mesh, expert).exposed_of("ep")
                 self.layer[:2, 1, number, rows] += np.array([seconds[-1:] for seconds in exposed])
 
 

@@ -57,11 +57,18 @@ class Links:
 
     def _byte_s(self, kind: Kind) -> FloatArray:
         """Seconds for a byte that a collective moves over all replicas, and over those of the experts."""
-        found = np.zeros((2, len(ORDERS), len(self.columns)))
+        if kind in self._known:
+            return self._known[kind]
+        found = self._known[kind] = np.zeros((2, len(ORDERS), len(self.columns)))
         for experts, (axes, places) in enumerate(self._places.items()):
             each = np.array([self._seconds(kind, axes, mesh) for mesh in places.meshes])
             found[experts] = each[places.of]
         return found
+
+    @cached_property
+    def _known(self) -> dict[Kind, FloatArray]:
+        """What `_byte_s` has found: ways of data parallelism have collectives in common."""
+        return {}
 
     @cached_property
     def _places(self) -> dict[tuple[str, ...], Places]:

@@ -155,10 +155,10 @@ def _held(
         places = (places[:, None] + along[None, :]).ravel()
     places = np.sort(places)
     # Groups that lie between each other make a block together.
-    block = int(places[-1] + np.diff(places).min(initial=world))
+    block = int(places[-1] + (places[1:] - places[:-1]).min(initial=world))
     found = [len(places)]
     for level in levels:
-        held = max(1, int((places < level.gpus).sum()))
+        held = max(1, int(np.searchsorted(places, level.gpus)))
         split = held == len(places) > 1 and not level.has_room(world // block, block)
         found.append(ceil(held / 2) if split else held)
     return tuple(found)

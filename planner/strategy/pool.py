@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from planner.strategy.space import Question
 
 # Fewer are measured sooner than another process has started.
-WORTH_PROCESSES = 128
+WORTH_PROCESSES = 256
 PIECES_A_WORKER = 4
 
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     # Told how many were simulated, how many there may be at the most, and the best step so far.
     Progress = Callable[[int, int, float], None]
 
-# Parts of a GPU's memory at which the fastest is looked for, for the front of time and memory.
-BUDGETS = (1.0, 0.75, 0.5, 0.35, 0.25)
+# The front of time and memory ends at steps so many times the fastest, or at so many strategies.
+SLOWEST_OF_FRONT, MOST_FRONT = 2.0, 100
 # Simulated at a time: few at first, as each may show that the next need not be.
-FIRST_ROUND, LARGEST_ROUND = 16, 256
+FIRST_ROUND, LARGEST_ROUND, ROUND_FOR_EACH = 16, 256, 4
 
 
 @dataclass(frozen=True, order=True)
@@ -71,6 +71,9 @@ class Answer:
         Of those, in each way of data parallelism and order of ranks, how many had to be simulated.
     complete
         Whether no other is faster; not so where the search was stopped.
+    front_complete
+        Whether the front has all up to `SLOWEST_OF_FRONT` times the fastest step; not so where the search
+        was stopped, or found `MOST_FRONT`.
     """
 
     best: tuple[Found, ...]
@@ -78,6 +81,7 @@ class Answer:
     considered: int
     simulated: int
     complete: bool = True
+    front_complete: bool = True
 
 
 def search(
@@ -108,16 +112,15 @@ def search(
         looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
         limit = outline.gpu.memory_bytes or float("inf")
         best = looked.fastest(limit, keep)
-        frugal = list(best)
-        for budget in BUDGETS[1:] if front else ():
-            frugal += looked.fastest(budget * limit, 1)
+        frugal, whole = looked.front(limit) if front else (best, False)
     found = {flat: looked.found(flat) for flat in {*best, *frugal}}
     return Answer(
         tuple(found[flat] for flat in best),
-        tuple(pareto(found[flat] for flat in frugal)),
+        tuple(pareto(found[flat] for flat in frugal or best)),
         len(looked.bounds.columns),
         len(looked.record.measured),
         not looked.stopped,
+        whole,
     )
 
 
@@ -148,30 +151,53 @@ class _Looked:
         self.record = record
         bounds = self.bounds.time_s.ravel()
         self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]
+        way, _, row = self._parts(self.ordered)
+        self.memory_bytes = self.bounds.memory_bytes[way, row]
 
     @property
     def stopped(self) -> bool:
         """Whether the search was told to end."""
         return self.stop is not None and self.stop.is_set()
 
-    def fastest(self, limit: float, keep: int) -> list[int]:
-        """The fastest that need at most `limit` bytes, each of another strategy, the fastest first."""
-        ways = self._parts(self.ordered)
-        fitting = self.ordered[self.bounds.memory_bytes[ways[0], ways[2]] <= limit]
+    def fastest(self, limit: float, keep: int, slowest_s: float = float("inf")) -> list[int]:
+        """The fastest that need at most `limit` bytes, each of another strategy, the fastest first.
+
+        None of a step longer than `slowest_s`.
+        """
+        fitting = self.ordered[self.memory_bytes <= limit]
         bounds = self.bounds.time_s.ravel()[fitting]
         best: dict[int, tuple[float, int]] = {}
-        place, size = 0, FIRST_ROUND
+        self._take(best, list(self.record.measured), limit)
+        place, size = 0, min(FIRST_ROUND, ROUND_FOR_EACH * keep)
         while not self.stopped:
-            ahead = int(np.searchsorted(bounds, self._last_of(best, keep), side="right"))
+            last_s = min(self._last_of(best, keep), slowest_s)
+            ahead = int(np.searchsorted(bounds, last_s, side="right"))
             following = fitting[place : min(ahead, place + size)].tolist()
             if not following:
                 break
             self._measure(following)
             self._take(best, following, limit)
             place, size = place + len(following), min(2 * size, LARGEST_ROUND)
-            if self.progress is not None:
+            if self.progress is not None and best:
                 self.progress(place, max(place, ahead), min(step for step, _ in best.values()))
-        return [flat for _, flat in sorted(best.values())[:keep]]
+        return [flat for step, flat in sorted(best.values())[:keep] if step <= slowest_s]
+
+    def front(self, limit: float) -> tuple[list[int], bool]:
+        """Those that no other beats both in time and in memory, and whether these are all.
+
+        After each the fastest that needs less memory follows, until steps are too long.
+        """
+        found: list[int] = []
+        slowest_s = float("inf")
+        while not self.stopped and len(found) < MOST_FRONT:
+            following = self.fastest(limit, 1, slowest_s)
+            if not following:
+                return found, not self.stopped
+            found += following
+            step_s, memory_bytes = self.record.measured[following[0]]
+            limit = float(np.nextafter(memory_bytes, 0))
+            slowest_s = min(slowest_s, SLOWEST_OF_FRONT * step_s)
+        return found, False
 
     def _last_of(self, best: dict[int, tuple[float, int]], keep: int) -> float:
         """Seconds of the slowest strategy that is wanted, as far as known."""

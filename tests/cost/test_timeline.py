@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from planner.cost.schedules import Pass, program
-from planner.cost.timeline import Durations, StuckError, run
+from planner.cost.timeline import Durations, StuckError, run, run_spans
 from planner.workload.job import Schedule
 
 
@@ -126,3 +128,26 @@ def test_circle_is_named():
     swapped = replace(planned, order=(first[[1, 2, 0, 3]], last))
     with pytest.raises(StuckError, match=r"stage 0 at backward of chunk 0, microbatch 0; stage 1 at forward"):
         run(swapped, even(2, 1))
+
+
+@given(
+    some.sampled_from(list(Schedule)),
+    some.integers(1, 9),
+    some.integers(1, 24),
+    some.integers(0, 2**31),
+    some.sampled_from((0.001, 0.5, 3.0)),
+)
+def test_spans_are_those_of_the_timeline(schedule, stages, microbatches, seed, sent):
+    """To the last digit, with passes of any lengths, many of them equal."""
+    if schedule is Schedule.INTERLEAVED:
+        microbatches *= stages
+    if schedule is Schedule.DUALPIPE:
+        stages, microbatches = 2 * stages, 4 * stages + 2 * microbatches
+    planned = program(schedule, stages, 2 if schedule is Schedule.INTERLEAVED else 1, microbatches)
+    draw, shape = np.random.default_rng(seed), planned.position.shape
+    lengths = [draw.choice([0.0, 0.5, 1.0, draw.uniform(0.1, 2)], shape) for _ in range(3)]
+    durations = Durations(*lengths, np.full(shape, sent))
+    made, spans = run(planned, durations), run_spans(planned, durations)
+    assert spans.last_s.tolist() == made.last_end_s(stages).tolist()
+    assert spans.first_s.tolist() == made.first_start_s(stages).tolist()
+    assert spans.busy_s.tolist() == made.busy_s(stages).tolist()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from planner.strategy.measure import Candidate, measure
-from planner.strategy.search import Found, pareto, search
+from planner.strategy.search import SLOWEST_OF_FRONT, Found, pareto, search
 from planner.strategy.space import ORDERS, sharings, strategies
 from tests.strategy.questions import MOE, OUTLINE, QUESTION, questions
 
@@ -64,6 +64,29 @@ def test_front():
     """Only those that no other beats both ways."""
     made = [Found(*values, None, None) for values in ((1, 9), (2, 5), (3, 6), (4, 1))]
     assert [(each.step_s, each.memory_bytes) for each in pareto(made)] == [(1, 9), (2, 5), (4, 1)]
+
+
+@given(questions())
+@settings(max_examples=4)
+def test_front_is_that_of_the_whole_space(asked):
+    """Every step and memory that no strategy beats, up to twice the fastest step."""
+    question, outline = asked
+    every = [
+        Candidate(strategy, way, order)
+        for strategy in strategies(question)
+        for way in sharings(question)
+        for order in ORDERS
+    ]
+    measured = measure(question, outline, every)
+    fitting = [each for each in measured if each.memory_bytes <= outline.gpu.memory_bytes]
+    front = pareto([Found(*each, None, None) for each in fitting])
+    answer = search(question, outline, keep=2)
+    assert answer.front_complete
+    assert [(each.step_s, each.memory_bytes) for each in answer.front] == [
+        (each.step_s, each.memory_bytes)
+        for each in front
+        if each.step_s <= SLOWEST_OF_FRONT * front[0].step_s
+    ]
 
 
 def test_stopped_early():
