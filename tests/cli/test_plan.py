@@ -150,7 +150,7 @@ def test_nothing_found_ends_with_5(topology, workload, output, solver):
 def test_a_failed_check_ends_with_6_and_writes_nothing(topology, workload, output, monkeypatch):
     """A placement that the checker refuses never reaches the disk."""
     refused = Report((Finding("C010", "rank 3 is nowhere"),), 16)
-    monkeypatch.setattr("planner.placement.check.check", lambda _: refused)
+    monkeypatch.setattr("planner.placement.check.check", lambda _, **__: refused)
     output.write_text("what was there")
     outcome = planner("plan", topology, workload, "-o", output)
     assert (outcome.code, outcome.out) == (6, "")
