@@ -7,12 +7,16 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
+import typer
+
 from planner.cli.output import write_error
 from planner.cli.signals import INTERRUPTED, SIGNALS
+from planner.errors import NoPlacementError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
     from types import FrameType, TracebackType
 
     Handler = Callable[[int, FrameType | None], object] | int | None
@@ -58,6 +62,27 @@ class Interrupt:
         outcome: Future[T] = Future()
         threading.Thread(target=_settle, args=(outcome, work), name="solve", daemon=True).start()
         return outcome.result()
+
+    def run_for(self, work: Callable[[], T], output: Path, wanted: str) -> T:
+        """Result of `work`; where it is interrupted before there is one, say so and end with 130.
+
+        Parameters
+        ----------
+        work
+            What is run.
+        output
+            Where the result would be written; what is there stays as it is.
+        wanted
+            What there is none of yet, as in "before {wanted}".
+        """
+        try:
+            return self.run(work)
+        except NoPlacementError:
+            if not self.stop.is_set():
+                raise
+            kept = f"; {output} is as it was" if output.exists() else ""
+            write_error(f"interrupted before {wanted}; nothing written{kept}")
+            raise typer.Exit(INTERRUPTED) from None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the interface is Python's
         if self.stop.is_set():

@@ -10,13 +10,13 @@ import typer
 from planner.cli.destination import require_writable
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, TopologyArgument, WorkloadArgument
-from planner.cli.output import emit, show, write_error
+from planner.cli.output import emit, show
 from planner.cli.plan_fleet import plan_fleet
 from planner.cli.progress import shown_progress
 from planner.cli.signals import INTERRUPTED
 from planner.cli.soundness import require_sound
 from planner.cli.stopwatch import Stopwatch
-from planner.errors import InputError, NoPlacementError, UsageError
+from planner.errors import InputError, UsageError
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
@@ -163,14 +163,7 @@ def _solve(
                 cluster, workload, objective=objective, stop=interrupt.stop, progress=progress, **options
             )
 
-        try:
-            return interrupt.run(work)
-        except NoPlacementError:
-            if not interrupt.stop.is_set():
-                raise
-            kept = f"; {output} is as it was" if output.exists() else ""
-            write_error(f"interrupted before a placement was found; nothing written{kept}")
-            raise typer.Exit(INTERRUPTED) from None
+        return interrupt.run_for(work, output, "a placement was found")
 
 
 def _write(placement: Placement, output: Path) -> None:

@@ -10,11 +10,11 @@ import typer
 
 from planner.cli.destination import require_folder, require_other
 from planner.cli.interrupt import Interrupt
-from planner.cli.output import emit, show, write_error
+from planner.cli.output import emit, show
 from planner.cli.progress import shown_progress
 from planner.cli.signals import INTERRUPTED
 from planner.cli.stopwatch import Stopwatch
-from planner.errors import InternalError, NoPlacementError, Problem, UsageError
+from planner.errors import InternalError, Problem, UsageError
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
@@ -87,14 +87,7 @@ def _solve(
         def work() -> PlacedFleet:
             return plan(cluster, fleet, stop=interrupt.stop, progress=_named(progress), **options)
 
-        try:
-            return interrupt.run(work)
-        except NoPlacementError:
-            if not interrupt.stop.is_set():
-                raise
-            kept = f"; {output} is as it was" if output.exists() else ""
-            write_error(f"interrupted before every job was placed; nothing written{kept}")
-            raise typer.Exit(INTERRUPTED) from None
+        return interrupt.run_for(work, output, "every job was placed")
 
 
 def _named(progress: Callable[[Progress], None]) -> Callable[[str, Progress], None]:

@@ -103,7 +103,9 @@ def replan(
             before = _load(placement)
         with watch.time("solve"):
             cluster = _changed(before.cluster, down or [], up or [], health)
-            repair = interrupt.run(lambda: _replan(before, cluster, wishes, interrupt))
+            repair = interrupt.run_for(
+                lambda: _replan(before, cluster, wishes, interrupt), output, "the job was placed anew"
+            )
         with watch.time("check"):
             require_sound(repair.placement)
         with watch.time("write"):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.cut import Loads, cut_layers
+from planner.cost.cut import cut_layers
+from planner.cost.loads import Loads
 from planner.workload.job import Schedule
 from planner.workload.memory import layer_activations, microbatches_in_flight, stage_memory
 from planner.workload.stages import Stage, chunks_of_stage, kinds, stage_parameters, stages

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.cut import CLOSE
+from planner.cost.loads import CLOSE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from planner.cost.cut import Loads
+    from planner.cost.loads import Loads
 
     FloatArray = NDArray[np.float64]
     BoolArray = NDArray[np.bool_]

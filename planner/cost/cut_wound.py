@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.cut import CLOSE, Cut
+from planner.cost.loads import CLOSE, Cut
 from planner.errors import InternalError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from ortools.sat.python import cp_model
 
-    from planner.cost.cut import Loads
+    from planner.cost.loads import Loads
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.cost import cut_wound
-from planner.cost.cut import Cut, Loads, cut_layers
+from planner.cost.cut import cut_layers
+from planner.cost.loads import Cut, Loads
 from planner.workload.job import Schedule
 from planner.workload.stages import chunk_count, chunks_of_stage
 from tests.workload.jobs import job

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from planner.cost.cut import Cut
+from planner.cost.loads import Cut
 from planner.report.stages import runs, stages_text, stages_view
 from planner.workload.load import job_of
 from planner.workload.memory import memory
