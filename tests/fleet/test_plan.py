@@ -84,6 +84,7 @@ def test_beside_a_running_job_the_new_one_is_placed_best(seed):
     assert placed.claims.value_s == pytest.approx(best, rel=1e-9)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10_000), turn=st.integers(1, 3))
 @RELAXED
 def test_names_of_racks_do_not_matter(seed, turn):

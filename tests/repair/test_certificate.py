@@ -76,6 +76,7 @@ def test_no_placement_is_better(objective):
     assert 0 < bound <= least_value(task, 6) * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_as_good_as_the_solvers():
     """For a small job it is what planning afresh starts from."""
     planned = solve(whole(), job()).placement

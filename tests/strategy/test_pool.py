@@ -27,6 +27,7 @@ def test_pieces_are_all_of_it(count, pieces):
     assert all(made)
 
 
+@pytest.mark.slow
 def test_other_processes_find_the_same(monkeypatch):
     """Two processes beside this one, in the order that was asked for."""
     monkeypatch.setattr(pools, "WORTH_PROCESSES", 1)

@@ -36,6 +36,7 @@ def test_finds_the_fastest_of_all(model):
     assert answer.simulated < answer.considered / 4
 
 
+@pytest.mark.slow
 @given(questions(), some.floats(0.05, 1.0))
 @settings(max_examples=6)
 def test_finds_the_fastest_of_any_space(asked, memory):
@@ -66,6 +67,7 @@ def test_front():
     assert [(each.step_s, each.memory_bytes) for each in pareto(made)] == [(1, 9), (2, 5), (4, 1)]
 
 
+@pytest.mark.slow
 @given(questions())
 @settings(max_examples=4)
 def test_front_is_that_of_the_whole_space(asked):
