@@ -17,7 +17,7 @@ from planner.placement.groups import groups_along
 from planner.repair.exchange import Exchanges
 from planner.repair.ledger import Ledger, Party
 from planner.repair.rules import joined
-from planner.repair.seats import seat
+from planner.repair.seats import seat_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,11 +47,14 @@ class Blocks:
         Ranks of each block, shape (blocks, ranks in a block).
     within
         Tier whose domain a block may not leave, since more is bound to it there.
+    inner
+        Levels of rules inside a block, innermost first.
     """
 
     tier: int
     ranks: IntArray
     within: int
+    inner: tuple[Level, ...] = ()
 
 
 def blocks_of(task: Task, levels: Sequence[Level], weights: FloatArray) -> Blocks:
@@ -64,7 +67,8 @@ def blocks_of(task: Task, levels: Sequence[Level], weights: FloatArray) -> Block
         index = max((i for i, level in enumerate(levels) if level.tier <= leaf), default=0)
         level = levels[index]
         within = levels[index + 1].tier if index + 1 < len(levels) else outermost
-        return Blocks(max(leaf, level.tier), _rows(level.part, level.size), within)
+        inner = tuple(levels[:index])
+        return Blocks(max(leaf, level.tier), _rows(level.part, level.size), within, inner)
     part = np.arange(task.ranks, dtype=np.int32)
     size = 1
     room = int(np.bincount(cluster.domain_of_gpu[leaf][task.available]).max())
@@ -125,6 +129,8 @@ class _Search:
         free[gpu_of_rank] = False
         self.free = free
         self.room = np.bincount(self.home[free], minlength=self.cluster.tiers[blocks.tier].domains)
+        # Domains with GPUs enough for a block, but not as rules inside it want them.
+        self.refused: dict[int, list[int]] = {}
         self.queue: list[tuple[float, int]] = [(-np.inf, index) for index in range(len(self.parties))]
 
     def _count(self) -> None:
@@ -143,9 +149,10 @@ class _Search:
             if self.queue and -self.queue[0][0] > worth:
                 heapq.heappush(self.queue, (-worth, index))
                 continue
-            self._move(index, domain)
             heapq.heappush(self.queue, (-np.inf, index))
-            return True
+            if self._move(index, domain):
+                return True
+            self.refused.setdefault(index, []).append(domain)
         return False
 
     def _offer(self, index: int) -> tuple[float, int] | None:
@@ -156,6 +163,7 @@ class _Search:
         room = self.room.copy()
         room[here] += count
         inside = self.within == self.within[own[0]]
+        room[self.refused.get(index, [])] = 0
         domains = np.flatnonzero((room >= len(party.ranks)) & inside).astype(np.int32)
         still = self.task.before[party.ranks] == self.gpu_of_rank[party.ranks]
         if not len(domains) or not self._allowed(party.ranks[still]):
@@ -200,24 +208,26 @@ class _Search:
             still = self.task.before[ranks] == self.gpu_of_rank[ranks]
             if not self._allowed(ranks[still]) or pairs.saves(one, other, at) <= 0:
                 continue
-            self._swap(int(whole[one]), int(whole[other]), int(at[one]), int(at[other]))
+            if not self._swap(int(whole[one]), int(whole[other]), int(at[one]), int(at[other])):
+                continue
             at[[one, other]] = at[[other, one]]
             yield one, other
 
-    def _swap(self, one: int, other: int, here: int, there: int) -> None:
-        """Exchange two blocks."""
+    def _swap(self, one: int, other: int, here: int, there: int) -> bool:
+        """Exchange two blocks, where the rules inside them find room."""
         first, second = self.parties[one], self.parties[other]
+        seats = self._seats(first.ranks, there, second.ranks), self._seats(second.ranks, here, first.ranks)
+        if seats[0] is None or seats[1] is None:
+            return False
         for party, domain in ((first, here), (second, there)):
             self.ledger.take(party, self.tiers, domain)
             self.free[self.gpu_of_rank[party.ranks]] = True
-        for party, domain in ((first, there), (second, here)):
+        for party, domain, found in ((first, there, seats[0]), (second, here, seats[1])):
             self.ledger.put(party, self.tiers, domain)
-            where = np.full(len(party.ranks), domain, np.int32)
-            gpus = np.flatnonzero(self.free & (self.home == domain)).astype(np.int32)
-            seats = self._seats(party.ranks, where, gpus)
-            self.gpu_of_rank[party.ranks] = seats
-            self.free[seats] = False
+            self.gpu_of_rank[party.ranks] = found
+            self.free[found] = False
         self._count()
+        return True
 
     def _part(self, party: Party, own: IntArray, domain: int) -> Party:
         """The ranks of a block that are in one domain."""
@@ -231,26 +241,26 @@ class _Search:
             for limit, spent in zip(self.limits, self.spent, strict=True)
         )
 
-    def _move(self, index: int, domain: int) -> None:
-        """Take a block to a domain, and seat it there."""
+    def _move(self, index: int, domain: int) -> bool:
+        """Take a block to a domain and seat it there, where the rules inside it find room."""
         party = self.parties[index]
+        seats = self._seats(party.ranks, domain, party.ranks)
+        if seats is None:
+            return False
         own = self.home[self.gpu_of_rank[party.ranks]]
         for here in np.unique(own).tolist():
             self.ledger.take(self._part(party, own, here), self.tiers, here)
         self.ledger.put(party, self.tiers, domain)
         self.free[self.gpu_of_rank[party.ranks]] = True
-        where = np.full(len(party.ranks), domain, np.int32)
-        gpus = np.flatnonzero(self.free & (self.home == domain)).astype(np.int32)
-        seats = self._seats(party.ranks, where, gpus)
         self.gpu_of_rank[party.ranks] = seats
         self.free[seats] = False
         self._count()
         self.room = np.bincount(self.home[self.free], minlength=self.cluster.tiers[self.blocks.tier].domains)
+        return True
 
-    def _seats(self, ranks: IntArray, where: IntArray, gpus: IntArray) -> IntArray:
-        """GPUs of a block's ranks in their domain: their own again where that is there and free."""
-        back = self.task.alive[ranks] & np.isin(self.task.before[ranks], gpus)
-        seats = np.where(back, self.task.before[ranks], -1).astype(np.int32)
-        rest = np.setdiff1d(gpus, seats[back])
-        seats[~back] = seat(self.task, self.blocks.tier, ranks[~back], where[~back], rest)
-        return seats
+    def _seats(self, ranks: IntArray, domain: int, leaving: IntArray) -> IntArray | None:
+        """GPUs of a block's ranks in a domain that others leave; None where rules find no room."""
+        free = self.free.copy()
+        free[self.gpu_of_rank[leaving]] = True
+        gpus = np.flatnonzero(free & (self.home == domain)).astype(np.int32)
+        return seat_parts(self.task, self.blocks.inner, self.blocks.tier, ranks, gpus)

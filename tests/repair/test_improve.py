@@ -17,7 +17,7 @@ from planner.repair.ledger import Ledger
 from planner.repair.rules import levels_of
 from planner.repair.service import Health, with_health
 from planner.repair.task import Task
-from tests.builders import claimed, grid_cluster, grid_workload
+from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
 
 FAMILIES = [("tp", "all_reduce", 50.0), ("pp", "path", 9.0), ("dp", "all_reduce", 2.0)]
 
@@ -116,3 +116,27 @@ def test_front_is_a_front():
     moves, values = [p.moves for p in points], [p.value for p in points]
     assert moves == sorted(set(moves))
     assert values == sorted(set(values), reverse=True)
+
+
+def test_rules_inside_a_block_are_kept():
+    """Expert groups that change racks keep their tensor groups in nodes; racks of odd nodes stay free."""
+    families = [("pp", "path", 9.0), ("dp", "all_reduce", 2.0)]
+    work = grid_workload(tp=2, ep=2, pp=2, dp=4, families=families, keep={"tp": "node", "ep": "rack"})
+    # Two units of five racks. Two racks have room for a group in number, but none for two whole pairs.
+    pairs, odd = [2, 2], [3, 1]
+    cluster = ragged_cluster([[pairs, pairs, odd, pairs, pairs]] * 2, uplinks=(None, 100e9, 20e9), boundary=1)
+    levels = levels_of(cluster, work)
+    racks = cluster.domain_of_gpu[1]
+    homes = [np.flatnonzero(racks == rack) for rack in (0, 6, 5, 1)]
+    table = np.full(16, -1, np.int32)
+    for part, home in enumerate(homes):
+        table[levels[1].part == part] = home
+    task = Task(cluster, work, Objective.WEIGHTED, cluster.gpu_in_service, table)
+    weights = crossing_weights(cluster, task.objective)
+    blocks = blocks_of(task, levels, weights)
+    found = list(improvements(task, table, blocks, weights, (), lambda: False))
+    assert found
+    for each in found:
+        for level in levels:
+            place = cluster.domain_of_gpu[level.tier][each]
+            assert all(len(set(place[level.part == part])) == 1 for part in range(level.parts))
