@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.crossing import measure
-from planner.repair.exact import Limit, best_within, keeping_gpus
+from planner.repair.afresh import afresh
+from planner.repair.exact import Limit, best_within
 from planner.repair.improve import blocks_of, improvements
 from planner.repair.memory import moved_bytes
 from planner.repair.run import BETTER, Run, Wishes
@@ -66,16 +67,16 @@ def front(
     run = Run(placement, cluster, wishes or Wishes(), stop)
     start = run.start()
     found = [_point(start.task, table) for table in _thinned(_tables(start, run))]
-    fresh = None if run.over() else _afresh(start, stop)
+    fresh = None if run.over() else afresh(start.task, stop)
     if fresh is not None:
-        found.append(_point(start.task, fresh, afresh=True))
+        found.append(_point(start.task, fresh, planned_afresh=True))
     return tuple(_undominated(found))
 
 
-def _point(task: Task, table: IntArray, *, afresh: bool = False) -> Point:
+def _point(task: Task, table: IntArray, *, planned_afresh: bool = False) -> Point:
     moved = task.moved(table)
     value = measure(task.cluster, task.workload, table).value(task.objective)
-    return Point(len(moved), moved_bytes(task.workload, moved), value, afresh)
+    return Point(len(moved), moved_bytes(task.workload, moved), value, planned_afresh)
 
 
 def _tables(start: Start, run: Run) -> Iterator[IntArray]:
@@ -108,55 +109,3 @@ def _undominated(points: list[Point]) -> Iterator[Point]:
         if point.value < least * (1 - BETTER):
             least = point.value
             yield point
-
-
-def _afresh(start: Start, stop: threading.Event | None) -> IntArray:
-    """A plan made without regard to what was, its replicas numbered so that many ranks stay."""
-    from planner.solve import solve
-
-    task = start.task
-    planned = solve(task.cluster, task.workload, objective=task.objective, stop=stop).placement
-    return renumbered(task, planned.gpu_of_rank)
-
-
-def renumbered(task: Task, table: IntArray) -> IntArray:
-    """The same placement with its replicas numbered after those that ran in the same domains.
-
-    Replicas are alike, so their numbers are free; so is which GPU of its domain a rank takes.
-    """
-    mesh, cluster = task.workload.mesh, task.cluster
-    unit = mesh.dp_unit
-    ranks = np.arange(task.ranks)
-    index = mesh.coordinate("dp", ranks)
-    own = {axis: mesh.coordinate(axis, ranks) for axis in ("tp", "cp", "pp")}
-    place = mesh.rank({**own, "dp": index % unit}).astype(np.int64)
-    domain = cluster.domain_of_gpu[cluster.boundary]
-    width = cluster.tiers[cluster.boundary].domains
-    new, old = place * width + domain[table], place * width + domain[task.before]
-    unit_of = index // unit
-    order, there = np.argsort(new, kind="stable"), np.flatnonzero(task.alive)
-    there = there[np.argsort(old[there], kind="stable")]
-    ranking = np.arange(len(order)) - np.searchsorted(new[order], new[order])
-    at = np.searchsorted(old[there], new[order]) + ranking
-    paired = at < np.searchsorted(old[there], new[order], side="right")
-    matched = _matched(unit_of[order[paired]], unit_of[there[at[paired]]], int(unit_of.max()) + 1)
-    relabelled = np.empty_like(table)
-    relabelled[mesh.rank({**own, "dp": matched[unit_of] * unit + index % unit})] = table
-    return keeping_gpus(task, cluster.boundary if not task.workload.keep else _leaf(task), relabelled)
-
-
-def _leaf(task: Task) -> int:
-    """Innermost tier that a rule names, or the boundary where that is further in."""
-    cluster = task.cluster
-    return min([cluster.boundary, *(cluster.tier_index(tier) for tier in task.workload.keep.values())])
-
-
-def _matched(one: IntArray, other: IntArray, units: int) -> NDArray[np.int64]:
-    """A permutation that pairs off units which meet often, shape (units,)."""
-    pairs, votes = np.unique(one.astype(np.int64) * units + other, return_counts=True)
-    found, taken = np.full(units, -1, np.int64), np.zeros(units, np.bool_)
-    for first, second in (divmod(int(each), units) for each in pairs[np.argsort(-votes, kind="stable")]):
-        if found[first] < 0 and not taken[second]:
-            found[first], taken[second] = second, True
-    found[found < 0] = np.flatnonzero(~taken)
-    return found

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import InfeasibleError, InternalError
+from planner.errors import InfeasibleError, InternalError, NoPlacementError
 from planner.placement.crossing import crossing_weights, measure
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.repair.afresh import afresh
 from planner.repair.certificate import bound_anew, bound_before
 from planner.repair.drop import Drop, drop
 from planner.repair.exact import Limit, best_within
@@ -227,7 +228,22 @@ class Run:
             blocks = blocks_of(task, start.levels, start.weights)
             for cheaper in improvements(task, gpu_of_rank, blocks, start.weights, limits, self.over):
                 gpu_of_rank = cheaper
+            gpu_of_rank = self._or_afresh(task, limits, gpu_of_rank)
         return gpu_of_rank
+
+    def _or_afresh(self, task: Task, limits: list[Limit], gpu_of_rank: IntArray) -> IntArray:
+        """A plan made afresh, where it is better and the limits allow all its moves."""
+        if self.over():
+            return gpu_of_rank
+        try:
+            planned = afresh(task, self.stop)
+        except NoPlacementError:
+            # A solver that finds none in its time says nothing against the placement at hand.
+            return gpu_of_rank
+        moved = task.moved(planned)
+        allowed = all(float(limit.costs[moved].sum()) <= limit.most for limit in limits)
+        better = self._value(task, planned) < self._value(task, gpu_of_rank) * (1 - BETTER)
+        return planned if allowed and better else gpu_of_rank
 
     @staticmethod
     def _value(task: Task, gpu_of_rank: IntArray) -> float:

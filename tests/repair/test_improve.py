@@ -11,7 +11,7 @@ from planner.placement.crossing import crossing_weights, measure
 from planner.placement.placement import Objective
 from planner.repair.exact import Limit
 from planner.repair.exchange import Exchanges
-from planner.repair.front import front, renumbered
+from planner.repair.front import front
 from planner.repair.improve import blocks_of, improvements
 from planner.repair.ledger import Ledger
 from planner.repair.rules import levels_of
@@ -99,13 +99,6 @@ def test_what_an_exchange_saves_is_exact():
         table[parties[other].ranks] = task.before[parties[one].ranks]
         saved = value(task, task.before) - value(task, table)
         assert pairs.saves(one, other, at) == pytest.approx(saved, abs=1e-15)
-
-
-def test_a_plan_afresh_is_numbered_after_what_ran_there():
-    """The same placement with its replicas in another order moves nobody."""
-    task = task_of(cluster_of(4), shuffled(4, 3))
-    mixed = task.before.reshape(2, 4, 4)[:, [2, 0, 3, 1]].ravel()
-    assert (renumbered(task, mixed) == task.before).all()
 
 
 def test_front_is_a_front():

@@ -70,6 +70,12 @@ int main(int count, char **words)
         fprintf(stderr, "usage: %s placement.map RANK [placement.patch]\n", words[0]);
         return 2;
     }
+    char *end;
+    unsigned long rank = strtoul(words[2], &end, 10);
+    if (words[2][0] < '0' || words[2][0] > '9' || *end || rank > UINT32_MAX) {
+        fprintf(stderr, "expected a rank such as 0, got %s\n", words[2]);
+        return 2;
+    }
     /* The digests are of the placement that the patch leads to, so a map to be patched is of others. */
     int patched = count > 3;
     planner_status status = planner_map_open(words[1], patched ? NULL : PLANNER_JOB_TOPOLOGY,
@@ -80,7 +86,7 @@ int main(int count, char **words)
         fprintf(stderr, "%s\n", planner_status_text(status));
         return 1;
     }
-    int failed = print_rank(&map, (uint32_t)strtoul(words[2], NULL, 10));
+    int failed = print_rank(&map, (uint32_t)rank);
     planner_map_close(&map);
     return failed;
 }

@@ -298,6 +298,10 @@ def test_the_example_prints_a_rank(tmp_path):
         assert code == 0
         assert "on         r01-n00 gpu 0\n" in out
     assert run_program(tmp_path / "lookup-c11", tmp_path / MAP, 10)[0] == 1
+    for word in ("x", "1x", "-1", ""):
+        code, out, err = run_program(tmp_path / "lookup-c11", tmp_path / MAP, word)
+        assert (code, out) == (2, "")
+        assert "expected a rank" in err
 
 
 def moved(placement, down, changes):
