@@ -34,8 +34,10 @@ GROWTH = 3
 FITTING = 0.95
 POLL_S = 0.02
 CHUNK = 200_000
-MOST_MOVES_IN_ALL = 15_000_000
 MOST_MOVES_A_CELL = 300_000
+# Of deterministic runs, which nobody's clock ends: about what the default time limit allows.
+MOST_WORK_A_CELL = 60_000
+MOST_WORK = 15_000_000
 MOST_MOVES_A_WALK = 20_000
 MOST_CELLS = 100_000
 WHOLE = 0.1
@@ -183,7 +185,7 @@ def annealed(
     cells = costs.stages * costs.replicas
     enough = MOST_MOVES_A_CELL * cells
     if control.deterministic:
-        enough = min(enough, MOST_MOVES_IN_ALL)
+        enough = min(MOST_WORK_A_CELL * cells, MOST_WORK)
     moves, in_all, least = min(FIRST_MOVES_A_CELL * cells, enough), 0, tree_cost(tree, costs, widths)
     if not ready(state_of(tree, costs, widths), control):
         return
