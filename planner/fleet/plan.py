@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InfeasibleError, NoPlacementError
+from planner.fleet.arrange import Arranger
 from planner.fleet.bounds import JobBound, bound_job
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
@@ -21,6 +22,7 @@ from planner.fleet.multicast import spread
 from planner.fleet.placed import FleetClaims, FlowClaim, PlacedFleet, PlacedJob, table_digest
 from planner.fleet.polish import Polisher
 from planner.fleet.prices import estimate
+from planner.fleet.receiving import with_received
 from planner.fleet.sizing import size_jobs
 from planner.fleet.value import fleet_value
 from planner.placement.crossing import measure
@@ -49,6 +51,10 @@ MET = 1e-9
 JOB_LIMIT_S = 10.0
 # Of the time that is left, what the first placement may take where all jobs are then looked at together.
 FIRST_SHARE = 0.4
+# The same where domains may change places afterwards.
+LARGE_SHARE = 0.9
+# The same, of what is left then, for placing one that receives weights for that as well.
+RECEIVING_SHARE = 0.4
 LOOK_S = 2.0
 PARTITION_SHARE = 0.2
 # Fleets of which every part is placed in no time are given other parts as well.
@@ -114,7 +120,7 @@ class _Plan:
         bounds = {job: self.bound(job, workload) for job, workload in workloads.items()}
         best, bound_s = None, 0.0
         ranks = {job: workload.mesh.world_size for job, workload in workloads.items()}
-        share = FIRST_SHARE if is_countable(self.ground, ranks) else 1.0
+        share = FIRST_SHARE if is_countable(self.ground, ranks) else LARGE_SHARE
         for partition in self.partitions(way, workloads, bounds):
             parts = parts_of(self.ground, partition)
             try:
@@ -125,6 +131,7 @@ class _Plan:
                     raise
                 continue
             if best is None:
+                found = self.receiving(found, workloads, parts, bounds, sizes)
                 best, bound_s = self.explored(workloads, bounds, sizes, found)
             elif found.claims.value_s < best.claims.value_s:
                 best = with_bound(found, bound_s)
@@ -136,7 +143,7 @@ class _Plan:
     def polished(
         self, bounds: Mapping[int, JobBound], sizes: Mapping[int, int], best: PlacedFleet, bound_s: float
     ) -> PlacedFleet:
-        """A small fleet after the exchanges of places that make F smaller; others as they are."""
+        """The fleet after the changes and exchanges of places that make F smaller."""
         if best.claims.status is Status.OPTIMAL:
             return best
 
@@ -145,7 +152,33 @@ class _Plan:
             told = {job: recounted(cluster, each, bounds[job]) for job, each in placements.items()}
             return with_bound(self.placed(told, bounds, sizes), bound_s)
 
+        best = Arranger(self.ground, join, lambda: self.control.over, best).run()
         return Polisher(self.ground, self.control, join, best).run()
+
+    def receiving(
+        self,
+        first: PlacedFleet,
+        workloads: Mapping[int, Workload],
+        parts: Mapping[int, BoolArray],
+        bounds: Mapping[int, JobBound],
+        sizes: Mapping[int, int],
+    ) -> PlacedFleet:
+        """The fleet with jobs that receive weights placed for that as well, where it is then better."""
+        best = first
+        for job, workload in workloads.items():
+            wanted = with_received(self.ground.fleet, job, workload)
+            if wanted is None or best.claims.status is Status.OPTIMAL:
+                continue
+            try:
+                limit_s = RECEIVING_SHARE * self.control.left_s if self.limited else None
+                found = self._place(job, wanted, parts[job], limit_s)
+            except NoPlacementError:
+                continue
+            told = {each: best.jobs[each].placement for each in workloads}
+            told[job] = recounted(self.ground.cluster, replace(found, workload=workload), bounds[job])
+            joined = self.placed(told, bounds, sizes)
+            best = min(best, joined, key=lambda each: each.claims.value_s)
+        return best
 
     def explored(
         self,
