@@ -27,7 +27,11 @@ def run() -> None:
         signal.signal(number, _interrupt)
     # The system takes back all memory at the end; to look for cycles in it first takes a fifth of a second.
     atexit.register(gc.freeze)
-    app(prog_name="planner")
+    try:
+        app(prog_name="planner")
+    except KeyboardInterrupt:
+        # Commands heed it themselves; this one came while they were being put together.
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _leave(*_: object) -> None:

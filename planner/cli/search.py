@@ -105,7 +105,8 @@ def search(
             options: Any = {"pool": pool, "record": record, "progress": progress, "stop": interrupt.stop}
             answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
         _require_any(answer, question, outline)
-        answer = with_faster_cuts(answer, outline)
+        if not interrupt.stop.is_set():
+            answer = with_faster_cuts(answer, outline)
         limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
         ranking = interrupt.run(
             lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits)
@@ -138,6 +139,7 @@ def _question(
         outline.gpus,
         outline.levels[0].gpus if outline.levels else outline.gpus,
         tuple(_pairs(given, PINNABLE, "--set")),
+        faster=tuple(part.gpus for part in outline.faster),
     )
 
 
@@ -175,9 +177,6 @@ def _require_any(answer: Answer, question: Question, outline: Outline) -> None:
     """Refuse to go on with nothing."""
     if answer.best:
         return
-    if not answer.complete:
-        write_error("interrupted before a strategy was simulated; no workload written")
-        raise typer.Exit(INTERRUPTED)
     raise InputError.of(
         "W050",
         f"no strategy for {question.model.name} fits {outline.gpus:,} GPUs of {outline.gpu.name}",

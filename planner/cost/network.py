@@ -115,6 +115,8 @@ class Network:
             return seconds
         stage = group_index(self.mesh, family).stage[spread.group]
         np.maximum.at(seconds, stage, each[spread.domain])
+        # Groups that move nothing do not wait for others that share their uplinks.
+        seconds[np.asarray(family.payload_bytes) == 0] = 0.0
         return seconds
 
     def _by_stage(self, family: Family, values: FloatArray) -> FloatArray:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from planner.workload.job import Job
 
 
+# Names in a sentence; the rest is counted.
+SHOWN = 12
 SHARING = {
     DataParallel.DDP: "ddp",
     DataParallel.DISTRIBUTED_OPTIMIZER: "optimizer",
@@ -45,6 +47,7 @@ def search_document(answer: Answer, ranking: Sequence[Ranked]) -> dict[str, obje
             {
                 **_document(each.found),
                 "placed_step_s": each.step_s if each.placed else None,
+                "placed_without": list(each.placed.without) if each.placed else [],
                 "why_not_placed": each.why_not or None,
             }
             for each in ranking
@@ -82,8 +85,9 @@ def search_view(
     question: Question, outline: Outline, answer: Answer, ranking: Sequence[Ranked]
 ) -> RenderableType:
     """For people: the fastest, those of them that were placed first, and the front of time and memory."""
+    models = ", ".join(dict.fromkeys(part.gpu.name for part in outline.grounds))
     head = (
-        f"{question.model.name} on {outline.gpus:,} GPUs ({outline.gpu.name}): batch of "
+        f"{question.model.name} on {outline.gpus:,} GPUs ({models}): batch of "
         f"{question.global_batch:,} x {question.sequence:,} tokens in {question.precision}"
     )
     parts: list[RenderableType] = [
@@ -92,6 +96,7 @@ def search_view(
         _speed(ranking[0], outline.gpus),
         _ranking(ranking),
         *_not_placed(ranking),
+        *_placed_without(ranking[0]),
         *_balanced([each.found for each in ranking]),
     ]
     if len(answer.front) > 1:
@@ -168,6 +173,17 @@ def _not_placed(ranking: Sequence[Ranked]) -> Iterator[str]:
     for each in ranking:
         if each.why_not:
             yield f"{degrees(each.found.job)} cannot be placed: {each.why_not}"
+
+
+def _placed_without(first: Ranked) -> Iterator[str]:
+    """What the first strategy does without."""
+    if first.placed and first.placed.without:
+        names, more = first.placed.without[:SHOWN], len(first.placed.without) - SHOWN
+        rest = f" and {more:,} more" if more > 0 else ""
+        yield (
+            f"placed without what is slower, as the others are enough: {', '.join(names)}{rest}; "
+            "planner plan leaves out what the topology file has under spare"
+        )
 
 
 def degrees(job: Job) -> str:

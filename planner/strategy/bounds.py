@@ -15,7 +15,7 @@ from planner.strategy.columns import Columns
 from planner.strategy.cuts import Part, parts_of
 from planner.strategy.least_memory import least_memory
 from planner.strategy.least_time import least_time
-from planner.strategy.space import Question, sharings
+from planner.strategy.space import ORDERS, Question, sharings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from planner.workload.job import DataParallel
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
 
 # Sums are taken in another order than in the cost model.
 ROUNDING = 1 - 1e-9
@@ -51,6 +52,18 @@ class Bounds:
         return parts_of(self.question, self.columns)
 
     @cached_property
+    def _ground(self) -> IntArray:
+        """Which part of the cluster each strategy is for, see `Outline.ground`, shape (strategies,)."""
+        sizes = [part.gpus for part in self.outline.faster]
+        return np.searchsorted(np.array(sizes, np.int64), self.columns.world_size)
+
+    @cached_property
+    def limit_bytes(self) -> FloatArray:
+        """Memory of a GPU that each strategy may use, shape (strategies,)."""
+        sizes = [part.gpu.memory_bytes or np.inf for part in self.outline.grounds]
+        return np.array(sizes)[self._ground]
+
+    @cached_property
     def memory_bytes(self) -> FloatArray:
         """Bytes of the fullest GPU at the least, shape (ways, strategies)."""
         return ROUNDING * least_memory(self.question, self.columns, self._parts, self.ways)
@@ -61,5 +74,10 @@ class Bounds:
 
         Infinite where the strategy does not fit, and where the order makes no difference to the one before.
         """
-        fits = self.memory_bytes <= (self.outline.gpu.memory_bytes or np.inf)
-        return ROUNDING * least_time(self.question, self.outline, self.columns, self._parts, fits)
+        found = np.full((len(self.ways), len(ORDERS), len(self.columns)), np.inf)
+        for number, ground in enumerate(self.outline.grounds):
+            fits = (self.memory_bytes <= self.limit_bytes) & (self._ground == number)
+            if fits.any():
+                least = least_time(self.question, ground, self.columns, self._parts, fits)
+                found = np.minimum(found, ROUNDING * least)
+        return found

@@ -64,6 +64,12 @@ class Columns:
         return len(self.rows)
 
     @cached_property
+    def world_size(self) -> IntArray:
+        """GPUs of each strategy, shape (strategies,)."""
+        size: IntArray = self["tp"] * self["cp"] * self["dp"] * self["pp"]
+        return size
+
+    @cached_property
     def tokens(self) -> IntArray:
         """A number for the tokens of a microbatch that a rank works on, shape (strategies,)."""
         return _numbered(self["micro"] / self["cp"])

@@ -209,7 +209,8 @@ class _Field:
 
     def __init__(self, cluster: Cluster, asked: Job, gpu: Gpu) -> None:
         self.cluster, self.asked = cluster, asked
-        self.outline = replace(Outline.of(cluster), gpu=gpu, gpus=asked.mesh.world_size)
+        usual = Outline.of(cluster).ground(asked.mesh.world_size)
+        self.outline = replace(usual, gpu=gpu, gpus=asked.mesh.world_size, faster=())
         self.limit = gpu.memory_bytes or float("inf")
         self.available = available_gpus(cluster, asked.mesh.world_size)
 

@@ -29,7 +29,7 @@ def with_faster_cuts(answer: Answer, outline: Outline) -> Answer:
 
 
 def _faster(found: Found, outline: Outline) -> Found:
-    step = faster_cut(step_of(found.job, outline), outline.gpu.memory_bytes)
+    step = faster_cut(step_of(found.job, outline), outline.ground(found.job.mesh.world_size).gpu.memory_bytes)
     if step.job == found.job:
         return found
     time = step.time(quick=True)

@@ -36,8 +36,9 @@ class Measured(NamedTuple):
 
 
 def step_of(job: Job, outline: Outline) -> Step:
-    """A job's step, its ranks in their order."""
-    return Step(job, outline.gpu, {each.name: outline.time(each, job.mesh) for each in families(job)})
+    """A job's step on the fastest GPUs that are enough for it, its ranks in their order."""
+    ground = outline.ground(job.mesh.world_size)
+    return Step(job, ground.gpu, {each.name: ground.time(each, job.mesh) for each in families(job)})
 
 
 def measure(question: Question, outline: Outline, candidates: Sequence[Candidate]) -> list[Measured]:

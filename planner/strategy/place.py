@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from planner.cost.simulate import Simulation, simulate
+from planner.errors import InfeasibleError, NoPlacementError
 from planner.solve import solve
+from planner.strategy.grades import ground, left_out
 from planner.workload.job import Schedule
 from planner.workload.load import build_workload
 
@@ -20,10 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A strategy where it is placed, and its step there."""
+    """A strategy where it is placed, and its step there.
+
+    Parameters
+    ----------
+    without
+        Selectors of what is in service but was left out, as slower than what is enough.
+    """
 
     placement: Placement
     simulation: Simulation
+    without: tuple[str, ...] = ()
 
 
 def description(job: Job, model: str, keep: dict[str, str]) -> dict[str, object]:
@@ -63,7 +72,18 @@ def place(
     time_limit_s: float,
     stop: threading.Event | None = None,
 ) -> Placed:
-    """Place a strategy and simulate its step there; raises what `planner.solve.solve` raises."""
+    """Place a strategy and simulate its step there; raises what `planner.solve.solve` raises.
+
+    It is placed on the fastest GPUs that are enough for it, see `planner.strategy.grades`; on all where
+    those do not have room for it under the rules.
+    """
     workload = build_workload(description(job, model, keep), job.model.name)
-    placement = solve(cluster, workload, time_limit_s=time_limit_s, stop=stop).placement
-    return Placed(placement, simulate(placement))
+    used = ground(cluster, job.mesh.world_size)
+    try:
+        placement = solve(used, workload, time_limit_s=time_limit_s, stop=stop).placement
+    except (InfeasibleError, NoPlacementError):
+        if used is cluster or (stop is not None and stop.is_set()):
+            raise
+        used = cluster
+        placement = solve(cluster, workload, time_limit_s=time_limit_s, stop=stop).placement
+    return Placed(placement, simulate(placement), tuple(left_out(cluster, used)))

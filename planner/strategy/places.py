@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from planner.strategy.columns import Columns
     from planner.strategy.outline import Outline
     from planner.strategy.space import Question
+    from planner.strategy.spots import Spot
     from planner.workload.mesh import Mesh
 
     IntArray = NDArray[np.int64]
@@ -42,7 +43,7 @@ class Places:
     ) -> Places:
         """Places of groups along `axes`, for the strategies that are `wanted`."""
         of = np.zeros((len(ORDERS), len(columns)), np.int64)
-        known: dict[tuple[int, ...], tuple[int, Mesh]] = {}
+        known: dict[tuple[int, tuple[Spot, ...]], tuple[int, Mesh]] = {}
         for rows in columns.groups(*_concerned(axes)).of_wanted(wanted):
             for number, order in enumerate(ORDERS):
                 mesh = question.mesh(columns.rows[rows[0]], order)

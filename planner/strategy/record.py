@@ -79,7 +79,7 @@ def asked_of(question: Question, outline: Outline, topology: str) -> dict[str, s
         "batch": f"{question.global_batch} x {question.sequence} tokens",
         "precision": f"{question.precision}, {question.gradient_bytes}, {question.dispatch_bytes}",
         "set": pinned or "nothing",
-        "gpus": f"{question.gpus} in domains of {question.domain}",
+        "gpus": f"{question.gpus} in domains of {question.domain}, parts of {list(question.faster)}",
     }
 
 

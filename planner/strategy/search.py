@@ -106,13 +106,12 @@ def search(
     record
         What is known already, and learns what is simulated.
     stop
-        Ends the search with what it has, once set.
+        Ends the search with what it has, once set; where that is nothing, with what the bound is least of.
     """
     with LocalPool(question, outline) as here:
         looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
-        limit = outline.gpu.memory_bytes or float("inf")
-        best = looked.fastest(limit, keep)
-        frugal, whole = looked.front(limit) if front else (best, False)
+        best = looked.fastest(keep) or looked.likeliest()
+        frugal, whole = looked.front() if front else (best, False)
     found = {flat: looked.found(flat) for flat in {*best, *frugal}}
     return Answer(
         tuple(found[flat] for flat in best),
@@ -159,8 +158,8 @@ class _Looked:
         """Whether the search was told to end."""
         return self.stop is not None and self.stop.is_set()
 
-    def fastest(self, limit: float, keep: int, slowest_s: float = float("inf")) -> list[int]:
-        """The fastest that need at most `limit` bytes, each of another strategy, the fastest first.
+    def fastest(self, keep: int, limit: float = float("inf"), slowest_s: float = float("inf")) -> list[int]:
+        """The fastest that fit and need at most `limit` bytes, each of another strategy, the fastest first.
 
         None of a step longer than `slowest_s`.
         """
@@ -182,15 +181,25 @@ class _Looked:
                 self.progress(place, max(place, ahead), min(step for step, _ in best.values()))
         return [flat for step, flat in sorted(best.values())[:keep] if step <= slowest_s]
 
-    def front(self, limit: float) -> tuple[list[int], bool]:
+    def likeliest(self) -> list[int]:
+        """That of the least bound that fits, alone; nothing where none does."""
+        best: dict[int, tuple[float, int]] = {}
+        for flat in self.ordered.tolist():
+            self._measure([flat])
+            self._take(best, [flat], float("inf"))
+            if best:
+                return [flat]
+        return []
+
+    def front(self) -> tuple[list[int], bool]:
         """Those that no other beats both in time and in memory, and whether these are all.
 
         After each the fastest that needs less memory follows, until steps are too long.
         """
         found: list[int] = []
-        slowest_s = float("inf")
+        limit = slowest_s = float("inf")
         while not self.stopped and len(found) < MOST_FRONT:
-            following = self.fastest(limit, 1, slowest_s)
+            following = self.fastest(1, limit, slowest_s)
             if not following:
                 return found, not self.stopped
             found += following
@@ -214,7 +223,7 @@ class _Looked:
         """Keep of each strategy the fastest candidate that fits."""
         for flat in flats:
             found, row = self.record.measured[flat], int(self._parts(np.array(flat))[2])
-            if found.memory_bytes <= limit:
+            if found.memory_bytes <= min(limit, float(self.bounds.limit_bytes[row])):
                 best[row] = min(best.get(row, (float("inf"), flat)), (found.step_s, flat))
 
     def _parts(self, flat: IntArray) -> tuple[IntArray, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,6 +43,8 @@ class Question:
         Bytes of a gradient but with fsdp, where it has two; two in fp16 and four otherwise if not given.
     dispatch_bytes
         Bytes of an element on its way to the experts; as at rest if not given.
+    faster
+        GPUs of parts of the cluster that are faster than all of it, where strategies may have to fit in.
     """
 
     model: Model
@@ -53,6 +56,7 @@ class Question:
     pinned: tuple[tuple[str, str], ...] = ()
     gradient_bytes: int | None = None
     dispatch_bytes: int | None = None
+    faster: tuple[int, ...] = ()
 
     def allows(self, name: str, value: object) -> bool:
         """Whether what is given leaves `value` for `name`."""
@@ -108,14 +112,12 @@ def strategies(question: Question) -> Iterator[Strategy]:
         for cp in _context(question, tp):
             for pp in _stages(question, question.gpus // (tp * cp)):
                 for micro in _micro_batches(question):
-                    dp = _replicas(question, question.gpus // (tp * cp * pp), micro)
-                    if not dp or not question.allows("dp", dp):
-                        continue
-                    experts = list(_expert(question, cp * dp))
-                    for schedule, virtual in _schedules(question, pp, micro * dp):
-                        for ep in experts:
-                            for recompute in kept:
-                                yield Strategy(tp, cp, ep, dp, pp, virtual, micro, schedule, recompute)
+                    for dp in _replicas(question, tp * cp * pp, micro):
+                        experts = list(_expert(question, cp * dp))
+                        for schedule, virtual in _schedules(question, pp, micro * dp):
+                            for ep in experts:
+                                for recompute in kept:
+                                    yield Strategy(tp, cp, ep, dp, pp, virtual, micro, schedule, recompute)
 
 
 def sharings(question: Question) -> list[DataParallel]:
@@ -163,9 +165,13 @@ def _micro_batches(question: Question) -> Iterator[int]:
             yield micro
 
 
-def _replicas(question: Question, most: int, micro: int) -> int:
-    """The most replicas that divide the batch; 0 where there is not even one."""
-    return max((d for d in divisors(question.global_batch // micro) if d <= most), default=0)
+def _replicas(question: Question, gpus: int, micro: int) -> Iterator[int]:
+    """The most replicas of so many GPUs that divide the batch: of all GPUs, of each faster part."""
+    degrees = divisors(question.global_batch // micro)
+    found = {bisect_right(degrees, size // gpus) for size in (*question.faster, question.gpus)}
+    for place in sorted(found):
+        if place and question.allows("dp", degrees[place - 1]):
+            yield degrees[place - 1]
 
 
 def _expert(question: Question, ranks: int) -> Iterator[int]:

@@ -57,6 +57,23 @@ def test_a_signal_outside_of_a_search(number):
     assert done.stderr == "interrupted\n"
 
 
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_the_commands_are_put_together(number):
+    """Before any command is there to heed it: the same, and no traceback."""
+    done = run(f"""
+        import os, sys
+        import typer.main
+        def interrupted(*_):
+            os.kill(os.getpid(), {int(number)})
+        import planner.cli.main
+        typer.main.get_command = interrupted
+        from planner.cli.entry import run
+        run()
+    """)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"
+
+
 def test_ignored_signals_stay_ignored():
     """A process started to ignore Ctrl-C goes on."""
     done = run("""

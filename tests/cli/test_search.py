@@ -13,6 +13,7 @@ from contextlib import nullcontext
 import pytest
 
 from planner.cli.interrupt import Interrupt
+from planner.strategy.bounds import Bounds
 from planner.workload.load import load_workload
 from tests.cli.commands import command, planner
 
@@ -95,6 +96,28 @@ def test_interrupted(topology, tmp_path, monkeypatch):
     assert "keeping the best strategies so far" in outcome.err
     assert load_workload(best).mesh.world_size <= 16
     assert len(json.loads(record.read_text())["measured"]) == 1
+
+
+def test_interrupted_before_anything_was_simulated(topology, tmp_path, monkeypatch):
+    """The one with the least bound is shown and written."""
+    interrupts = []
+
+    def heeded(kept):
+        interrupts.append(Interrupt(kept))
+        return interrupts[0]
+
+    def interrupt(*asked):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts[0].stop.wait(60)
+        return Bounds(*asked)
+
+    monkeypatch.setattr("planner.strategy.search.Bounds", interrupt)
+    monkeypatch.setattr("planner.cli.search.Interrupt", heeded)
+    best = tmp_path / "best.yaml"
+    outcome = planner("search", topology, *ASKED, "-o", best)
+    assert outcome.code == 130
+    assert "1 simulated before the search was stopped" in outcome.out
+    assert load_workload(best).mesh.world_size <= 16
 
 
 def test_options_that_exclude_each_other(topology):

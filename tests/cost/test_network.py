@@ -49,6 +49,18 @@ def test_stages_differ():
     assert found.by_link["node"] == pytest.approx([4 * 8 / 10, 4 * 16 / 10])
 
 
+def test_stages_that_move_nothing_do_not_wait():
+    """Though their groups lie in nodes whose uplinks others use."""
+    mesh = Mesh(tp=2, dp=4, pp=2)
+    cluster = grid_cluster(2, 2, 4, uplinks=(10.0,), scale_up=100.0)
+    mixed = np.arange(16, dtype=np.int32).reshape(2, 4, 2).transpose(1, 0, 2).ravel()
+    found = Network(cluster, mesh, np.argsort(mixed).astype(np.int32)).time(
+        grid_family("dp", "all_reduce", (8, 0), mesh=mesh)
+    )
+    assert found.by_link["node"][0] > 0
+    assert found.by_link["node"][1] == 0
+
+
 def test_pipeline_within_a_node_uses_nvlink():
     """Half of the payload goes each way."""
     mesh = Mesh(tp=2, pp=2, dp=4, rank_order=("tp", "pp", "cp", "ep", "dp"))

@@ -16,7 +16,9 @@ from tests.strategy.questions import OUTLINE, QUESTION
 def found():
     """An answer, and its ranking: the second placed, the first not, the third impossible."""
     answer = search(QUESTION, OUTLINE, keep=3)
-    placed = SimpleNamespace(simulation=SimpleNamespace(time=SimpleNamespace(step_s=9.0)))
+    placed = SimpleNamespace(
+        simulation=SimpleNamespace(time=SimpleNamespace(step_s=9.0)), without=("r01", "r02/n3")
+    )
     first, second, third = answer.best
     return answer, [Ranked(second, placed), Ranked(first), Ranked(third, why_not="no room")]
 
@@ -30,6 +32,17 @@ def test_document():
     assert wanted <= set(document["best"][0])
     assert document["complete"]
     json.dumps(document, allow_nan=False)
+
+
+def test_what_was_left_out():
+    """Named where the first was placed, and in the document; many names are cut short."""
+    answer, ranking = found()
+    assert search_document(answer, ranking)["best"][0]["placed_without"] == ["r01", "r02/n3"]
+    assert "enough: r01, r02/n3;" in text_of(search_view(QUESTION, OUTLINE, answer, ranking))
+    ranking[0].placed.without = tuple(f"r{number}" for number in range(1000))
+    assert "r11 and 988 more;" in text_of(search_view(QUESTION, OUTLINE, answer, ranking))
+    ranking[0].placed.without = ()
+    assert "enough" not in text_of(search_view(QUESTION, OUTLINE, answer, ranking))
 
 
 def test_view():

@@ -18,6 +18,11 @@ OUTLINE = Outline(16, (Level("node", 8, 400e9),), 450e9, preset("h100"))
 QUESTION = Question(MODEL, 32, 2048, Precision.BF16, gpus=16, domain=8)
 
 
+def with_models(cluster, *names):
+    """The cluster with another GPU model in each of its nodes."""
+    return replace(cluster, gpu_kinds=tuple(map(preset, names)), gpu_kind=cluster.gpu_node.copy())
+
+
 @some.composite
 def models(draw):
     """Models of a few layers, with and without experts, dense layers before them, and tied embeddings."""
@@ -40,6 +45,12 @@ def questions(draw):
         *(outer if 2 * domain < gpus else ()),
     )
     pinned = (("micro", str(draw(some.sampled_from((1, 2))))), ("cp", str(draw(some.sampled_from((1, 2))))))
+    scale_up, faster = draw(some.sampled_from((50e9, 450e9))), ()
+    if draw(some.booleans()):
+        # Some of the GPUs, of a faster model that has less memory, behind faster links.
+        better = tuple(level._replace(uplink_bytes_per_s=800e9) for level in levels)
+        gpu = replace(preset("b200"), memory_bytes=preset("h100").memory_bytes / 2)
+        faster = (Outline(gpus - draw(some.integers(1, gpus // 2)), better, scale_up, gpu),)
     question = Question(
         draw(models()),
         draw(some.sampled_from((8, 16, 32))),
@@ -48,5 +59,6 @@ def questions(draw):
         gpus,
         domain,
         pinned,
+        faster=tuple(part.gpus for part in faster),
     )
-    return question, Outline(gpus, levels, draw(some.sampled_from((50e9, 450e9))), preset("h100"))
+    return question, Outline(gpus, levels, scale_up, preset("h100"), faster)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.cost.network import Network
+from planner.strategy.measure import step_of
 from planner.strategy.outline import Outline
+from planner.strategy.space import ORDERS, Strategy
+from planner.workload.job import DataParallel, Recompute, Schedule
 from planner.workload.mesh import Mesh
 from tests.builders import grid_cluster, grid_family
+from tests.strategy.questions import QUESTION, with_models
 
 CLUSTER = grid_cluster(4, 4, 8, uplinks=(400.0, 800.0), scale_up=450.0)
 MESHES = [
@@ -56,3 +62,48 @@ def test_pipelines_take_no_less_than_in_order(mesh):
     found = Outline.of(CLUSTER).time(family, mesh)
     for link, seconds in real.by_link.items():
         assert (found.by_link[link] >= seconds - 1e-9).all()
+
+
+UNEVEN = [
+    (grid_cluster(3, 2, 6, uplinks=(400.0, 800.0), scale_up=450.0), Mesh(tp=4, dp=9)),
+    (grid_cluster(3, 2, 6, uplinks=(400.0, 800.0), scale_up=450.0), Mesh(tp=2, ep=4, dp=8, pp=2)),
+    (grid_cluster(4, 3, 8, uplinks=(400.0, 800.0), scale_up=450.0), Mesh(tp=2, cp=2, ep=10, dp=5, pp=4)),
+    (grid_cluster(4, 3, 8, uplinks=(400.0, 800.0), scale_up=450.0), Mesh(tp=1, ep=12, dp=12, pp=8)),
+    (grid_cluster(2, 4, 9, uplinks=(400.0, 800.0), scale_up=450.0), Mesh(tp=2, ep=8, dp=16, pp=2)),
+]
+
+
+@pytest.mark.parametrize(("cluster", "mesh"), UNEVEN, ids=str)
+@pytest.mark.parametrize(("axes", "kind"), FAMILIES, ids=str)
+def test_seconds_are_about_those_of_ranks_in_order(cluster, mesh, axes, kind):
+    """Also where groups do not fill domains evenly: the slowest link is not much slower or faster."""
+    family = grid_family(axes, kind, 1000, mesh=mesh)
+    real = Network(cluster, mesh, np.arange(mesh.world_size, dtype=np.int32)).time(family)
+    found = Outline.of(cluster).time(family, mesh)
+    slowest, expected = (max(map(np.max, each.by_link.values())) for each in (found, real))
+    assert 0.6 * expected <= slowest <= 2.3 * expected
+
+
+def test_slower_models_do_not_count_where_there_are_enough_others():
+    """A strategy that needs the fast part only is predicted as on a cluster of that alone."""
+    mixed = with_models(grid_cluster(3, 8, uplinks=(400e9,), scale_up=450e9), "a100", "h100", "h100")
+    alone = with_models(grid_cluster(2, 8, uplinks=(400e9,), scale_up=450e9), "h100", "h100")
+    row = Strategy(8, 1, 1, 2, 1, 1, 1, Schedule.ONE_F_ONE_B, Recompute.NONE)
+    asked = replace(QUESTION, global_batch=6)
+    fits, does_not = (
+        asked.job(row._replace(dp=dp), ORDERS[0], DataParallel.DISTRIBUTED_OPTIMIZER) for dp in (2, 3)
+    )
+    assert step_of(fits, Outline.of(mixed)).gpu.name == "h100"
+    assert step_of(fits, Outline.of(mixed)).time().step_s == step_of(fits, Outline.of(alone)).time().step_s
+    assert step_of(does_not, Outline.of(mixed)).gpu.name == "a100"
+
+
+def test_slower_links_count_where_all_gpus_are_needed():
+    """The slowest uplink is that of strategies on the whole cluster only."""
+    cluster = grid_cluster(4, 8, uplinks=((400e9, 400e9, 100e9, 400e9),), scale_up=450e9)
+    family = grid_family("dp", "all_reduce", 1e9, mesh=Mesh(tp=8, dp=2))
+    seconds = [
+        Outline.of(cluster).ground(gpus).time(family, Mesh(tp=8, dp=2)).by_link["node"][0]
+        for gpus in (24, 32)
+    ]
+    assert seconds == pytest.approx([8e9 / 400e9, 8e9 / 100e9])

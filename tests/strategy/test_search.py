@@ -91,6 +91,25 @@ def test_front_is_that_of_the_whole_space(asked):
     ]
 
 
+def test_stopped_before_anything_was_simulated():
+    """What the bound is least of is simulated, alone."""
+    stop = threading.Event()
+    stop.set()
+    answer = search(QUESTION, OUTLINE, stop=stop)
+    whole = search(QUESTION, OUTLINE, keep=1, front=False)
+    assert len(answer.best) == answer.simulated == 1
+    assert whole.best[0].step_s <= answer.best[0].step_s < 1.5 * whole.best[0].step_s
+    assert not answer.complete
+
+
+def test_stopped_where_nothing_fits():
+    """There is nothing to simulate then."""
+    tiny = replace(OUTLINE, gpu=replace(OUTLINE.gpu, memory_bytes=1e6))
+    stop = threading.Event()
+    stop.set()
+    assert search(QUESTION, tiny, stop=stop).best == ()
+
+
 def test_stopped_early():
     """A search that is told to end says that it has not seen everything."""
     stop = threading.Event()
