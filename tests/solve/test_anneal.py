@@ -264,13 +264,6 @@ def test_a_walk_ends_when_told():
     assert state.widths[: len(widths)].tolist() == widths.tolist()
 
 
-@pytest.fixture
-def short_walks(monkeypatch):
-    """Walks that begin with few moves, so that several follow on each other."""
-    monkeypatch.setattr(anneal, "FIRST_MOVES_A_CELL", 2)
-    monkeypatch.setattr(anneal, "MOST_MOVES_A_CELL", 2_000)
-
-
 @pytest.mark.usefixtures("short_walks")
 def test_only_better_placements_come_out():
     """Each placement is cheaper than all before, keeps every room, and the one given is left as it was."""

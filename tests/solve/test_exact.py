@@ -55,6 +55,7 @@ def no_exact_model(monkeypatch):
     monkeypatch.setattr("planner.solve.run.fits_exact_model", lambda _: False)
 
 
+@pytest.mark.usefixtures("walks")
 @pytest.mark.parametrize("seeds", CHUNKS, ids=SEEDS)
 def test_small_jobs_are_optimal(seeds):
     """Value, bound and tie-break equal the exhaustive optimum; infeasible exactly where no way exists."""
@@ -72,6 +73,7 @@ def test_small_jobs_are_optimal(seeds):
         assert result.status is Status.OPTIMAL, f"seed {seed}"
 
 
+@pytest.mark.usefixtures("walks")
 @pytest.mark.parametrize("seeds", CHUNKS, ids=SEEDS)
 def test_bounds_and_placements_without_the_exact_model(seeds, monkeypatch):
     """Constructions never beat the optimum, bounds never exceed it, for the objective and each tier."""

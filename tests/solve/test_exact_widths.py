@@ -26,6 +26,7 @@ def ragged(**options):
     return ragged_cluster(nested, uplinks=UPLINKS, down=(3,), **options)
 
 
+@pytest.mark.usefixtures("short_walks")
 @pytest.mark.parametrize("objective", list(Objective))
 def test_proves_what_is_too_large_rank_by_rank(objective):
     """Sixty ranks that rules keep in whole tensor groups are proven optimal for every objective."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.errors import InfeasibleError
@@ -15,8 +16,14 @@ from planner.workload.workload import Workload
 from tests.builders import grid_workload, ragged_cluster
 from tests.solve.instances import random_instance
 
+pytestmark = pytest.mark.usefixtures("walks")
+
 seeds = st.integers(0, 10_000)
-few = settings(max_examples=15)
+few = settings(
+    max_examples=15,
+    # Walks are as short in one example as in the next.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 
 
 def optimal(cluster, workload, objective):

@@ -60,6 +60,7 @@ def claims_are_true(result):
     return counted
 
 
+@pytest.mark.usefixtures("short_walks")
 @pytest.mark.parametrize("seed", range(15))
 def test_never_worse_than_any_default_order(seed):
     """On irregular clusters no framework's order is better, under any objective; claims are counted."""
@@ -104,6 +105,7 @@ def test_constructions_know_true_floors(monkeypatch):
             assert floor <= level.weight * summed + 1e-9
 
 
+@pytest.mark.usefixtures("short_walks")
 @pytest.mark.parametrize(
     ("stages", "replicas", "nodes", "room", "most"), [(16, 64, 128, 8, 928), (36, 80, 320, 9, 2781)]
 )
@@ -116,6 +118,7 @@ def test_published_instances(stages, replicas, nodes, room, most):
     assert result.placement.claims.tiers[0].lower_bound_bytes == {928: 928, 2781: 2728}[most]
 
 
+@pytest.mark.usefixtures("short_walks")
 def test_objectives_rank_differently():
     """Each objective's own placement is the best of the three by that objective."""
     cluster = ragged_cluster([[4, 4], [3, 3]], uplinks=([9.0, 2.0, 5.0, 1.0], [3.0, 20.0]))
@@ -154,6 +157,7 @@ def test_spares_are_used_where_needed():
     assert ruled.placement.gpu_of_rank.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.usefixtures("short_walks")
 @pytest.mark.parametrize(
     ("keep", "job"),
     [
@@ -242,6 +246,7 @@ def test_without_time_there_is_a_placement():
     claims_are_true(result)
 
 
+@pytest.mark.usefixtures("walks")
 @pytest.mark.parametrize("seed", [1, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_deterministic_runs_agree(seed, monkeypatch):
     """Two deterministic runs have the same bytes of ranks, the same values and bounds in their traces."""
@@ -253,6 +258,7 @@ def test_deterministic_runs_agree(seed, monkeypatch):
     assert first == second
 
 
+@pytest.mark.usefixtures("short_walks")
 def test_tiers_together_prove_what_they_do_not_alone(monkeypatch):
     """Tiers that pull against each other are proven optimal by their joint bound, without an exact search."""
     monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
