@@ -63,8 +63,8 @@ def membership(mesh: Mesh, axes: tuple[str, ...], stages: tuple[int, ...] | None
         ranks = ranks[stage_index[mesh.coordinate("pp", ranks)] >= 0]
         degree_of_stage = len(stages)
 
-    def digit(axis: str) -> tuple[IntArray, int]:
-        index = mesh.coordinate(axis, ranks).astype(np.int64)
+    def digit(axis: str) -> tuple[NDArray[np.integer], int]:
+        index = mesh.coordinate(axis, ranks)
         return (stage_index[index], degree_of_stage) if axis == "pp" else (index, mesh.degree(axis))
 
     folded = any(axis in ("ep", "edp") for axis in axes)
@@ -77,7 +77,7 @@ def membership(mesh: Mesh, axes: tuple[str, ...], stages: tuple[int, ...] | None
     return Membership(ranks, group, position, groups, size)
 
 
-def _number(digits: Sequence[tuple[IntArray, int]], count: int) -> tuple[IntArray, int]:
+def _number(digits: Sequence[tuple[NDArray[np.integer], int]], count: int) -> tuple[IntArray, int]:
     """The mixed-radix number of these digits, the first the slowest, and how many there can be."""
     number, total = np.zeros(count, np.int64), 1
     for digit, degree in digits:
@@ -103,20 +103,26 @@ def recount(mesh: Mesh, families: Sequence[Family], domains: Sequence[IntArray])
     """
     totals = [0.0] * len(domains)
     egress = [np.zeros(int(domain.max(initial=-1)) + 1) for domain in domains]
-    seen: dict[tuple[object, ...], tuple[IntArray, IntArray]] = {}
+    seen: dict[tuple[object, ...], _Touched] = {}
     for family in families:
         who = membership(mesh, family.axes, family.stages)
         if who.size < 2:
             continue
         payload = payload_of_rank(mesh, family, who)
+        paired = family.kind in (Kind.PATH, Kind.RING)
+        if paired:
+            sends = has_edge(family.kind, who)
+            sender, receiver, payload = who.ranks[sends], following(who)[sends], payload[sends]
+        else:
+            payload = _of_groups(who, payload)
         for tier, domain in enumerate(domains):
-            if family.kind in (Kind.PATH, Kind.RING):
-                crossing, leaving = _pairs(family.kind, who, payload, domain, len(egress[tier]))
+            if paired:
+                crossing, leaving = _pairs(domain[sender], domain[receiver], payload, len(egress[tier]))
             else:
                 # Several families run over the same groups, which are counted once.
                 key = family.axes, family.stages, tier
                 if key not in seen:
-                    seen[key] = _touched(who, domain, len(egress[tier]))
+                    seen[key] = _Touched.of(who, domain, len(egress[tier]))
                 crossing, leaving = _collective(family.kind, who, payload, seen[key], len(egress[tier]))
             totals[tier] += crossing
             egress[tier] += leaving
@@ -150,42 +156,63 @@ def has_edge(kind: Kind, who: Membership) -> NDArray[np.bool_]:
     return (who.position < who.size - 1) | (kind is Kind.RING)
 
 
-def _pairs(
-    kind: Kind, who: Membership, payload: FloatArray, domain: IntArray, domains: int
-) -> tuple[float, FloatArray]:
-    """Bytes of neighbours in different domains."""
-    here, there = domain[who.ranks], domain[following(who)]
-    apart = (here != there) & has_edge(kind, who)
-    moved = np.where(apart, payload, 0.0)
+def _pairs(here: IntArray, there: IntArray, payload: FloatArray, domains: int) -> tuple[float, FloatArray]:
+    """Bytes of neighbours in different domains, given the domains of both ends of every pair."""
+    apart = here != there
+    moved = payload[apart]
     leaving = np.zeros(domains)
     for end in (here, there):
-        leaving += _summed(end, moved / 2, domains)
+        leaving += _summed(end[apart], moved / 2, domains)
     return float(moved.sum()), leaving
 
 
-def _touched(who: Membership, domain: IntArray, domains: int) -> tuple[IntArray, IntArray]:
-    """Keys of a group and a domain that it touches, and how many of its ranks are there."""
-    return _counted(who.group * domains + domain[who.ranks], who.groups * domains)
+def _of_groups(who: Membership, payload: FloatArray) -> FloatArray:
+    """Payload of each group, given that of every member, shape (groups,)."""
+    found = np.zeros(who.groups)
+    found[who.group] = payload
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Touched:
+    """Groups and the domains that they touch.
+
+    Parameters
+    ----------
+    group, domain
+        A group and a domain that it touches, each of shape (pairs,).
+    held
+        How many of the group's ranks are there, shape (pairs,).
+    parts
+        Domains that each group touches, shape (groups,).
+    """
+
+    group: IntArray
+    domain: IntArray
+    held: IntArray
+    parts: IntArray
+
+    @classmethod
+    def of(cls, who: Membership, domain: IntArray, domains: int) -> _Touched:
+        """What the groups of `who` touch of `domains` domains, given that of every rank."""
+        distinct, held = _counted(who.group * domains + domain[who.ranks], who.groups * domains)
+        group = distinct // domains
+        return cls(group, distinct - group * domains, held, np.bincount(group, minlength=who.groups))
 
 
 def _collective(
-    kind: Kind, who: Membership, payload: FloatArray, touched: tuple[IntArray, IntArray], domains: int
+    kind: Kind, who: Membership, payload: FloatArray, touched: _Touched, domains: int
 ) -> tuple[float, FloatArray]:
-    """Bytes of a collective whose groups touch several domains."""
-    distinct, held = touched
-    group, where = distinct // domains, distinct % domains
-    payload_of_group = np.zeros(who.groups)
-    payload_of_group[who.group] = payload
-    share = payload_of_group[group]
+    """Bytes of a collective whose groups, each with its payload, touch several domains."""
+    share, held = payload[touched.group], touched.held
     if kind is Kind.ALL_TO_ALL:
         leaving = share * held * (who.size - held)
-        return float(leaving.sum()), _summed(where, leaving, domains)
-    parts_of_group = np.bincount(group, minlength=who.groups)
+        return float(leaving.sum()), _summed(touched.domain, leaving, domains)
     times = 2.0 if kind is Kind.ALL_REDUCE else 1.0
-    crossing = float((times * payload_of_group * (parts_of_group - 1)).sum())
-    parts = parts_of_group[group]
+    crossing = float((times * payload * (touched.parts - 1)).sum())
+    parts = touched.parts[touched.group]
     leaving = times * share * (parts - 1) / parts
-    return crossing, _summed(where, leaving, domains)
+    return crossing, _summed(touched.domain, leaving, domains)
 
 
 def _counted(keys: IntArray, possible: int) -> tuple[IntArray, IntArray]:

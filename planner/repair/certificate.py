@@ -3,8 +3,8 @@
 A bound of the placement before holds on where the job is the same and nothing that could hold a rank or
 carry a byte was added: with fewer GPUs no placement moves fewer bytes, and summed uplinks that shrink
 only raise the seconds that those bytes take. Elsewhere the tiers are bounded anew. Jobs of more than a
-thousand ranks are bounded for their largest cells alone, and where rules keep these whole by the linear
-relaxation without rounding, which takes a fraction of the time.
+thousand ranks are bounded for their largest cells alone, and where rules keep these whole by guessed
+prices; the linear relaxation is solved only where these leave much to be proven.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 SMALL_RANKS = 1000
+LOOSE = 0.05
 
 
 def bound_before(placement: Placement, task: Task) -> tuple[FloatArray, float] | None:
@@ -74,20 +75,37 @@ def objective_bound(task: Task, tier_bounds: FloatArray) -> float:
     return max((crossing / uplink for crossing, uplink in pairs if uplink), default=0.0)
 
 
-def bound_anew(task: Task) -> tuple[FloatArray, float]:
-    """Lower bounds on the bytes of each tier, and on the objective, from the job and the hardware alone."""
+def bound_anew(task: Task, value: float | None = None) -> tuple[FloatArray, float]:
+    """Lower bounds on the bytes of each tier, and on the objective, from the job and the hardware alone.
+
+    Parameters
+    ----------
+    value
+        What a placement reaches. Where the quick bound lies far below, a better one is looked for.
+    """
     from planner.solve.problem import Problem
 
     problem = Problem(task.cluster, task.workload, task.objective, task.available)
-    tiers = np.zeros(len(task.cluster.tiers))
+    tiers = _tier_bounds(problem, priced=True)
+    bound = objective_bound(task, tiers)
+    if value is not None and value > bound * (1 + LOOSE) and task.ranks > SMALL_RANKS:
+        tiers = np.maximum(tiers, _tier_bounds(problem, priced=False))
+        bound = objective_bound(task, tiers)
+    return tiers, bound
+
+
+def _tier_bounds(problem: Problem, *, priced: bool) -> FloatArray:
+    """Lower bounds on the bytes of each tier, shape (tiers,); of large jobs only where bytes count."""
+    cluster = problem.cluster
+    tiers = np.zeros(len(cluster.tiers))
+    small = problem.workload.mesh.world_size <= SMALL_RANKS
     for tier in range(len(tiers) - 1):
-        counted = tier >= task.cluster.boundary or task.cluster.tier_uplink_bytes_per_s[tier]
-        if counted or task.ranks <= SMALL_RANKS:
-            tiers[tier] = _bound_of(problem, tier)
-    return tiers, objective_bound(task, tiers)
+        if small or tier >= cluster.boundary or cluster.tier_uplink_bytes_per_s[tier]:
+            tiers[tier] = _bound_of(problem, tier, priced=priced)
+    return tiers
 
 
-def _bound_of(problem: Problem, tier: int) -> float:
+def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
     from planner.solve.blocks import candidate_blocks
     from planner.solve.bound import tier_bound
@@ -103,19 +121,22 @@ def _bound_of(problem: Problem, tier: int) -> float:
         if whole is None or small:
             found = tier_bound(costs, problem.ranks_that_fit[tier], whole)
         else:
-            found = _relaxed(costs, whole)
+            found = _without_rounding(costs, whole, priced=priced)
         best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
         if found > 0 and not small:
             break
     return best
 
 
-def _relaxed(costs: StageCosts, whole: IntArray) -> float:
-    """Bound of one tier whose domains hold `whole` cells each, shape (domains,), by the relaxation alone."""
+def _without_rounding(costs: StageCosts, whole: IntArray, *, priced: bool) -> float:
+    """Bound of one tier whose domains hold `whole` cells each, shape (domains,): relaxed, or by prices."""
+    from planner.repair.prices import priced_bound
     from planner.solve.bound import rounded_up
-    from planner.solve.columns import CapacityClass, relax
+    from planner.solve.columns import CapacityClass, large, relax
 
     capacity, count = np.unique(np.minimum(whole, costs.stages * costs.replicas), return_counts=True)
     classes = [CapacityClass(*each) for each in zip(capacity.tolist(), count.tolist(), strict=True)]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
+    if priced and not large(costs, classes, coverage):
+        return rounded_up(costs, priced_bound(costs, classes))
     return rounded_up(costs, relax(costs, classes, coverage).bound)

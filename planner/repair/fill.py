@@ -89,7 +89,14 @@ class _Filling:
             known = np.where(self.stay.kept, task.domain_before(tier), known).astype(np.int32)
             known = np.where(known == NOWHERE, homes.get(tier, known), known).astype(np.int32)
             domains.append(known)
-        self.ledger = Ledger(cluster, task.workload, self.weights, domains, ~self.stay.kept)
+        self.ledger = Ledger(cluster, task.workload, self.weights, domains, ~self.stay.kept, self._unit())
+
+    def _unit(self) -> IntArray | None:
+        """The smallest parts that are moved as a whole; None where single ranks are."""
+        levels = self.stay.levels
+        if not levels or self.weights[: levels[0].tier].any():
+            return None
+        return levels[0].part
 
     def _settle_level(self, index: int, level: Level, outer: int, within: IntArray) -> None:
         """Find a domain for the parts of a level that have none."""
@@ -97,9 +104,10 @@ class _Filling:
         waiting = np.flatnonzero(home < 0)
         if not len(waiting):
             return
-        order = np.argsort(level.part, kind="stable").astype(np.int32).reshape(level.parts, level.size)
+        leaving = np.flatnonzero((home < 0)[level.part]).astype(np.int32)
+        ranks = np.split(leaving[np.argsort(level.part[leaving], kind="stable")], len(waiting))
         last = outer == len(self.task.cluster.tiers) - 1
-        parties = [self._party(order[part], None if last else outer, within) for part in waiting.tolist()]
+        parties = [self._party(each, None if last else outer, within) for each in ranks]
         free = self.stay.free[index]
         tiers = range(level.tier, outer)
         home[waiting] = Settling(self.ledger, self.task.cluster, tiers, free, self.over).settle(parties)

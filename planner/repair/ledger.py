@@ -45,8 +45,7 @@ class Party:
     home
         GPU where the first of them was; -1 where that is new.
     lies
-        For each of the ledger's collectives the groups that the ranks are part of and not all of, and how
-        many of them are in each.
+        The ledger's groups that the ranks are part of and not all of, and how many of them are in each.
     neighbours
         Other ranks that they are paired with, and the bytes to each.
     """
@@ -54,7 +53,7 @@ class Party:
     ranks: IntArray
     inside: tuple[int, int] | None
     home: int
-    lies: tuple[tuple[IntArray, IntArray], ...]
+    lies: tuple[IntArray, IntArray]
     neighbours: tuple[IntArray, FloatArray]
 
 
@@ -72,6 +71,9 @@ class Ledger:
         not placed there yet.
     movable
         Ranks that may be put and taken away, shape (world_size,).
+    unit
+        Number of what each rank is part of that always moves as a whole and lies in one domain of every
+        tier that costs something, shape (world_size,); None where ranks move alone.
     """
 
     def __init__(
@@ -81,21 +83,22 @@ class Ledger:
         weights: FloatArray,
         domains: Sequence[IntArray],
         movable: BoolArray,
+        unit: IntArray | None = None,
     ) -> None:
         self.cluster, self.weights = cluster, weights
         self.tiers = [tier for tier in range(len(cluster.tiers) - 1) if weights[tier] > 0]
         self.domains = {tier: domains[tier].copy() for tier in self.tiers}
-        self.collectives = [
-            _Collectives(workload.mesh, families, cluster, self.domains, movable)
-            for families in _with_same_groups(workload)
-        ]
+        self.collectives = _Collectives(workload, cluster, self.domains, movable, unit)
         self.edges = _Edges(workload, movable)
+        self._mark = np.zeros(workload.mesh.world_size, np.bool_)
 
     def party(self, ranks: IntArray, inside: tuple[int, int] | None = None, home: int = NOWHERE) -> Party:
         """Some ranks as a party."""
-        lies = tuple(each.lies(ranks) for each in self.collectives)
+        lies = self.collectives.lies(ranks)
         other, payload = self.edges.of(ranks)
-        outside = ~np.isin(other, ranks)
+        self._mark[ranks] = True
+        outside = ~self._mark[other]
+        self._mark[ranks] = False
         return Party(ranks, inside, home, lies, (other[outside], payload[outside]))
 
     def costs(self, party: Party, tiers: range, domains: IntArray, here: int = NOWHERE) -> FloatArray:
@@ -118,26 +121,26 @@ class Ledger:
                 here = NOWHERE if here == NOWHERE else int(self.cluster.tiers[outer - 1].parent[here])
             if outer not in self.domains:
                 continue
-            distinct, at = np.unique(above, return_inverse=True)
-            cost = _apart(*party.neighbours, self.domains[outer], distinct)
-            for each, where in zip(self.collectives, party.lies, strict=True):
-                cost += each.costs(where, outer, distinct, here)
-            total += self.weights[outer] * cost[at]
+            width = self.cluster.tiers[outer].domains
+            # Of few domains each is looked at once, however many there are inside.
+            looked = above if len(above) <= width else np.arange(width, dtype=np.int32)
+            cost = _apart(*party.neighbours, self.domains[outer], looked, width)
+            if len(party.lies[0]):
+                cost += self.collectives.costs(party.lies, outer, looked, here)
+            total += self.weights[outer] * (cost if looked is above else cost[above])
         return total
 
     def put(self, party: Party, tiers: range, domain: int) -> None:
         """Put a party that is nowhere into a domain of the first of `tiers`, and what encloses it."""
         for tier, above in self._enclosing(tiers, domain):
             self.domains[tier][party.ranks] = above
-            for each, lies in zip(self.collectives, party.lies, strict=True):
-                each.change(lies, tier, above, 1)
+            self.collectives.change(party.lies, tier, above, 1)
 
     def take(self, party: Party, tiers: range, domain: int) -> None:
         """Take a party out of the domain where it is."""
         for tier, above in self._enclosing(tiers, domain):
             self.domains[tier][party.ranks] = NOWHERE
-            for each, lies in zip(self.collectives, party.lies, strict=True):
-                each.change(lies, tier, above, -1)
+            self.collectives.change(party.lies, tier, above, -1)
 
     def _enclosing(self, tiers: range, domain: int) -> list[tuple[int, int]]:
         found = []
@@ -159,45 +162,47 @@ def _with_same_groups(workload: Workload) -> list[list[Family]]:
 
 
 class _Collectives:
-    """Collective families over the same groups: how many ranks of each group each domain holds."""
+    """Groups of all collectives: what each pays, and how many of its ranks each domain holds.
+
+    Groups that have their ranks in the same units lie in the same domains wherever these go, so they
+    are kept as one, with what they pay together.
+    """
 
     def __init__(
         self,
-        mesh: Mesh,
-        families: Sequence[Family],
+        workload: Workload,
         cluster: Cluster,
         domains: dict[int, IntArray],
         movable: BoolArray,
+        unit: IntArray | None,
     ) -> None:
-        index = groups_along(mesh, families[0].axes, families[0].stages)
-        affected = np.flatnonzero(movable[index.members].any(axis=1))
-        members = index.members[affected]
-        self.size = members.shape[1]
-        self.group = np.full(mesh.world_size, NOWHERE, np.int32)
-        self.group[members] = np.arange(len(affected), dtype=np.int32)[:, None]
-        self.touch = np.zeros(len(affected))
-        self.pair = np.zeros(len(affected))
-        for family in families:
-            payload = payload_of_groups(mesh, family)[affected]
-            if family.kind is Kind.ALL_TO_ALL:
-                self.pair += payload
-            else:
-                self.touch += TOUCH_FACTOR[family.kind] * payload
-        self.held: dict[int, IntArray] = {}
-        self.placed: dict[int, NDArray[np.int64]] = {}
-        for tier, domain in domains.items():
-            size = cluster.tiers[tier].domains
-            where = domain[members]
-            keys = np.arange(len(affected), dtype=np.int64)[:, None] * size + where
-            counted = np.bincount(keys[where >= 0], minlength=len(affected) * size)
-            self.held[tier] = counted.reshape(len(affected), size).astype(np.int32)
-            self.placed[tier] = self.held[tier].sum(axis=1)
+        every = [
+            _Groups.of(workload.mesh, families, movable, unit) for families in _with_same_groups(workload)
+        ]
+        ends = np.cumsum([0, *(len(each.size) for each in every)]).astype(np.int32)
+        self.group = np.full((len(every), workload.mesh.world_size), NOWHERE, np.int32)
+        for own, each, start in zip(self.group, every, ends.tolist(), strict=False):
+            own[each.members] = each.kind[:, None] + start
+        self.alike, self.size, self.touch, self.pair = (
+            np.concatenate([getattr(each, name) for each in every] or [np.zeros(0, np.int64)])
+            for name in ("alike", "size", "touch", "pair")
+        )
+        self.pairs = bool(self.pair.any())
+        self.held = {
+            tier: np.concatenate(
+                [each.held(domain, cluster.tiers[tier].domains) for each in every]
+                or [np.zeros((0, cluster.tiers[tier].domains), np.int32)]
+            )
+            for tier, domain in domains.items()
+        }
+        self.placed = {tier: held.sum(axis=1) for tier, held in self.held.items()}
 
     def lies(self, ranks: IntArray) -> tuple[IntArray, IntArray]:
         """Groups of which some ranks are a part, and how many of them are in each."""
-        group = self.group[ranks]
-        groups, count = np.unique(group[group >= 0], return_counts=True)
-        split = count < self.size
+        group = np.sort(self.group[:, ranks], axis=None)
+        first = np.flatnonzero(np.diff(group, prepend=NOWHERE))
+        groups, count = group[first], np.diff(first, append=len(group)) // self.alike[group[first]]
+        split = count < self.size[groups]
         return groups[split], count[split].astype(np.int32)
 
     def costs(self, lies: tuple[IntArray, IntArray], tier: int, domains: IntArray, here: int) -> FloatArray:
@@ -210,7 +215,7 @@ class _Collectives:
             others = others - count
         touch = self.touch[groups] * (others > 0)
         cost: FloatArray = touch @ (held == 0)
-        if self.pair.any():
+        if self.pairs:
             cost = cost + (2.0 * self.pair[groups] * count) @ (others[:, None] - held)
         return cost
 
@@ -219,6 +224,68 @@ class _Collectives:
         groups, count = lies
         self.held[tier][groups, domain] += by * count
         self.placed[tier][groups] += by * count
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """The groups of collectives over the same ranks of which at least one may move.
+
+    Parameters
+    ----------
+    members
+        Ranks of every group, shape (groups, ranks in a group).
+    kind
+        Kind of each group: those of a kind have their ranks in the same units, shape (groups,).
+    first
+        A group of each kind, shape (kinds,).
+    alike, size
+        Groups of each kind, and ranks of each of them, shape (kinds,).
+    touch, pair
+        What groups of a kind pay together for each domain that they touch and for each pair of ranks
+        in two domains, shape (kinds,).
+    """
+
+    members: IntArray
+    kind: IntArray
+    first: IntArray
+    alike: IntArray
+    size: IntArray
+    touch: FloatArray
+    pair: FloatArray
+
+    @classmethod
+    def of(cls, mesh: Mesh, families: Sequence[Family], movable: BoolArray, unit: IntArray | None) -> _Groups:
+        """The groups of some families over the same ranks."""
+        index = groups_along(mesh, families[0].axes, families[0].stages)
+        affected = np.flatnonzero(movable[index.members].any(axis=1))
+        members = index.members[affected]
+        first, kind, alike = _alike(members, unit)
+        touch, pair = np.zeros(len(first)), np.zeros(len(first))
+        for family in families:
+            payload = np.bincount(kind, payload_of_groups(mesh, family)[affected], len(first))
+            if family.kind is Kind.ALL_TO_ALL:
+                pair += payload
+            else:
+                touch += TOUCH_FACTOR[family.kind] * payload
+        return cls(members, kind, first, alike, np.full(len(first), members.shape[1]), touch, pair)
+
+    def held(self, domain: IntArray, domains: int) -> IntArray:
+        """Ranks of each kind's groups in each domain of a tier, shape (kinds, domains)."""
+        where = domain[self.members[self.first]]
+        keys = np.arange(len(where), dtype=np.int64)[:, None] * domains + where
+        counted = np.bincount(keys[where >= 0], minlength=len(where) * domains)
+        return counted.reshape(len(where), domains).astype(np.int32)
+
+
+def _alike(members: IntArray, unit: IntArray | None) -> tuple[IntArray, IntArray, IntArray]:
+    """Groups with their ranks in the same units: the first of each kind, kinds of all, groups of each."""
+    groups = np.arange(len(members), dtype=np.int32)
+    if unit is None or len(members) < 2:
+        return groups, groups, np.ones_like(groups)
+    rows = np.ascontiguousarray(unit[members])
+    whole = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
+    _, first, kind, count = np.unique(whole, return_index=True, return_inverse=True, return_counts=True)
+    return first.astype(np.int32), kind.astype(np.int32), count.astype(np.int32)
 
 
 class _Edges:
@@ -238,7 +305,7 @@ class _Edges:
         end = np.concatenate(ends)
         order = np.argsort(end, kind="stable")
         self.other, self.bytes = np.concatenate(others)[order], np.concatenate(weights)[order]
-        self.start = np.searchsorted(end[order], np.arange(len(movable) + 1))
+        self.start = np.concatenate(([0], np.cumsum(np.bincount(end, minlength=len(movable)))))
 
     def of(self, ranks: IntArray) -> tuple[IntArray, FloatArray]:
         """Neighbours of some ranks, and the bytes to each."""
@@ -248,14 +315,17 @@ class _Edges:
         return self.other[at], self.bytes[at]
 
 
-def _apart(other: IntArray, payload: FloatArray, domain_of_rank: IntArray, domains: IntArray) -> FloatArray:
-    """Bytes to neighbours that cross from each of some domains, which are ascending."""
+def _apart(
+    other: IntArray, payload: FloatArray, domain_of_rank: IntArray, domains: IntArray, width: int
+) -> FloatArray:
+    """Bytes to neighbours that cross from each of some domains of a tier that has `width` of them."""
     where = domain_of_rank[other]
     placed = where >= 0
     where, payload = where[placed], payload[placed]
-    at = np.minimum(np.searchsorted(domains, where), len(domains) - 1)
-    near = domains[at] == where
-    kept = np.bincount(at[near], weights=payload[near], minlength=len(domains))
+    if len(where) * len(domains) <= width:
+        kept = payload @ (where[:, None] == domains)
+    else:
+        kept = np.bincount(where, weights=payload, minlength=width)[domains]
     cost: FloatArray = payload.sum() - kept
     return cost
 

@@ -80,6 +80,11 @@ def joined(part: IntArray, members: IntArray) -> IntArray:
 
     `members` has every rank in one group, shape (groups, ranks in a group).
     """
+    if members.size == len(part) and int(part.max()) == len(part) - 1:
+        # Single ranks are joined to groups; they are numbered by their first rank.
+        found = np.empty(len(part), np.int32)
+        found[members[np.argsort(members.min(axis=1))]] = np.arange(len(members), dtype=np.int32)[:, None]
+        return found
     label = part.copy()
     while True:
         lowest = np.empty_like(label)

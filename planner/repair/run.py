@@ -384,7 +384,7 @@ def claims_of(before: Placement, task: Task, gpu_of_rank: IntArray) -> Claims:
         carried[1] > value * (1 + MET) or (carried[0] > np.array(found.tier_bytes) * (1 + MET)).any()
     ):
         carried = None
-    tier_bounds, bound = carried or bound_anew(task)
+    tier_bounds, bound = carried or bound_anew(task, value)
     met = value <= bound * (1 + MET)
     if bound > value * (1 + 1e3 * MET):
         raise InternalError.of("X003", f"a lower bound of {bound} lies above a value of {value}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from planner.errors import UsageError
 from planner.topology.health import Devices, assign_nics
-from planner.topology.selectors import Selected, Selectors, devices_beneath
+from planner.topology.selectors import Selectors, devices_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,20 +101,20 @@ class _State:
 
     def set(self, selectors: Sequence[str], *, up: bool) -> None:
         """Take what the selectors stand for out of service, or back into it."""
-        cluster = self.cluster
+        cluster, whole = self.cluster, [np.zeros(0, np.int32)]
         for selector in selectors:
             selected = self.selectors.find(selector)
             nodes = self.selectors.nodes_beneath(selected)
-            if selected.nics is None:
-                self.gpus[self._devices(cluster.gpu_node, cluster.gpu_local, nodes, selected, "GPU")] = up
-            if selected.gpus is None:
-                self.nics[self._devices(cluster.nic_node, cluster.nic_local, nodes, selected, "NIC")] = up
-
-    def _devices(
-        self, node: IntArray, local: IntArray, nodes: IntArray, selected: Selected, noun: str
-    ) -> IntArray:
-        numbers = selected.gpus if noun == "GPU" else selected.nics
-        return devices_beneath(nodes, node, local, numbers, noun)
+            if selected.whole:
+                whole.append(nodes)
+            elif selected.nics is None:
+                self.gpus[devices_beneath(nodes, cluster.gpu_node, cluster.gpu_local, selected.gpus)] = up
+            else:
+                chosen = devices_beneath(nodes, cluster.nic_node, cluster.nic_local, selected.nics, "NIC")
+                self.nics[chosen] = up
+        nodes = np.unique(np.concatenate(whole))
+        self.gpus[devices_beneath(nodes, cluster.gpu_node, cluster.gpu_local, None)] = up
+        self.nics[devices_beneath(nodes, cluster.nic_node, cluster.nic_local, None)] = up
 
 
 def serving(cluster: Cluster, gpus: BoolArray, nics: BoolArray) -> Cluster:

@@ -88,10 +88,14 @@ class _Choice:
         for index in reversed(range(len(self.levels))):
             level = self.levels[index]
             home = self._home(level)
-            held = np.bincount(home[home >= 0], minlength=len(self.slots[index]))
-            for domain in np.flatnonzero(held > self.slots[index]).tolist():
+            slots = self.slots[index]
+            # Where there is no room for any, there is nothing to choose.
+            home[(home >= 0) & (slots == 0)[home]] = -1
+            held = np.bincount(home[home >= 0], minlength=len(slots))
+            keeps = np.bincount(level.part[self.alive], minlength=level.parts)
+            for domain in np.flatnonzero(held > slots).tolist():
                 parts = np.flatnonzero(home == domain).astype(np.int32)
-                stays = self._stays(index, parts, int(self.slots[index][domain]))
+                stays = self._stays(index, parts, keeps[parts].astype(np.int32), int(slots[domain]))
                 home[np.setdiff1d(parts, stays)] = -1
             self.alive &= home[level.part] >= 0
             self.homes.insert(0, home)
@@ -108,10 +112,12 @@ class _Choice:
         home[level.part[self.alive]] = self.task.domain_before(level.tier)[self.alive]
         return home
 
-    def _stays(self, index: int, parts: IntArray, room: int) -> IntArray:
-        """Those `room` of `parts` that keep most ranks; notes a bound where that is not proven."""
+    def _stays(self, index: int, parts: IntArray, value: IntArray, room: int) -> IntArray:
+        """Those `room` of `parts` that keep most ranks; notes a bound where that is not proven.
+
+        `value` is how many ranks each of the parts could keep, shape (parts,).
+        """
         level = self.levels[index]
-        value = np.bincount(level.part[self.alive], minlength=level.parts)[parts]
         order = np.argsort(-value, kind="stable")
         stays = parts[order[:room]]
         if index and comb(len(parts), room) <= MOST_CHOICES:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from planner.errors import InputError, Position
 from planner.library import Kind, find, unreadable
-from planner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, compose, to_data
+from planner.source.nodes import MappingNode, Node, ScalarNode, SequenceNode, to_data
 
 if TYPE_CHECKING:
     import os
@@ -111,13 +111,13 @@ def parse_document(content: str, name: str = "<text>") -> Document:
         As `read_document`; ``include`` is left alone.
     """
     digest = hashlib.sha256(content.encode()).hexdigest()
-    return Document(Path(name), _mapping(compose(content, name)), digest)
+    return Document(Path(name), _mapping(_composed(content, name)), digest)
 
 
 def _read(path: Path, kind: Kind, chain: tuple[Path, ...]) -> Document:
     raw = _bytes(path)
     shown = _shown(path)
-    root = _mapping(compose(_decode(raw, shown), shown))
+    root = _mapping(_composed(_decode(raw, shown), shown))
     digest = hashlib.sha256(raw)
     asked = root.items.get("include")
     if asked is None:
@@ -125,6 +125,14 @@ def _read(path: Path, kind: Kind, chain: tuple[Path, ...]) -> Document:
     base = _included(asked, path, kind, (*chain, path.resolve()))
     digest.update(base.digest.encode())
     return Document(path, _merged(base.root, root), digest.hexdigest())
+
+
+def _composed(content: str, shown: str) -> Node:
+    """The tree of some text."""
+    # The parser takes long to load, and plain data needs none.
+    from planner.source.compose import compose
+
+    return compose(content, shown)
 
 
 def _included(asked: Node, path: Path, kind: Kind, chain: tuple[Path, ...]) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,17 +56,34 @@ def build_workload(description: Mapping[str, object], name: str = "<workload>") 
     InputError
         With every mistake in the data.
     """
+    file = _as_data(description)
+    if file is not None and isinstance(file.model, Architecture | None) and not any(findings(file)):
+        made = _made(file)
+        if _largest_bytes(made) <= LARGEST_BYTES:
+            return made
     return _build(parse_document(json.dumps(description, indent=1), name))
 
 
 def described_file(workload: Workload) -> WorkloadFile:
     """The resolved file that `workload` was made of."""
-    return validate(parse_document(json.dumps(workload.description), workload.name), WorkloadFile)
+    file = _as_data(workload.description)
+    return file or validate(parse_document(json.dumps(workload.description), workload.name), WorkloadFile)
 
 
 def job_of(workload: Workload) -> Job | None:
     """The training job behind `workload`; None where its traffic was given outright."""
     return to_job(described_file(workload)) if "model" in workload.description else None
+
+
+def _as_data(description: Mapping[str, object]) -> WorkloadFile | None:
+    """Plain data as a file; None where it has to be read as text, to say where its mistakes are.
+
+    To lay data out as text and to read that takes far longer than to look at the data.
+    """
+    try:
+        return WorkloadFile.model_validate(json.loads(json.dumps(description, allow_nan=False)))
+    except ValueError:
+        return None
 
 
 def _build(document: Document) -> Workload:
@@ -74,42 +92,40 @@ def _build(document: Document) -> Workload:
     checked = None if spec is None else _checked(noted, spec)
     noted.settle()
     assert checked is not None
+    made = _made(checked)
+    _require_possible(document, made)
+    return replace(made, keep_positions={axis: document.position(("keep", axis)) for axis in checked.keep})
+
+
+def _made(checked: WorkloadFile) -> Workload:
+    """The workload of a file without mistakes."""
     file = resolved(checked)
     mesh = to_mesh(file)
-    keep_positions = {axis: document.position(("keep", axis)) for axis in file.keep}
     description = file.model_dump(mode="json", by_alias=True, exclude_none=True)
     if file.model is None:
-        return Workload(
-            file.name,
-            mesh,
-            traffic_families(file, mesh),
-            file.keep,
-            description=description,
-            keep_positions=keep_positions,
-        )
+        return Workload(file.name, mesh, traffic_families(file, mesh), file.keep, description=description)
     job = to_job(file)
-    moved, needed = families(job), tuple(stage.total for stage in memory(job))
-    _require_possible(document, max(needed), *(max(family.payload_bytes, default=0.0) for family in moved))
-    return Workload(
-        file.name,
-        mesh,
-        moved,
-        file.keep,
-        needed,
-        description,
-        keep_positions,
-    )
+    needed = tuple(stage.total for stage in memory(job))
+    return Workload(file.name, mesh, families(job), file.keep, needed, description)
 
 
-def _require_possible(document: Document, *amounts: float) -> None:
+def _require_possible(document: Document, made: Workload) -> None:
     """Refuse a model out of whose sizes comes more than any machine could hold or move."""
-    if max(amounts) > LARGEST_BYTES:
+    largest = _largest_bytes(made)
+    if largest > LARGEST_BYTES:
         raise InputError.of(
             "V005",
-            f"these sizes give {max(amounts):.3g} bytes for a single GPU or group",
+            f"these sizes give {largest:.3g} bytes for a single GPU or group",
             expected=f"sizes that give at most {LARGEST_BYTES:g}",
             position=document.position(("model",), key=True),
         )
+
+
+def _largest_bytes(made: Workload) -> float:
+    """The most that a GPU holds or a group moves, by the shape of the model; 0 where none is given."""
+    if made.memory_bytes is None:
+        return 0.0
+    return max((*made.memory_bytes, *(max(each.payload_bytes, default=0.0) for each in made.families)))
 
 
 def _checked(noted: Findings, file: WorkloadFile) -> WorkloadFile:

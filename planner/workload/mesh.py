@@ -104,7 +104,10 @@ class Mesh:
             q = self.coordinate(fast, ranks) + self.degree(fast) * self.coordinate(slow, ranks)
             folded = q % self.ep if axis == "ep" else q // self.ep
             return folded.astype(np.int32)
-        index = (ranks // self._strides[axis]) % self.degree(axis)
+        stride, degree = self._strides[axis], self.degree(axis)
+        if degree == 1:
+            return np.zeros(ranks.shape, np.int32)
+        index = (ranks if stride == 1 else ranks // stride) % degree
         return index.astype(np.int32)
 
     def coordinates(self, rank: int) -> dict[str, int]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.errors import InputError
-from planner.source.nodes import DEEPEST, compose, to_data
+from planner.source.compose import DEEPEST, compose
+from planner.source.nodes import to_data
 
 
 def read(text):
