@@ -10,7 +10,7 @@ import typer
 from planner.cli.destination import require_writable
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, PlacementArgument
-from planner.cli.output import emit, show
+from planner.cli.output import emit, show, write_error
 from planner.cli.signals import INTERRUPTED
 from planner.cli.soundness import require_sound
 from planner.cli.stopwatch import Stopwatch
@@ -47,7 +47,7 @@ def replan(
         typer.Option(
             metavar="N",
             min=1,
-            help="Data-parallel degree to go on with, or less where there is no room for it.",
+            help="Data-parallel degree to go on with; what there is room for, if that is less.",
             show_default="as before",
         ),
     ] = None,
@@ -167,9 +167,12 @@ def _front(before: Placement, cluster: Cluster, wishes: Wishes, interrupt: Inter
 def _report(
     repair: Repair, watch: Stopwatch, output: Path, points: tuple[Point, ...] | None, *, as_json: bool
 ) -> None:
-    from planner.report.replan import front_document, front_view, replan_document, replan_view
+    from planner.report.replan import front_document, front_view, replan_document, replan_view, shortfall
 
     if as_json:
+        short = shortfall(repair)
+        if short is not None:
+            write_error(short)
         document = replan_document(repair, watch.seconds) | {"output": str(output)}
         emit(document if points is None else document | {"front": front_document(points)})
         return

@@ -51,7 +51,16 @@ def _printable(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(max_length=1000), AfterValidator(_printable)]
+def _all_printable(names: list[str]) -> list[str]:
+    """`names`, unless something in one of them would move the cursor."""
+    _printable("".join(names))
+    return names
+
+
+Text = Annotated[str, Field(max_length=1000)]
+Name = Annotated[Text, AfterValidator(_printable)]
+# To look at tens of thousands of names one by one takes longer than to read them.
+Names = Annotated[list[Text], AfterValidator(_all_printable)]
 
 
 class Section(BaseModel):
@@ -145,7 +154,7 @@ class TopologySection(Section):
     """GPUs that must never hold a rank."""
     spare: Ranges
     """GPUs that are kept free unless the job would not fit."""
-    host_names: list[Name]
+    host_names: Names
     """What launchers call each node."""
     fabric: dict[str, JsonValue] | None
     """The switches, as a topology file writes them."""

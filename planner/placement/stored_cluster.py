@@ -89,7 +89,7 @@ def cluster_of(section: TopologySection) -> Cluster:
     _require(len(shape_of_node) == tiers[0].domains, "shape_of_node", "one entry a node")
     _require(len(section.host_names) == tiers[0].domains, "host_names", "one name a node")
     _require(len(set(section.host_names)) == len(section.host_names), "host_names", "different names")
-    _require(all(map(names.is_name, section.host_names)), "host_names", names.NAME_FORM)
+    _require(names.are_names(section.host_names), "host_names", names.NAME_FORM)
     _require((shape_of_node < len(section.node_shapes)).all(), "shape_of_node", "indices of node_shapes")
     columns = _gpu_columns(section, shape_of_node) | _nic_columns(section, shape_of_node)
     gpus = len(columns["gpu_node"])

@@ -88,8 +88,8 @@ class Repair:
         Ranks whose part is on another GPU than before, ascending.
     moved_lower_bound
         No placement that obeys the rules, with as many replicas, moves fewer.
-    dp_before
-        Data-parallel degree before.
+    dp_before, dp_wanted
+        Data-parallel degree before, and the one that was asked for: the same where nobody asked.
     failed_ranks
         Ranks of the old job whose GPU is out of service.
     spares_used
@@ -110,6 +110,7 @@ class Repair:
     moved: NDArray[np.int64]
     moved_lower_bound: int
     dp_before: int
+    dp_wanted: int
     failed_ranks: int
     spares_used: int
     cheapest: bool
@@ -356,6 +357,7 @@ class Run:
             moved=moved,
             moved_lower_bound=start.fewest,
             dp_before=self.placement.workload.mesh.dp,
+            dp_wanted=self.wishes.dp or self.placement.workload.mesh.dp,
             failed_ranks=int(np.count_nonzero(~cluster.gpu_in_service[self.placement.gpu_of_rank])),
             spares_used=int(np.count_nonzero(in_use)),
             cheapest=self.proven or claims.status is Status.OPTIMAL,

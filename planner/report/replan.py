@@ -42,6 +42,7 @@ def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, o
         "new_ranks": repair.new_ranks,
         "dp": repair.placement.workload.mesh.dp,
         "dp_before": repair.dp_before,
+        "dp_wanted": repair.dp_wanted,
     }
 
 
@@ -79,11 +80,22 @@ def _moves(repair: Repair) -> Text:
 def _replicas(repair: Repair) -> list[Text]:
     """What became of the number of replicas."""
     now, before = repair.placement.workload.mesh.dp, repair.dp_before
-    if now == before:
-        return []
-    ranks = repair.placement.workload.mesh.world_size
-    what = f"goes on with dp {now} of {before}" if now < before else f"grows from dp {before} to {now}"
-    return [Text(f"the job {what}: {plural(ranks, 'rank')}", style="yellow")]
+    short = shortfall(repair)
+    lines = [] if short is None else [short]
+    if now != before:
+        ranks = repair.placement.workload.mesh.world_size
+        what = f"goes on with dp {now} of {before}" if now < before else f"grows from dp {before} to {now}"
+        lines.append(f"the job {what}: {plural(ranks, 'rank')}")
+    return [Text(line, style="yellow") for line in lines]
+
+
+def shortfall(repair: Repair) -> str | None:
+    """That there is no room for as many replicas as were asked for; None where there is, or nobody asked."""
+    now, before, wanted = repair.placement.workload.mesh.dp, repair.dp_before, repair.dp_wanted
+    if wanted in (now, before):
+        return None
+    stays = ", as before" if now == before else ""
+    return f"dp {wanted} was asked for; there is room for dp {now}{stays}"
 
 
 def _cheapest(repair: Repair) -> list[Text]:

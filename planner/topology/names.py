@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from planner.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MOST_NAMES = 500_000
 MOST_DIGITS = 18
@@ -31,6 +31,7 @@ _PIECE = re.compile(r"\[([^\[\]]*)\]|([^\[\]]+)")
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?\Z")
 _BAD = re.compile(r"[^A-Za-z0-9._*\[\],-]")
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+_NAMES = re.compile(rf"(?:{_NAME.pattern}\n)*")
 _LAST_NUMBER = re.compile(rf"(.*?)([0-9]{{1,{MOST_DIGITS}}})\Z", re.DOTALL)
 _COMMA = re.compile(r",(?![^\[]*\])")
 _EXAMPLE = "a name or a range of names, such as r05, n[01-08] or n[1-4,7]"
@@ -93,6 +94,12 @@ def check_count(expression: str) -> int:
 def is_name(word: str) -> bool:
     """Whether a domain or a host may be called `word`, which schedulers and shells must read."""
     return _NAME.fullmatch(word) is not None
+
+
+def are_names(words: Sequence[str]) -> bool:
+    """Whether each of many words may be a name, as `is_name` says; all are looked at in one go."""
+    text = "\n".join([*words, ""])
+    return text.count("\n") == len(words) and _NAMES.fullmatch(text) is not None
 
 
 def require_names(expression: str) -> None:

@@ -78,6 +78,32 @@ def test_down_then_up(placement, tmp_path):
     assert planner("check", whole).code == 0
 
 
+@pytest.mark.parametrize("down", [[], ["--down", "r1/n1"]], ids=["whole", "broken"])
+def test_more_replicas_than_there_is_room_for(roomy, tmp_path, down):
+    """As many go on as there is room for, and it says so; or, where asked, it is an error."""
+    new = tmp_path / "new.json"
+    options = [*down, "--dp", 99, "-o", new]
+    outcome = planner("replan", roomy, *options)
+    assert outcome.code == 0, outcome.err
+    room = 5 if down else 6
+    assert f"dp 99 was asked for; there is room for dp {room}" in outcome.out
+    assert f"the job grows from dp 4 to {room}" in outcome.out
+    assert planner("check", new).code == 0
+    outcome = planner("replan", roomy, *options, "--json")
+    assert (outcome.document["dp_wanted"], outcome.document["dp"]) == (99, room)
+    assert "dp 99 was asked for" in outcome.err
+    outcome = planner("replan", roomy, *options, "--no-shrink")
+    assert outcome.code == 4
+    assert f"expected: at most dp {room}" in outcome.err
+
+
+def test_no_room_to_grow(placement, tmp_path):
+    """On a full cluster the job stays as it is, and it says that as well."""
+    outcome = planner("replan", placement, "--dp", 99, "-o", tmp_path / "new.json")
+    assert outcome.code == 0, outcome.err
+    assert "dp 99 was asked for; there is room for dp 4, as before" in outcome.out
+
+
 def test_nothing_to_do(placement, tmp_path):
     """Without any change there is nothing to replan for."""
     assert planner("replan", placement, "-o", tmp_path / "new.json").code == 2

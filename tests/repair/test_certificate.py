@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
+from planner.repair import certificate, prices
 from planner.repair.certificate import bound_anew, bound_before
 from planner.repair.service import Health, with_health
 from planner.repair.task import Task
@@ -83,3 +84,26 @@ def test_as_good_as_the_solvers():
     _, bound = bound_anew(task_of(planned.cluster, planned))
     assert bound <= planned.claims.lower_bound * (1 + 1e-9)
     assert bound >= 0.5 * planned.claims.lower_bound
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_no_placement_is_better_than_prices_say(objective, monkeypatch):
+    """The same of bounds by guessed prices, which large jobs get whose rules keep cells whole."""
+    monkeypatch.setattr(certificate, "SMALL_RANKS", 0)
+    cluster = with_health(grid_cluster(2, 2, 2, uplinks=(10e9, 15e9)), Health(down=["r01/n01"]))
+    kept = replace(grid_workload(tp=2, pp=3, families=FAMILIES[:2]), keep={"tp": "node"})
+    task = Task(cluster, kept, objective, cluster.gpu_in_service, np.arange(2, 8, dtype=np.int32))
+    tiers, bound = bound_anew(task)
+    assert 0 < bound <= least_value(task, 6) * (1 + 1e-9)
+    assert bound_anew(task, bound)[0].tolist() == tiers.tolist()
+
+
+def test_relaxed_where_prices_prove_little(monkeypatch):
+    """A placement that lies far above gets the bound of the linear relaxation."""
+    monkeypatch.setattr(certificate, "SMALL_RANKS", 0)
+    monkeypatch.setattr(prices, "priced_bound", lambda costs, _: 0.5 - costs.constant)
+    cluster = grid_cluster(2, 2, 2, uplinks=(10e9, 15e9))
+    kept = replace(grid_workload(tp=2, pp=3, families=FAMILIES[:2]), keep={"tp": "node"})
+    task = Task(cluster, kept, Objective.WEIGHTED, cluster.gpu_in_service, np.arange(6, dtype=np.int32))
+    little, better = bound_anew(task)[1], bound_anew(task, 1.0)[1]
+    assert little < better <= least_value(task, 6) * (1 + 1e-9)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.errors import InputError
-from planner.topology.names import compress, count, expand, require_names
+from planner.topology.names import are_names, compress, count, expand, is_name, require_names
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,13 @@ def test_no_names(expression):
     with pytest.raises(InputError) as caught:
         require_names(expression)
     assert caught.value.problems[0].code == "T001"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [([], True), (["r01", "n-2.x"], True), (["r01", "-n"], False), (["a\nb"], False), (["a", ""], False)],
+)
+def test_many_words_at_once(words, wanted):
+    """They are names if each of them is."""
+    assert are_names(words) is wanted
+    assert all(map(is_name, words)) is wanted
