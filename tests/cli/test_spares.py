@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import textwrap
+
 import pytest
 
 from tests.cli.commands import planner
@@ -54,3 +59,32 @@ def test_how_surely(value, expected):
     outcome = planner("spares", "lab-4x8", "llama-8b-32", "--probability", value)
     assert outcome.code == 2
     assert f"expected: {expected}\n" in outcome.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_simulation(number):
+    """A real process says so and ends with the documented code, without half a document."""
+    script = f"""
+        import os, sys
+        import planner.repair.outage_kernel as room
+        real = room.advance
+        windows = []
+        def interrupted(*arguments):
+            windows.append(arguments)
+            if len(windows) == 3:
+                os.kill(os.getpid(), {int(number)})
+            return real(*arguments)
+        room.advance = interrupted
+        sys.argv = {["planner", "spares", "lab-4x8", "llama-8b-32", *QUICK, "--json"]!r}
+        from planner.cli.entry import run
+        run()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"
