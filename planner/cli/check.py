@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.cli.fleet_folder import is_placed_fleet
 from planner.cli.options import JsonOption, PlacementArgument
 from planner.cli.output import emit, show
 from planner.cost.posting import Posting
@@ -15,8 +16,6 @@ from planner.errors import CheckError, UsageError
 if TYPE_CHECKING:
     from planner.cost.deadlock import Safety
     from planner.workload.workload import Workload
-
-FLEET_INDEX = "fleet.json"
 
 
 def check(
@@ -43,7 +42,7 @@ def check(
         raise UsageError.of(
             "U001", "--posting has no effect on claims and rules", expected="--schedule with it"
         )
-    if _is_fleet(placement):
+    if is_placed_fleet(placement):
         _require_one_placement(rules, schedule=schedule)
         return _check_fleet(placement, as_json=as_json)
     from planner.placement.check import check as recompute
@@ -70,11 +69,6 @@ def _safety(workload: Workload, posting: Posting) -> Safety:
     from planner.cost.deadlock import examine_workload
 
     return examine_workload(workload, posting)
-
-
-def _is_fleet(path: Path) -> bool:
-    """Whether the path is that of a placed fleet, told by names alone."""
-    return path.name == FLEET_INDEX or (path / FLEET_INDEX).is_file()
 
 
 def _require_one_placement(rules: Path | None, *, schedule: bool) -> None:

@@ -13,8 +13,9 @@ from planner.cli.interrupt import Interrupt
 from planner.cli.output import emit, show
 from planner.cli.progress import shown_progress
 from planner.cli.signals import INTERRUPTED
+from planner.cli.soundness import require_sound_fleet
 from planner.cli.stopwatch import Stopwatch
-from planner.errors import InternalError, Problem, UsageError
+from planner.errors import UsageError
 from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def plan_fleet(
         with watch.time("solve"):
             placed = _solve(cluster, jobs, interrupt, options, output)
         with watch.time("check"):
-            _require_sound(placed)
+            require_sound_fleet(placed)
         with watch.time("write"):
             _write(placed, output)
     _report(placed, watch, output, as_json=as_json)
@@ -93,29 +94,6 @@ def _solve(
 def _named(progress: Callable[[Progress], None]) -> Callable[[str, Progress], None]:
     """Progress that says whose it is."""
     return lambda name, each: progress(replace(each, phase=f"{name}: {each.phase}"))
-
-
-def _require_sound(placed: PlacedFleet) -> None:
-    """Let the independent checker look before anything is written."""
-    from planner.fleet.check import check_fleet
-
-    report = check_fleet(placed)
-    if report.ok:
-        return
-    own = [(None, finding) for finding in report.findings]
-    named = zip(placed.jobs, report.jobs, strict=True)
-    findings = own + [(job.name, finding) for job, each in named for finding in each.findings]
-    raise InternalError(
-        Problem(
-            "X002",
-            "the placements found do not pass the check, so they were not written",
-            suggestion="another --seed, and report this with all input files",
-        ),
-        *(
-            Problem(finding.code, f"{name}: {finding.message}" if name else finding.message)
-            for name, finding in findings
-        ),
-    )
 
 
 def _write(placed: PlacedFleet, output: Path) -> None:

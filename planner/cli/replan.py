@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from planner.cli.destination import require_writable
+from planner.cli.fleet_folder import is_placed_fleet
 from planner.cli.interrupt import Interrupt
 from planner.cli.options import JsonOption, PlacementArgument
 from planner.cli.output import emit, show, write_error
@@ -82,6 +84,8 @@ def replan(
 ) -> None:
     """Move as few ranks as can be onto what is left, check the result and write it.
 
+    Of a fleet's folder, jobs that were not hit stay where they are, and NEW is a folder.
+
     Ctrl-C or SIGTERM ends the search for cheaper places and writes what there is.
     """
     from planner.repair import Wishes
@@ -93,6 +97,20 @@ def replan(
             "nothing to replan for",
             expected="what changes: --down, --up, --health, --dp or --max-moves",
             suggestion="planner topology show, for names to select",
+        )
+    if is_placed_fleet(placement):
+        from planner.cli.replan_fleet import replan_fleet
+
+        about_one_job = {
+            "--dp": dp is not None,
+            "--keep-batch": keep_batch,
+            "--max-moves": max_moves is not None,
+            "--budget": budget is not None,
+            "--front": with_front,
+        }
+        change = partial(_changed, down=down or [], up=up or [], health=health)
+        return replan_fleet(
+            placement, output, change, about_one_job, health=health, shrink=shrink, as_json=as_json
         )
     wishes = Wishes(dp, shrink, keep_batch, max_moves, None if budget is None else _bytes(budget))
     inputs = (placement, health) if health else (placement,)
@@ -114,6 +132,7 @@ def replan(
     _report(repair, watch, output, points, as_json=as_json)
     if interrupt.stop.is_set():
         raise typer.Exit(INTERRUPTED)
+    return None
 
 
 def _load(path: Path) -> Placement:

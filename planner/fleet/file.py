@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,13 +17,14 @@ from planner.fleet.file_schema import (
     PlacedJobSection,
     PlacedRuleSection,
     SharedSection,
+    SizesSection,
 )
 from planner.fleet.fleet import PinRule, TierRule, selected
 from planner.fleet.flow_file import flow_claim, flow_section
 from planner.fleet.load import different_cluster
-from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, SharedTier
+from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, SharedTier, SizeRange
 from planner.placement.file import from_bytes, to_bytes
-from planner.placement.parse import contradiction, parse_as, read_bytes
+from planner.placement.parse import PLACEMENT_SUFFIX, contradiction, parse_as, read_bytes
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +37,7 @@ _PREFIX = "sha256:"
 
 def file_of(job: str) -> str:
     """Name of a job's placement file in the folder."""
-    return f"{job}.placement.json"
+    return f"{job}{PLACEMENT_SUFFIX}"
 
 
 def fleet_files(placed: PlacedFleet) -> dict[str, bytes]:
@@ -56,6 +58,7 @@ def fleet_files(placed: PlacedFleet) -> dict[str, bytes]:
                 digest=_digest(files[file_of(job.name)]),
                 ranks=job.placement.workload.mesh.world_size,
                 size=job.size,
+                sizes=None if job.sizes is None else SizesSection(**asdict(job.sizes)),
                 table_before=job.table_before,
             )
             for job in placed.jobs
@@ -109,7 +112,12 @@ def _job(folder: Path, section: PlacedJobSection) -> PlacedJob:
             suggestion="planner check on that file, to see what no longer holds",
         )
     return PlacedJob(
-        section.name, section.priority, from_bytes(raw, str(path)), section.table_before, section.size
+        section.name,
+        section.priority,
+        from_bytes(raw, str(path)),
+        section.table_before,
+        section.size,
+        None if section.sizes is None else SizeRange(**section.sizes.model_dump()),
     )
 
 

@@ -101,6 +101,21 @@ class FleetClaimsSection(Section):
     """What is shared, one entry a tier, innermost first."""
 
 
+class SizesSection(Section):
+    """The sizes with which a job may go on, in data-parallel replicas."""
+
+    measured: Literal["dp", "replicas"]
+    """What a size is told in."""
+    least_dp: Count
+    """The fewest; the same as the most of a job that is not elastic."""
+    most_dp: Count
+    """The most."""
+    step_dp: Count
+    """Replicas come and go in as many as this."""
+    batch: Literal["fixed", "per_replica"]
+    """What another size does to the global batch: it stays, or each replica keeps its share."""
+
+
 class PlacedJobSection(Section):
     """One job."""
 
@@ -116,6 +131,8 @@ class PlacedJobSection(Section):
     """Ranks it has."""
     size: Name | None = None
     """What an elastic job got, such as dp 64."""
+    sizes: SizesSection | None = None
+    """The sizes that it may have."""
     table_before: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Of a job that ran before: SHA-256 of the GPU of every rank, each as four bytes, lowest first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from planner.placement.placement import Status, relative_gap
 
@@ -14,6 +14,40 @@ if TYPE_CHECKING:
     from planner.fleet.multicast import Spread
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
+
+
+@dataclass(frozen=True)
+class SizeRange:
+    """The sizes with which a job may go on, all in data-parallel replicas.
+
+    Parameters
+    ----------
+    measured
+        What a size is told in: ``dp``, or ``replicas`` as copies of `step_dp`.
+    least_dp, most_dp
+        The fewest and the most; the same of a job that is not elastic.
+    step_dp
+        Replicas come and go in as many as this.
+    batch
+        What another size does to the global batch: it stays, or each replica keeps its share of it.
+    """
+
+    measured: Literal["dp", "replicas"]
+    least_dp: int
+    most_dp: int
+    step_dp: int
+    batch: Literal["fixed", "per_replica"] = "per_replica"
+
+    @property
+    def elastic(self) -> bool:
+        """Whether there is more than one size."""
+        return self.least_dp < self.most_dp
+
+    def told(self, dp: int) -> str | None:
+        """A size as people are told of it; None where it is the only one."""
+        if not self.elastic and dp == self.most_dp:
+            return None
+        return f"{self.measured} {dp // self.step_dp if self.measured == 'replicas' else dp}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +64,8 @@ class PlacedJob:
         Digest of the rank table with which it ran before the fleet was planned; None for a new job.
     size
         What it got, such as ``dp 64``; None where it could be of one size only.
+    sizes
+        The sizes that it may have; None where that is not known.
     """
 
     name: str
@@ -37,6 +73,7 @@ class PlacedJob:
     placement: Placement
     table_before: str | None = None
     size: str | None = None
+    sizes: SizeRange | None = None
 
     @property
     def running(self) -> bool:

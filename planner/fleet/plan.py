@@ -10,35 +10,31 @@ import numpy as np
 from planner.errors import InfeasibleError, NoPlacementError
 from planner.fleet.arrange import Arranger
 from planner.fleet.bounds import JobBound, bound_job
+from planner.fleet.claims import bounded, fleet_claims, recounted, settled, with_bound
 from planner.fleet.deal import parts_of
 from planner.fleet.divide import Divider, Partition
 from planner.fleet.explain import require_possible
 from planner.fleet.explore import Explorer
-from planner.fleet.flow_bounds import least_seconds
-from planner.fleet.flows import flow_bytes
 from planner.fleet.ground import Ground
 from planner.fleet.joint import is_countable
-from planner.fleet.multicast import spread
-from planner.fleet.placed import FleetClaims, FlowClaim, PlacedFleet, PlacedJob, table_digest
+from planner.fleet.placed import PlacedFleet, PlacedJob, table_digest
 from planner.fleet.polish import Polisher
 from planner.fleet.prices import estimate
 from planner.fleet.receiving import with_received
 from planner.fleet.sizing import size_jobs
-from planner.fleet.value import fleet_value
 from planner.placement.crossing import measure
-from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.placement.placement import Placement, Status
 from planner.solve import solve
 from planner.solve.control import Control
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from planner.fleet.divide import Way
     from planner.fleet.fleet import Fleet, Job
-    from planner.fleet.flows import Flow
     from planner.fleet.prices import Prices
     from planner.solve.result import Progress
     from planner.topology.cluster import Cluster
@@ -311,76 +307,17 @@ class _Plan:
         for index, job in enumerate(self.jobs):
             if job.running is not None:
                 stays = settled(cluster, job.running)
-                placed.append(PlacedJob(job.name, job.priority, stays, table_digest(job.running)))
+                before = table_digest(job.running)
+                placed.append(PlacedJob(job.name, job.priority, stays, before, sizes=job.sizes.span))
                 continue
-            size = f"{job.sizes.measured} {sizes[index]}" if job.sizes.elastic else None
-            placed.append(PlacedJob(job.name, job.priority, placements[index], size=size))
-        flows = tuple(flow_claim(flow, placed) for flow in fleet.flows)
-        priorities = [each.priority for each in placed]
-        value = fleet_value(cluster, [each.placement for each in placed], priorities, flows)
-        least = sum(
-            job.priority * (bounds[index].weighted_s if index in bounds else value.weighted_s[index])
-            for index, job in enumerate(self.jobs)
-        )
-        ranks = [each.placement.workload.mesh.world_size for each in placed]
-        least += sum(
-            priorities[flow.source] * least_seconds(self.ground, flow, ranks) for flow in fleet.flows
-        )
-        bound = value.total_s if value.total_s <= least * (1 + MET) else least
-        claims = FleetClaims(value.total_s, bound, value.shared, value.shared_s, flows, value.flows_s)
+            span = job.sizes.span
+            size = span.told(job.sizes.dp(sizes[index]))
+            placed.append(PlacedJob(job.name, job.priority, placements[index], size=size, sizes=span))
+        least = {job: bound.weighted_s for job, bound in bounds.items()}
+        claims = fleet_claims(self.ground, placed, least)
         return PlacedFleet(fleet.name, cluster, tuple(placed), fleet.rules, claims)
-
-
-def with_bound(placed: PlacedFleet, new_s: float) -> PlacedFleet:
-    """The fleet with a bound on what the jobs that do not run and all flows add to F, where it is higher."""
-    running_s = sum(each.priority * each.placement.claims.weighted_s for each in placed.jobs if each.running)
-    claims = placed.claims
-    least = max(claims.lower_bound_s, new_s + running_s)
-    bound = claims.value_s if claims.value_s <= least * (1 + MET) else least
-    return replace(placed, claims=replace(claims, lower_bound_s=bound))
 
 
 def _key(partition: Partition) -> bytes:
     """What tells one partition from another."""
     return b"".join(gpus.tobytes() for _, gpus in sorted(partition.gpus.items()))
-
-
-def flow_claim(flow: Flow, placed: Sequence[PlacedJob]) -> FlowClaim:
-    """What a flow comes to between two jobs where they are placed."""
-    source, target = placed[flow.source].placement, placed[flow.target].placement
-    crossing = tuple(flow_bytes(flow, source, target))
-    return FlowClaim(flow, crossing, spread(flow, source, target) if flow.kind == "weights" else None)
-
-
-def bounded(claims: Claims, bound: JobBound) -> Claims:
-    """The claims with bounds that hold wherever the job lies, and not only in its part."""
-    tiers = tuple(
-        TierClaim(each.tier, each.crossing_bytes, min(float(least), each.crossing_bytes))
-        for each, least in zip(claims.tiers, bound.tier_bytes, strict=True)
-    )
-    met = claims.value <= bound.weighted_s * (1 + MET)
-    return replace(
-        claims,
-        lower_bound=claims.value if met else bound.weighted_s,
-        status=Status.OPTIMAL if met else Status.FEASIBLE,
-        tiers=tiers,
-    )
-
-
-def recounted(cluster: Cluster, moved: Placement, bound: JobBound) -> Placement:
-    """A placement of which ranks have moved, with what is then claimed of it."""
-    found = settled(cluster, moved)
-    return replace(found, claims=bounded(found.claims, bound))
-
-
-def settled(cluster: Cluster, running: Placement) -> Placement:
-    """A placement that runs, on the cluster as it is now: counted anew, with no bound claimed."""
-    found = measure(cluster, running.workload, running.gpu_of_rank)
-    tiers = tuple(
-        TierClaim(tier.name, crossing, 0.0)
-        for tier, crossing in zip(cluster.tiers, found.tier_bytes, strict=True)
-    )
-    value = found.weighted_s
-    status = Status.FEASIBLE if value else Status.OPTIMAL
-    claims = Claims(Objective.WEIGHTED, value, 0.0, status, value, tiers)
-    return Placement(cluster, running.workload, running.gpu_of_rank, claims)

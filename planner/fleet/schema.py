@@ -13,11 +13,13 @@ from planner.units import Bytes
 from planner.workload.schema import Parallelism
 
 LARGEST_SIZE = 1_000_000
+MOST_TOKENS = 1_000_000_000_000
 LARGEST_PRIORITY = 1e6
 MOST_JOBS = 64
 RULE_KINDS = ("apart", "together", "pin")
 
 Count = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 
 
 class Range(Authored):
@@ -50,7 +52,7 @@ class ServingSection(Authored):
     """How one copy is split; cp and vp have no place here."""
     precision: Literal["fp32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4"] = "bf16"
     """Format of its weights. Activations are in 16 bits."""
-    tokens: Count
+    tokens: Tokens
     """Tokens that one copy runs through the model in a step of the fleet."""
     keep: dict[str, str] = Field(default_factory=dict)
     """Hard rules: a group of this axis touches one domain of that tier."""
@@ -88,7 +90,7 @@ class FlowSection(Authored):
     """Steps from one time to the next."""
     bytes_: Bytes | None = Field(default=None, alias="bytes")
     """Bytes in all, each time. Default: those of the model's weights; of `tokens` keys and values."""
-    tokens: Count | None = None
+    tokens: Tokens | None = None
     """For kv: tokens whose keys and values are sent, each time."""
 
 

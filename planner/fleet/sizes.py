@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from planner.errors import InputError
+from planner.fleet.placed import SizeRange
 from planner.workload.load import build_workload
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ class Sizes:
         """Ranks of the job at a size."""
         mesh = self.base.mesh
         return mesh.world_size // mesh.dp * self.dp(size)
+
+    @property
+    def span(self) -> SizeRange:
+        """The same without the workload, as a placed job keeps it."""
+        least, most = self.dp(self.values[0]), self.dp(self.values[-1])
+        step = self.base.mesh.dp if self.measured == "replicas" else self.base.mesh.dp_unit
+        # Copies keep what each of them does.
+        batch = "per_replica" if self.measured == "replicas" else self.batch
+        return SizeRange(self.measured, least, most, step, batch)
 
     def workload(self, size: int) -> Workload:
         """The workload at a size.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -15,12 +16,13 @@ from planner.placement.schema import PlacementFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
 
 LARGEST_BYTES = 512 * 1024 * 1024
 MOST_PROBLEMS = 10
+A_PLACEMENT, A_FLEET = "a placement file", "planner-fleet-placement"
+PLACEMENT_SUFFIX, MOST_NAMED = ".placement.json", 3
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -30,7 +32,9 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a placement file; every way in which there can be none has its own code."""
     try:
         if path.is_dir():
-            raise InputError.of("F002", f"{path} is a folder", expected="a placement file")
+            raise InputError.of(
+                "F002", f"{path} is a folder", expected="a placement file", suggestion=_placements_in(path)
+            )
         with path.open("rb") as file:
             raw = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
@@ -48,9 +52,18 @@ def read_bytes(path: Path) -> bytes:
     return raw
 
 
+def _placements_in(folder: Path) -> str | None:
+    """The placement files in a folder, such as that of a fleet, to try instead; None where there are none."""
+    files = sorted(folder.glob(f"*{PLACEMENT_SUFFIX}"))
+    if not files:
+        return None
+    more = f", or one of {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    return f"one of its jobs: {', '.join(map(str, files[:MOST_NAMED]))}{more}"
+
+
 def parse(raw: bytes, name: str) -> PlacementFile:
     """The placement file that the bytes hold; raises as `parse_as`."""
-    return parse_as(PlacementFile, raw, name, "a placement file")
+    return parse_as(PlacementFile, raw, name, A_PLACEMENT)
 
 
 def parse_as(model: type[Model], raw: bytes, name: str, what: str) -> Model:
@@ -75,19 +88,22 @@ def parse_as(model: type[Model], raw: bytes, name: str, what: str) -> Model:
     if details[0]["type"] == "json_invalid":
         raise InputError(_no_json(raw, name, details[0]["msg"], what))
     places = {detail["loc"]: detail for detail in details}
+    stated = places.get(("format",))
+    is_fleet = what == A_PLACEMENT and stated is not None and stated["input"] == A_FLEET
     if ("format",) in places or details[0]["loc"] == ():
         raise InputError.of(
             "P001",
             f"not {what}",
             expected=f'a JSON mapping with "format": "{_only(model, "format")}", as planner plan writes it',
+            suggestion=_placements_in(Path(name).parent) if is_fleet else None,
             position=_position(raw, name, ("format",)),
         )
     if ("format_version",) in places:
         known = _only(model, "format_version")
-        stated = json.dumps(places["format_version",]["input"], default=str)[:40]
+        version = json.dumps(places["format_version",]["input"], default=str)[:40]
         raise InputError.of(
             "P002",
-            f"version {stated} of the format",
+            f"version {version} of the format",
             expected=f"version {known}, all that planner {planner.__version__} reads",
             suggestion="plan again, or use the planner that wrote the file",
             position=_position(raw, name, ("format_version",)),

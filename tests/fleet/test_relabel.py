@@ -9,12 +9,12 @@ import pytest
 
 from planner.fleet.arrange import Arranger
 from planner.fleet.check import check_fleet
+from planner.fleet.claims import flow_claim
 from planner.fleet.contents import even_weights
 from planner.fleet.fleet import Fleet
 from planner.fleet.flows import Flow
 from planner.fleet.ground import Ground
 from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob
-from planner.fleet.plan import flow_claim
 from planner.fleet.relabel import MOST_PAIRS, OutOfTimeError, Relabelling, assigned
 from planner.fleet.sides import Sides
 from planner.fleet.value import fleet_value
