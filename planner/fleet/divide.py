@@ -6,7 +6,7 @@ inside, which takes rules or fragments, one model of all tiers is the judge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from planner.solve.control import Control
 
     IntArray = NDArray[np.int64]
+    Key = tuple[int, tuple[tuple[int, int], ...], tuple[bytes, ...]]
 
 MOST_COUNTS = 200
 LOOK_S = 30.0
@@ -82,6 +83,8 @@ class Divider:
         What to minimise; None for any partition.
     without
         A rule on tiers that need not hold.
+    known
+        How domains inside were shared out, by what others must have in common with them.
     """
 
     ground: Ground
@@ -89,6 +92,7 @@ class Divider:
     control: Control
     prices: Prices | None = None
     without: TierRule | None = None
+    known: dict[Key, dict[int, IntArray]] = field(default_factory=dict)
 
     @property
     def rules(self) -> list[TierRule]:
@@ -141,13 +145,39 @@ class Divider:
             if self._settled(region.inner, domain, list(here)):
                 for job, count in here.items():
                     self._line_up(region.inner, domain, job, count, gpus[job])
-            elif (
-                here
-                and self._fill(outer_region(self.ground, region.inner, domain, len(here)), here, gpus)
-                is not None
-            ):
+            elif here and self._fill_domain(region.inner, domain, here, gpus) is not None:
                 return Answer.UNKNOWN
         return None
+
+    def _fill_domain(
+        self, tier: int, domain: int, ranks: Mapping[int, int], gpus: Mapping[int, IntArray]
+    ) -> Answer | None:
+        """Share out one domain, as another one that is alike in all that counts where there was one."""
+        key = self._alike(tier, domain, ranks)
+        inside = np.flatnonzero(self.ground.around(self._top, tier) == domain)
+        if key is not None and key in self.known:
+            for job, counts in self.known[key].items():
+                gpus[job][inside] = counts
+            return None
+        answer = self._fill(outer_region(self.ground, tier, domain, len(ranks)), ranks, gpus)
+        if key is not None and answer is None:
+            self.known[key] = {job: gpus[job][inside].copy() for job in ranks}
+        return answer
+
+    def _alike(self, tier: int, domain: int, ranks: Mapping[int, int]) -> Key | None:
+        """What a domain must have in common with another one to be shared out like it; None for nothing."""
+        runs_here = any(held[tier][domain] for held in self.ground.running_in.values())
+        if runs_here or (self.prices is not None and self.prices.noise is not None):
+            return None
+        key: list[bytes] = []
+        for level in range(self._top, tier + 1):
+            inside = np.flatnonzero(self.ground.around(level, tier) == domain)
+            key += [self.way.cuts[job].room[level][inside].tobytes() for job in ranks]
+            key.append(self.ground.free_in[level][inside].tobytes())
+            if level < tier:
+                around = self.ground.cluster.tiers[level].parent[inside]
+                key.append(np.unique(around, return_inverse=True)[1].tobytes())
+        return tier, tuple(ranks.items()), tuple(key)
 
     def _settled(self, tier: int, domain: int, jobs: list[int]) -> bool:
         """Whether it does not matter how a domain is shared out inside: it is one job's, and no rule asks."""

@@ -129,14 +129,19 @@ def flow_seconds(ground: Ground, flow: Flow, weights: Sequence[float]) -> FloatA
 
 
 def bytes_between_halves(workload: Workload) -> float:
-    """Bytes a step between two halves of a job, cut across the axis where they are fewest."""
+    """Bytes a step between two halves of a job, cut across the axis where they are fewest.
+
+    Replicas are cut where no expert group is, so that none of several copies is halved.
+    """
     mesh = workload.mesh
     ranks = np.arange(mesh.world_size)
-    found = [
-        crossing_bytes(mesh, workload.families, (2 * mesh.coordinate(axis, ranks) >= mesh.degree(axis)) * 1)
-        for axis in MESH_AXES
-        if mesh.degree(axis) > 1
-    ]
+    found = []
+    for axis in MESH_AXES:
+        unit = mesh.dp_unit if axis == "dp" else 1
+        middle = mesh.degree(axis) // 2 // unit * unit or mesh.degree(axis) // 2
+        if middle:
+            halves = (mesh.coordinate(axis, ranks) >= middle).astype(np.int32)
+            found.append(crossing_bytes(mesh, workload.families, halves))
     return min(found, default=0.0)
 
 
