@@ -34,6 +34,10 @@ ATTENTION_BACKWARD = 2.5
 # What Megatron-Core's vocabulary-parallel loss moves for each logit: cast to FP32 (6), maximum (4),
 # subtract it (8), exponent (8), sum (4), divide (8); in backward scale (8) and cast back (6).
 LOSS_FORWARD_BYTES, LOSS_BACKWARD_BYTES = 38, 14
+# Of a parameter in an update, without a loss scale and with one.
+OPTIMIZER_BYTES = (30, 60)
+# A gradient in 16 bits and the sum so far are read, and the sum is written.
+ADDED_BYTES = 6
 # Rates of 4-bit products count for up to this many times that of 8 bits, the ratio of their operands'
 # sizes: GB300's three times was not seen to give more than GB200's two.
 MOST_OF_NVFP4 = 2.0
@@ -86,11 +90,30 @@ class Software:
     fused_attention
         Attention is one kernel (flash); without, its scores go through memory, masked or not.
     overlaps
-        Communication of tensor and data parallelism runs beside products.
+        Communication of tensor parallelism runs beside the products whose parts it brings or takes, and
+        sends to other stages beside passes.
+    beside_weights
+        Where it does not, what backward communicates of a layer's inputs still runs beside products for
+        their weights' gradients, as in Megatron-LM since 2022 (Korthikanti et al. 2022, section 4.2.2).
+    reduces_early
+        Gradients are reduced while backward runs, not after it.
+    gathers_sent
+        Without sequence parallelism, too, each tensor rank sends a share to the next stage, which gathers
+        the others' (Narayanan et al. 2021, section 4.1).
+    fuses_gradients
+        Products for the gradients of weights add to what is there. Where they do not, another kernel
+        reads both and writes the sum for every microbatch.
+    replays
+        Kernels are replayed from graphs or compiled programs, rather than launched one by one.
     """
 
     fused_attention: bool = True
     overlaps: bool = True
+    beside_weights: bool = False
+    reduces_early: bool = True
+    gathers_sent: bool = False
+    fuses_gradients: bool = True
+    replays: bool = True
 
 
 MODERN = Software()
@@ -153,12 +176,15 @@ class Compute:
         """Update of one GPU's share of the parameters.
 
         Adam in mixed precision reads and writes master copy and two moments, reads the gradient and
-        writes the parameter: 30 bytes a parameter.
+        writes the parameter: 30 bytes a parameter. With a loss scale for FP16 gradients are also copied
+        to 32 bits (6), unscaled (8), summed for their norm (4) and clipped (8), and the parameter is
+        copied back by itself (4), as Megatron-LM's optimizer for FP16 does.
         """
         shard, mesh = shard_parameters(self.job)[stage], self.job.mesh
         shares = self.job.data_parallel is not DataParallel.DDP
         dense, expert = (mesh.cp * mesh.dp, mesh.edp) if shares else (1, 1)
-        return self._memory_s(30 * (shard.dense / dense + shard.expert / expert))
+        moved = OPTIMIZER_BYTES[self.job.precision is Precision.FP16]
+        return self._memory_s(moved * (shard.dense / dense + shard.expert / expert))
 
     def product_s(self, product: Product, precision: Precision) -> float:
         """Seconds of a matrix product."""
@@ -201,6 +227,8 @@ class Compute:
         by_weight = sum(
             self.product_s(Product(p.outputs, p.inputs, p.rows, p.times), precision) for p in products
         )
+        if not self.software.fuses_gradients:
+            by_weight += self._memory_s(sum(ADDED_BYTES * p.outputs * p.inputs * p.times for p in products))
         return Passes(forward, by_input, by_weight)
 
     def _memory_s(self, moved_bytes: float) -> float:
@@ -215,13 +243,15 @@ def _layer(compute: Compute, *, moe: bool) -> Passes:
     """One microbatch through a layer of this kind."""
     job = compute.job
     products = [*_attention_products(job)]
-    total = compute._products(products, job.precision)
     if moe:
-        total += compute._products([*_expert_products(job, compute.imbalance)], job.precision)
+        products += _expert_products(job, compute.imbalance)
     else:
-        total += compute._products([*_ffn_products(job, job.model.ffn, job.tokens)], job.precision)
+        products += _ffn_products(job, job.model.ffn, job.tokens)
+    total = compute._products(products, job.precision)
     total += _attention(compute) + _elementwise(compute, moe=moe)
-    total += Passes(compute.figures.shared.layer_overhead_s, compute.figures.shared.layer_overhead_s, 0.0)
+    shared = compute.figures.shared
+    gaps = shared.layer_overhead_s if compute.software.replays else shared.launched_layer_overhead_s
+    total += Passes(gaps, gaps, 0.0)
     again = _recomputed(compute, total, moe=moe)
     return Passes(total.forward, total.by_input + again, total.by_weight)
 
@@ -284,12 +314,25 @@ def _attention(compute: Compute) -> Passes:
         return NOTHING
     if compute.software.fused_attention:
         forward = whole / 2 / (peak * compute.figures.shared.attention_efficiency)
-        return Passes(forward, ATTENTION_BACKWARD * forward, 0.0)
+        return _in_parts(compute, Passes(forward, ATTENTION_BACKWARD * forward, 0.0))
     forward = whole / (peak * compute.figures.of_products(Precision.BF16))
     # Unfused, scores of all heads are written, scaled and masked, normed, dropped and read again:
     # seven passes of two bytes and the mask's one, and as many and half more in backward.
     scores = job.tokens * job.sequence * model.heads / job.mesh.tp
     return Passes(forward, 2 * forward, 0.0) + compute._moved(13 * scores, 17 * scores)
+
+
+def _in_parts(compute: Compute, at_once: Passes) -> Passes:
+    """Fused attention where keys arrive from the other ranks of a ring one after the other.
+
+    Each further part is a smaller kernel, and what parts give is weighed and added.
+    """
+    job, model, shared = compute.job, compute.job.model, compute.figures.shared
+    further = job.mesh.cp - 1
+    values = job.tokens * (model.q_dim + model.attention_out_dim) / 2 / job.mesh.tp
+    added_s = compute._memory_s(further * shared.ring_part_bytes * values)
+    slower, share = 1 + further * shared.ring_part_slowdown, at_once.forward / at_once.total
+    return at_once * slower + Passes(share * added_s, (1 - share) * added_s, 0.0)
 
 
 def _elementwise(compute: Compute, *, moe: bool) -> Passes:

@@ -34,6 +34,10 @@ class SharedFigures(Authored):
     """Efficiency of products in narrow formats, over that in 16 bits, each of its own peak."""
     attention_efficiency: Share
     """Share of the peak in 16 bits that fused attention reaches, forward and backward together."""
+    ring_part_slowdown: Annotated[float, Field(ge=0)]
+    """Part by which attention takes longer for each further rank whose keys arrive from a ring."""
+    ring_part_bytes: Annotated[float, Field(ge=0)]
+    """Bytes moved to weigh and add what each of them gives, for each value of the queries."""
     memory_efficiency: Share
     """Share of the memory's bandwidth that element-wise work reaches."""
     memory_passes: Annotated[float, Field(ge=1)]
@@ -56,6 +60,8 @@ class SharedFigures(Authored):
     """Part of expert-parallel communication that does."""
     layer_overhead_s: Seconds
     """Time of each pass over a layer that is no arithmetic: gaps between kernels."""
+    launched_layer_overhead_s: Seconds
+    """The same where kernels are launched one by one."""
     step_overhead_s: Seconds
     """Time of a step outside of the passes: gradient norm, data, the optimizer's starts."""
 

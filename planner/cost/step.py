@@ -270,12 +270,21 @@ class Step:
             total = self._layer_s(name, found)
             share = _forward_share(name, self.job)
             forward += share * total
-            backward += (1 - share) * total
+            backward += (1 - share - self._hidden_share(name)) * total
         if axis == "cp":
             return self._beside_attention(forward, backward)
         overlap = {"tp": self.figures.shared.tensor_overlap, "ep": self.figures.shared.expert_overlap}[axis]
         exposed = 1 - overlap if self.software.overlaps else 1.0
         return forward * exposed, backward * exposed
+
+    def _hidden_share(self, name: str) -> float:
+        """Part of a family's payload that runs beside products for the gradients of weights.
+
+        Of a layer without sequence parallelism the all-reduces of gradients, with it the reduce-scatters of
+        gradients and the gathers of inputs: one of the kind for each that forward has.
+        """
+        hides = self.software.beside_weights and not self.software.overlaps and name in _BESIDE_WEIGHTS
+        return _forward_share(name, self.job) if hides else 0.0
 
     def _layer_s(self, name: str, found: FamilyTime) -> FloatArray:
         """Seconds of a family for one layer and microbatch, with each call's latency, (pp, kinds).
@@ -310,7 +319,15 @@ class Step:
             return 0.0
         crossings = self.job.mesh.vp * (2 if self.job.schedule is Schedule.ZB_V else 1)
         each = float(found.seconds(self.figures).max()) / (self.job.num_microbatches * crossings)
-        return each + self.figures.shared.scale_up_latency_s
+        return each + self.figures.shared.scale_up_latency_s + self._gathered_s
+
+    @property
+    def _gathered_s(self) -> float:
+        """Seconds in which tensor ranks gather what each has received a share of: half an all-reduce."""
+        found = self.network.get("tp")
+        if found is None or not self.software.gathers_sent:
+            return 0.0
+        return float(self._layer_s("tp", found).max()) / _calls_a_layer("tp", self.job) / 2
 
     @cached_property
     def optimizer_s(self) -> FloatArray:
@@ -330,7 +347,7 @@ class Step:
         for name, found in self.network.items():
             if _axis_of(name) == "dp":
                 totals += found.seconds(self.figures)
-        if not self.software.overlaps:
+        if not self.software.reduces_early:
             return totals
         durations = self.durations
         passes = durations.forward + durations.by_input + durations.by_weight
@@ -343,6 +360,9 @@ class Step:
         # The last bucket's reduction and the first one's gathering have nothing beside them.
         exposed: FloatArray = np.maximum(totals - beside, totals / layers)
         return exposed
+
+
+_BESIDE_WEIGHTS = ("tp", "tp_all_gather", "tp_reduce_scatter")
 
 
 def _axis_of(name: str) -> str:

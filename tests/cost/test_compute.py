@@ -70,6 +70,51 @@ def test_unfused_attention_is_slower():
     assert replace(compute(), software=Software(fused_attention=False)).layer(0).total > fused
 
 
+def test_attention_in_parts_takes_longer():
+    """Of a ring each rank has its share and, for each further part, a slowdown and sums to move."""
+    whole = compute().attention_s()
+    for ranks in (2, 4):
+        part = compute(cp=ranks).attention_s()
+        shared, further = part_constants(), ranks - 1
+        moved = further * shared.ring_part_bytes * 4096 / ranks * LLAMA.q_dim
+        added = moved / (3.35e12 * shared.memory_efficiency)
+        assert part.total == pytest.approx(
+            whole.total / ranks * (1 + further * shared.ring_part_slowdown) + added
+        )
+        assert part.by_input == pytest.approx(2.5 * part.forward)
+
+
+def part_constants():
+    """Constants that all GPUs share."""
+    return compute().figures.shared
+
+
+def test_sums_of_gradients_move_memory():
+    """Where products do not add to what is there, six bytes a weight more are moved in backward by weight."""
+    fused = compute().layer(0)
+    apart = replace(compute(), software=Software(fuses_gradients=False)).layer(0)
+    weights = LLAMA.layer_parameters(0).total - LLAMA.layer_parameters(0).norms
+    moved_s = 6 * weights / (3.35e12 * part_constants().memory_efficiency)
+    assert apart.by_weight - fused.by_weight == pytest.approx(moved_s)
+    assert (apart.forward, apart.by_input) == (fused.forward, fused.by_input)
+
+
+def test_launched_kernels_have_longer_gaps():
+    """Forward and backward take as much longer as the two constants differ by."""
+    shared = part_constants()
+    replayed = compute().layer(0)
+    launched = replace(compute(), software=Software(replays=False)).layer(0)
+    more = shared.launched_layer_overhead_s - shared.layer_overhead_s
+    assert launched.forward - replayed.forward == pytest.approx(more)
+    assert launched.total - replayed.total == pytest.approx(2 * more)
+
+
+def test_loss_scale_makes_the_update_longer():
+    """With FP16 gradients are unscaled, clipped and copied besides."""
+    wide, scaled = (compute(precision=each).optimizer_s(0) for each in (Precision.BF16, Precision.FP16))
+    assert scaled == pytest.approx(2 * wide)
+
+
 def test_imbalance_of_experts_costs():
     """The busiest rank has so much more to multiply."""
     even = Compute(job(moe_model(), batch=(8, 1, 4096), ep=2, dp=4), preset("h100"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from planner.cost.compute import Software
 from planner.cost.simulate import simulate
+from planner.cost.step import Step
 from tests.cost.jobs import placed
 
 
@@ -57,3 +59,39 @@ def test_full_sharding_exposes_more():
     shared = simulate(placed()).step.exposed_data_s
     assert (simulate(placed(data_parallel="fsdp")).step.exposed_data_s >= shared).all()
     assert np.isfinite(shared).all()
+
+
+def of(software, **changes):
+    """A placed job's step with other software."""
+    step = simulate(placed(**changes)).step
+    return Step(step.job, step.gpu, step.network, software)
+
+
+def test_what_runs_beside_weights_is_hidden():
+    """Of collectives that are exposed otherwise, without sequence parallelism the half that is backward's."""
+    blocking = of(Software(overlaps=False), sequence_parallel=False).exposed_of("tp")
+    beside = of(Software(overlaps=False, beside_weights=True), sequence_parallel=False).exposed_of("tp")
+    assert beside[0] == pytest.approx(blocking[0])
+    assert blocking[1] == pytest.approx(blocking[0])
+    assert beside[1] == pytest.approx(0, abs=1e-12)
+
+
+def test_one_gather_of_backward_is_exposed_beside_weights():
+    """With sequence parallelism that of the output's gradient, which both of its products wait for."""
+    forward, backward = of(Software(overlaps=False, beside_weights=True)).exposed_of("tp")
+    assert (backward > 0).all()
+    assert (backward < 0.6 * forward).all()
+
+
+def test_shares_that_are_sent_are_gathered():
+    """A send takes longer by half an all-reduce where tensor ranks send shares."""
+    whole = of(Software(), sequence_parallel=False)
+    shares = of(Software(gathers_sent=True), sequence_parallel=False)
+    assert shares.sent_s > whole.sent_s
+    assert of(Software(gathers_sent=True)).sent_s == of(Software()).sent_s
+
+
+def test_gradients_reduced_late_are_exposed():
+    """All of data parallelism's communication then comes after the passes."""
+    early, late = of(Software()).exposed_data_s, of(Software(reduces_early=False)).exposed_data_s
+    assert (late > early).all()

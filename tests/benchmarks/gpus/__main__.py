@@ -1,6 +1,8 @@
 """What was measured on real GPUs beside what the cost model says.
 
 python -m tests.benchmarks.gpus [measured.json]
+
+``--shape`` and ``--ring`` print the constants that measured products and measured attention in parts give.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from planner.cost.compute import Compute, Product, Software
+from planner.cost.figures import shipped_figures
 from planner.cost.network import Network, rank_bytes
 from planner.cost.step import Step
 from planner.topology.presets import preset
@@ -24,6 +27,7 @@ from planner.workload.payloads import families
 from tests.builders import grid_cluster
 
 FILE = Path(__file__).with_name("h200.json")
+RING = Path(__file__).with_name("h100.json")
 SIZES = (2**26, 2**30)
 SPLITS = {"none": {}, "tp": {"tp": 2}, "pp": {"pp": 2}, "dp": {"dp": 2}}
 
@@ -72,6 +76,21 @@ def shape():
     ).x
     errors = np.abs(predicted(found) / measured - 1)
     write(f"narrow_outputs {found[2]:.0f}, shallow_inputs {found[3]:.0f}, mean error {errors.mean():.1%}")
+    return 0
+
+
+def ring():
+    """Print the constants of attention in parts that the measured parts give: medians of all shapes."""
+    measured = json.loads(RING.read_text())
+    gpu = preset(measured["gpu"].split()[1].lower())
+    rate = gpu.memory_bytes_per_s * shipped_figures().shared.memory_efficiency
+    slower, moved = [], []
+    for row in measured["attention_in_parts"]:
+        further = row["parts"] - 1
+        values = row["batch"] * row["sequence"] / row["parts"] * row["heads"] * row["head_dim"]
+        slower.append((row["kernels_s"] / row["share_s"] - 1) / further)
+        moved.append((row["s"] - row["kernels_s"]) * rate / values / further)
+    write(f"ring_part_slowdown {np.median(slower):.3f}, ring_part_bytes {np.median(moved):.0f}")
     return 0
 
 
@@ -146,4 +165,6 @@ def write(line):
 
 
 if __name__ == "__main__":
-    sys.exit(shape() if sys.argv[1:] == ["--shape"] else main(*sys.argv[1:]))
+    derived = {"--shape": shape, "--ring": ring}
+    asked = sys.argv[1:]
+    sys.exit(derived[asked[0]]() if asked and asked[0] in derived else main(*asked))

@@ -18,10 +18,13 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from transformer import MODEL, train_steps
 
+# One program for each shape that is measured.
+torch._dynamo.config.recompile_limit = 100
 REPEATS = 15
 HOT_S = 30
 TOKENS = (512, 1024, 2048, 4096, 8192, 16384)
@@ -41,6 +44,8 @@ PROJECTIONS = (
     (1024, 1024),
 )
 HEADS = ((1, 4096, 32, 8, 128), (1, 8192, 32, 8, 128), (1, 8192, 16, 1, 128), (2, 2048, 12, 12, 128))
+# Those of Llama 3.1 405B over 4 and over 8 tensor ranks, and of a smaller model.
+IN_PARTS = ((1, 8192, 32, 2, 128), (1, 8192, 16, 1, 128), (1, 16384, 16, 1, 128), (1, 8192, 32, 8, 128))
 SIZES = [2**power for power in range(12, 31, 2)]
 
 
@@ -122,6 +127,89 @@ def attention():
     return rows
 
 
+def attention_in_parts():
+    """Attention as a rank of a ring of `parts` ranks does it, beside a share of attention at once.
+
+    A rank holds two chunks of tokens, so that all have as much to do. First it attends to its own keys,
+    then to those of each other rank: all of its tokens to the first half of an earlier one's keys, its
+    second half to all of a later one's. What the parts give is weighed and added, in backward their
+    gradients are (as Transformer Engine does it), which `kernels_s` leaves out. Times are means of the
+    ranks'; transfers are in none of them.
+    """
+    rows = []
+    for batch, sequence, heads, kv_heads, dim in IN_PARTS:
+        shape = {"batch": batch, "sequence": sequence, "heads": heads, "kv_heads": kv_heads, "head_dim": dim}
+        whole = _heads(**shape)
+        at_once = seconds(lambda whole=whole: _apart(*whole, [(slice(None), slice(None), True)]))
+        for parts in (2, 4):
+            own = _heads(**shape | {"sequence": sequence // parts})
+            turns = [_turns(rank, parts, sequence // parts // 2) for rank in range(parts)]
+            kernels = [seconds(lambda own=own, turn=turn: _apart(*own, turn)) for turn in turns]
+            spent = [seconds(lambda own=own, turn=turn: _added(*own, turn)) for turn in turns]
+            found = {"s": statistics.mean(spent), "kernels_s": statistics.mean(kernels)}
+            rows.append({**shape, "parts": parts, **found, "share_s": at_once / parts})
+    return rows
+
+
+def _heads(batch, sequence, heads, kv_heads, head_dim):
+    """Queries, keys and values."""
+    return [
+        torch.randn(batch, count, sequence, head_dim, device="cuda", dtype=torch.bfloat16)
+        for count in (heads, kv_heads, kv_heads)
+    ]
+
+
+def _turns(rank, parts, half):
+    """What a rank attends to with what: its queries, the keys, and whether only to those before."""
+    earlier = (slice(None), slice(0, half), False)
+    later = (slice(half, None), slice(None), False)
+    return [(slice(None), slice(None), True), *[earlier] * rank, *[later] * (parts - 1 - rank)]
+
+
+def _forward(q, k, v, turn):
+    at, of, causal = turn
+    flash = torch.ops.aten._scaled_dot_product_flash_attention
+    return flash(q[:, :, at], k[:, :, of], v[:, :, of], 0.0, causal)
+
+
+def _backward(q, k, v, turn, part, out, weights):
+    at, of, causal = turn
+    back = torch.ops.aten._scaled_dot_product_flash_attention_backward
+    here = q[:, :, at], k[:, :, of], v[:, :, of]
+    return back(out, *here, out, weights.contiguous(), *part[2:6], 0.0, causal, *part[6:8])
+
+
+def _apart(q, k, v, turns):
+    """Forward and backward of every turn by itself."""
+    for turn in turns:
+        part = _forward(q, k, v, turn)
+        _backward(q, k, v, turn, part, part[0], part[1])
+
+
+def _added(q, k, v, turns):
+    """Forward and backward of all turns together."""
+    parts = [_forward(q, k, v, turn) for turn in turns]
+    weights = parts[0][1].clone()
+    for (at, _, _), part in zip(turns[1:], parts[1:], strict=True):
+        weights[:, :, at] = torch.logaddexp(weights[:, :, at], part[1])
+    out = _weighed(parts[0][0], parts[0][1], weights)
+    for (at, _, _), part in zip(turns[1:], parts[1:], strict=True):
+        out[:, :, at] += _weighed(part[0], part[1], weights[:, :, at])
+    out = out.to(q.dtype)
+    gradients = [torch.zeros_like(each) for each in (q, k, v)]
+    for turn, part in zip(turns, parts, strict=True):
+        at, of, _ = turn
+        found = _backward(q, k, v, turn, part, out[:, :, at], weights[:, :, at])
+        for gradient, more, where in zip(gradients, found, (at, of, of), strict=False):
+            gradient[:, :, where] += more
+
+
+@torch.compile(dynamic=False)
+def _weighed(out, own, weights):
+    """A part of the values by its share of all weights."""
+    return out.float() * torch.exp(own - weights)[..., None]
+
+
 def memory():
     """Copies in the GPU's memory: bytes read and as many written."""
     rows = []
@@ -179,6 +267,7 @@ def main():
         "products": products(),
         "sustained": sustained(),
         "attention": attention(),
+        "attention_in_parts": attention_in_parts(),
         "memory": memory(),
         "steps": [{"split": "none", **MODEL, "s": train_steps("none", 0)}],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from planner.cost.figures import shipped_figures
 from planner.topology.presets import preset
-from tests.benchmarks.gpus.__main__ import FILE, main, predicted_step
+from tests.benchmarks.gpus.__main__ import FILE, main, predicted_step, ring, shape
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "explanation" / "step-time-gpus.txt"
 
@@ -24,3 +25,17 @@ def test_splits_are_told_apart():
     assert max(predicted, key=predicted.get) == "none"
     for split, row in steps.items():
         assert abs(predicted[split] / row["s"] - 1) < 0.25, split
+
+
+def test_measured_constants_are_what_the_commands_give(capsys):
+    """Those of products' shape and of attention in parts."""
+    shared = shipped_figures().shared
+    shape()
+    ring()
+    printed = capsys.readouterr().out
+    assert (
+        f"narrow_outputs {shared.narrow_outputs:.0f}, shallow_inputs {shared.shallow_inputs:.0f}," in printed
+    )
+    assert (
+        f"slowdown {shared.ring_part_slowdown:.3f}, ring_part_bytes {shared.ring_part_bytes:.0f}" in printed
+    )

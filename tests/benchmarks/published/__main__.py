@@ -74,18 +74,19 @@ def show_sources(near):
 def show_largest(near):
     """The largest run of each series predicted by a fit to all other runs.
 
-    The last column takes off what the smaller runs of its series are off on average by the same fit.
+    The last columns take off what the smaller runs of its series are off on average by the same fit, and
+    say how far these lie from each other: what no constant that they share can mend.
     """
-    write(
-        f"the largest of each series predicted without it\n{'run':24} {'error':>8} {'beside the smaller':>20}"
-    )
+    write("the largest of each series predicted without it")
+    write(f"{'run':24} {'error':>8} {'beside the smaller':>20} {'their spread':>14}")
     for members in series(near.runs):
         *smaller, largest = members
         constants = without(near, np.array([run is largest for run in near.runs])).constants()
         error = predict(largest, constants, quick=True).error
-        others = [predict(run, constants, quick=True).error for run in smaller]
-        beside = (1 + error) / np.exp(np.log1p(others).mean()) - 1
-        write(f"{largest.id:24} {error:8.1%} {beside:20.1%}")
+        others = np.log1p([predict(run, constants, quick=True).error for run in smaller])
+        beside = (1 + error) / np.exp(others.mean()) - 1
+        spread = f"{others.std(ddof=1):.1%}" if len(others) > 1 else "-"
+        write(f"{largest.id:24} {error:8.1%} {beside:20.1%} {spread:>14}")
     write("")
 
 

@@ -41,6 +41,7 @@ SHARED = {
     "tensor_overlap": Constant(0.7, most=0.98),
     "expert_overlap": Constant(0.4, most=0.98),
     "layer_overhead_s": Constant(2e-5),
+    "launched_layer_overhead_s": Constant(2e-4, 1.0),
     "step_overhead_s": Constant(0.02),
     "memory_passes": Constant(1.5),
 }
@@ -171,9 +172,13 @@ def depends(run, name) -> bool:
         return run.job.precision.value == name
     if name in GENERATIONS:
         return system_of(run.system, run.gpus).gpu.name in shipped_figures().generations[name].gpus
-    return {"tensor_overlap": mesh.tp > 1 and run.software.overlaps, "expert_overlap": mesh.ep > 1}.get(
-        name, True
-    )
+    only = {
+        "tensor_overlap": mesh.tp > 1 and run.software.overlaps,
+        "expert_overlap": mesh.ep > 1,
+        "layer_overhead_s": run.software.replays,
+        "launched_layer_overhead_s": not run.software.replays,
+    }
+    return only.get(name, True)
 
 
 def save(found: Fit) -> None:

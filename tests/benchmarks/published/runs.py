@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import Software
 from planner.cost.flops import FlopCount, step_flops
 from planner.workload.job import DataParallel, Job, Precision, Recompute, Schedule
 from planner.workload.memory import memory
 from planner.workload.mesh import Mesh
 from tests.benchmarks.published.shapes import cut_of, model_of
+from tests.benchmarks.published.software import script_of, software_of
 from tests.benchmarks.published.systems import system_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from planner.cost.compute import Software
     from planner.workload.model import Model
 
 # What the sources that give no formula count.
 COUNTS = {"causal": FlopCount.CAUSAL, "full": FlopCount.FULL, "megatron_sc21": FlopCount.SC21}
-# Sources up to this year are older than fused attention and than the overlap of communication.
-BEFORE_FLASH = 2022
 WORDS = {
     "precision": {
         "nvfp4": "nvfp4",
@@ -91,7 +90,7 @@ def _run(row: dict[str, str]) -> Run:
 
 
 def _sensible(row: dict[str, str]) -> Run:
-    gpus, old = _number(row, "gpus"), _is_old(row["source"])
+    gpus = _number(row, "gpus")
     choices = _choices(row, model_of(row["model"], row["notes"]))
     family = f"{system_of(row['system'], gpus).gpu.name} {_word(row, 'precision')}"
     return Run(
@@ -102,7 +101,7 @@ def _sensible(row: dict[str, str]) -> Run:
         system=row["system"],
         gpus=gpus,
         job=choices[0],
-        software=Software(fused_attention=not old, overlaps=not old),
+        software=software_of(row["source"], pipelined=_number(row, "pp") > 1),
         measured_s=_measured_s(row, choices[0]),
         choices=choices,
     )
@@ -118,11 +117,6 @@ def _measured_s(row: dict[str, str], job: Job) -> float:
     usual = FlopCount.FULL if "Core" in row["source"] else FlopCount.CAUSAL
     rate = float(row["tflops_per_gpu"]) * 1e12 * _number(row, "gpus")
     return step_flops(job, COUNTS.get(row["flop_count"], usual)) / rate
-
-
-def _is_old(source: str) -> bool:
-    years = [int(year) for year in re.findall(r"\b20[12]\d\b", source)]
-    return bool(years) and min(years) <= BEFORE_FLASH
 
 
 def _number(row: dict[str, str], key: str, default: int = 1) -> int:
@@ -169,7 +163,9 @@ def _experts(row: dict[str, str], model: Model, ranks: int) -> int:
 def _micros(row: dict[str, str], dp: int) -> list[int]:
     """Microbatches that may have been used; the smallest if none divides the batch."""
     said = row["micro_batch"] and "micro batch and" not in row["notes"]
-    tried = [_number(row, "micro_batch")] if said else [1, 2, 4]
+    script = script_of(row["source"], row["model"])
+    unsaid = [script.micro_batch] if script else [1, 2, 4]
+    tried = [_number(row, "micro_batch")] if said else unsaid
     dividing = [micro for micro in tried if _number(row, "global_batch") % (micro * dp) == 0]
     if _number(row, "global_batch") < dp:
         raise ValueError(f"expected a global batch of at least {dp}, one sample a replica")
@@ -179,7 +175,9 @@ def _micros(row: dict[str, str], dp: int) -> list[int]:
 def _virtuals(row: dict[str, str], model: Model, pp: int, microbatches: int) -> list[int]:
     """Virtual stages that may have been used; more than one needs microbatches in multiples of stages."""
     said = row["vp"] and "nterleaving" not in row["notes"]
-    tried = [_number(row, "vp")] if said else [v for v in VIRTUAL if pp > 1 or v == 1]
+    script = script_of(row["source"], row["model"])
+    unsaid = [script.virtual] if script else [v for v in VIRTUAL if pp > 1 or v == 1]
+    tried = [_number(row, "vp")] if said else unsaid
     return [v for v in tried if v == 1 or (v * pp <= model.layers + 2 and microbatches % pp == 0)] or [1]
 
 

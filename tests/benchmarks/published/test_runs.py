@@ -6,11 +6,13 @@ import csv
 
 import pytest
 
+from planner.cost.compute import Software
 from planner.workload.job import DataParallel, Precision, Recompute, Schedule
 from tests.benchmarks.published import __main__ as command
 from tests.benchmarks.published.predict import predict
 from tests.benchmarks.published.runs import read_runs
 from tests.benchmarks.published.shapes import cut_of, model_of
+from tests.benchmarks.published.software import software_of
 from tests.benchmarks.published.systems import cluster_of, system_of
 
 with command.RUNS.open(newline="") as file:
@@ -126,6 +128,43 @@ def test_rows_that_make_no_sense_are_named(changes, said, tmp_path):
     """The message says which row, and what was expected."""
     with pytest.raises(ValueError, match=f"run one: .*{said}"):
         read_runs(written(tmp_path / "runs.csv", **changes))
+
+
+def test_scripts_say_what_a_table_does_not(tmp_path):
+    """Microbatch and virtual stages of SC21's runs; a table that says them stands."""
+    changes = {
+        "source": "Narayanan et al. 2021 (SC21), table 1",
+        "system": "dgx-a100",
+        "gpus": "1536",
+        "model": "gpt-145b",
+        "global_batch": "2304",
+        "tp": "8",
+        "pp": "8",
+        "seq": "2048",
+        "dp_mode": "ddp",
+        "notes": "hidden 12288, layers 80; micro batch and interleaving not stated",
+    }
+    (unsaid,) = read_runs(written(tmp_path / "runs.csv", **changes))
+    assert {(job.micro_batch, job.mesh.vp) for job in unsaid.choices} == {(2, 2)}
+    said = changes | {"notes": "hidden 12288, layers 80", "vp": "5"}
+    (run,) = read_runs(written(tmp_path / "runs.csv", **said))
+    assert {(job.micro_batch, job.mesh.vp) for job in run.choices} == {(1, 5)}
+
+
+def test_software_gets_better_with_the_years():
+    """What each of three years could do, and which later sources launch kernels one by one."""
+    old, later, new = (software_of(f"Paper {year}", pipelined=True) for year in (2021, 2022, 2025))
+    assert not (old.beside_weights)
+    assert not (old.fuses_gradients)
+    assert not (old.overlaps)
+    assert not (later.overlaps)
+    assert later.beside_weights
+    assert later.fuses_gradients
+    assert not later.fused_attention
+    assert new == Software()
+    assert not software_of("Megatron-Core 0.8 table", pipelined=True).replays
+    assert software_of("Paper 2021", pipelined=False).reduces_early
+    assert not old.reduces_early
 
 
 def test_names_of_models():
