@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from planner.placement.crossing import weighted_seconds
 from planner.placement.placement import Objective
 from planner.solve.problem import Problem
-from planner.solve.run import tier_bounds
+from planner.solve.tier_bounds import tier_bounds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,20 +14,19 @@ from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
-from planner.solve.bound import tier_bound
 from planner.solve.construct import placements
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import least_widths, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
-from planner.solve.problem import Problem, lay_out, whole_by_rule
+from planner.solve.problem import Problem, lay_out
 from planner.solve.rail_seats import keep_rails
 from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.rings import join_cells
+from planner.solve.tier_bounds import SMALL_CELLS, objective_bound, tier_bounds
 from planner.solve.tree import Tree
-from planner.solve.whole_replicas import bound_by_rule
 from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TIME_LIMIT_S = 10.0
 EXACT_WORK_S = 25.0
-SMALL_CELLS = 2000
 PROVABLE_CELLS = 150
 ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
@@ -130,14 +128,6 @@ def solve(
             pass
     problem = Problem(cluster, workload, Objective(objective), usable)
     return _placed(problem, control, progress, limited=limited)
-
-
-def tier_bounds(problem: Problem, control: Control) -> FloatArray:
-    """Lower bounds on the crossing bytes of each tier, shape (tiers,); nothing is placed."""
-    run = _Run(problem, control, None)
-    run.tier_bounds = np.zeros(len(problem.cluster.tiers))
-    run.bound_tiers()
-    return run.tier_bounds
 
 
 def _placed(
@@ -248,7 +238,7 @@ class _Run:
         """Take a lower bound on a tier's crossing bytes."""
         if bound_bytes > self.tier_bounds[tier]:
             self.tier_bounds[tier] = bound_bytes
-            self.bound = max(self.bound, self._bound_of_tiers())
+            self.bound = max(self.bound, objective_bound(self.problem, self.tier_bounds))
             self.report("construct")
 
     def learn_all(self, bound: float) -> None:
@@ -258,38 +248,10 @@ class _Run:
             self.report("construct")
 
     def bound_tiers(self) -> None:
-        """Bound every tier, each in its part of the time, and the objective with them."""
-        tiers = len(self.problem.cluster.tiers) - 1
-        for tier in range(tiers):
-            with self.control.step(1 / (tiers - tier)):
-                self.tier_bounds[tier] = max(self.tier_bounds[tier], self._bound_of(tier))
-        self.bound = self._bound_of_tiers()
+        """Bound every tier, and the objective with them."""
+        self.tier_bounds = tier_bounds(self.problem, self.control)
+        self.bound = objective_bound(self.problem, self.tier_bounds)
         self.report("bound")
-
-    def _bound_of(self, tier: int) -> float:
-        """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
-        best = 0.0
-        for blocks in candidate_blocks(self.problem.workload.mesh):
-            costs = reduce_costs(self.problem.workload.families, blocks)
-            whole = whole_by_rule(self.problem, blocks, tier)
-            found = tier_bound(costs, self.problem.ranks_that_fit[tier], whole, self.control)
-            best = max(best, found, bound_by_rule(self.problem, blocks, costs, tier))
-            if self.control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
-                break
-        return best
-
-    def _bound_of_tiers(self) -> float:
-        """The objective's bound that the tiers' bounds imply.
-
-        The busiest domain of a tier is at least as busy as the tier is on average.
-        """
-        cluster = self.problem.cluster
-        if self.problem.objective is Objective.CROSS_NODE:
-            return float(self.tier_bounds[cluster.boundary])
-        if self.problem.objective is Objective.WEIGHTED:
-            return weighted_seconds(cluster, self.tier_bounds.tolist())
-        shares = zip(self.tier_bounds, cluster.tier_uplink_bytes_per_s, strict=True)
-        return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)
 
     def try_default_orders(self) -> None:
         """Offer every framework's default order, so that none of them is better.

@@ -10,7 +10,7 @@ script = load_script("commands")
 
 
 # The others take a few seconds each.
-QUICK = ("index.md", "first-placement.md", "test-in-ci.md")
+QUICK = ("index.md", "first-placement.md")
 
 
 def marked(page):

@@ -17,7 +17,7 @@ from planner.solve import Progress, solve
 from planner.solve.control import Control
 from planner.solve.hierarchy import candidates
 from planner.solve.problem import Problem
-from planner.solve.run import tier_bounds
+from planner.solve.tier_bounds import tier_bounds
 from tests.benchmarks.instances import instances
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_upwards

@@ -128,6 +128,7 @@ def flagship():
     return scattered(cluster, workload)
 
 
+@pytest.mark.slow
 def test_every_rank_of_the_flagship(compiled, tmp_path):
     """220,032 rows are what the rank table says."""
     placement = flagship()

@@ -1,0 +1,66 @@
+"""Lower bounds on every tier of a problem, and on the objective that they add up to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.placement.crossing import weighted_seconds
+from planner.placement.placement import Objective
+from planner.solve.blocks import candidate_blocks
+from planner.solve.bound import tier_bound
+from planner.solve.problem import whole_by_rule
+from planner.solve.reduction import reduce_costs
+from planner.solve.whole_replicas import bound_by_rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.solve.problem import Problem
+
+    FloatArray = NDArray[np.float64]
+
+# A grid of so many cells is cut in further ways; of a larger one the first cut with a bound is enough.
+SMALL_CELLS = 2000
+
+
+def tier_bounds(problem: Problem, control: Control) -> FloatArray:
+    """Lower bounds on the crossing bytes of each tier, shape (tiers,); nothing is placed.
+
+    Each tier has its part of the time; nothing crosses the outermost, which holds everything.
+    """
+    found = np.zeros(len(problem.cluster.tiers))
+    tiers = len(found) - 1
+    for tier in range(tiers):
+        with control.step(1 / (tiers - tier)):
+            found[tier] = _bound_of(problem, tier, control)
+    return found
+
+
+def _bound_of(problem: Problem, tier: int, control: Control) -> float:
+    """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
+    best = 0.0
+    for blocks in candidate_blocks(problem.workload.mesh):
+        costs = reduce_costs(problem.workload.families, blocks)
+        whole = whole_by_rule(problem, blocks, tier)
+        found = tier_bound(costs, problem.ranks_that_fit[tier], whole, control)
+        best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
+        if control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
+            break
+    return best
+
+
+def objective_bound(problem: Problem, tier_bytes: FloatArray) -> float:
+    """Lower bound on the objective that those on the tiers' crossing bytes, shape (tiers,), imply.
+
+    The busiest domain of a tier is at least as busy as the tier is on average.
+    """
+    cluster = problem.cluster
+    if problem.objective is Objective.CROSS_NODE:
+        return float(tier_bytes[cluster.boundary])
+    if problem.objective is Objective.WEIGHTED:
+        return weighted_seconds(cluster, tier_bytes.tolist())
+    shares = zip(tier_bytes, cluster.tier_uplink_bytes_per_s, strict=True)
+    return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)
