@@ -51,7 +51,7 @@ def _state_bytes(question: Question, columns: Columns, part: Part, way: DataPara
             case _:
                 total = total + held * (whole + shared / ranks)
     if way is DataParallel.FSDP:
-        total = total + element * _two_largest(question, columns, part)
+        total = total + whole * _two_largest(question, columns, part)
     return total
 
 

@@ -90,6 +90,11 @@ def stage_memory(
     Bytes a parameter (Megatron-Core's distributed optimizer; Rajbhandari et al. 2020, section 5;
     d ranks share): BF16 with FP32 gradients 18, or 6 + 12/d; FP16 20, or 4 + 16/d; FP32 16, or
     8 + 8/d; fsdp 16/d. Two copies of a layer (DualPipe) are counted as its parameters are.
+
+    With fsdp two layers are whole beside that, parameters and gradients: those in use, and meanwhile
+    parameters that are gathered for the next layer and gradients of the last that are being reduced
+    (Zhao et al. 2023, sections 3.3.2 and 3.4.2: gathers run ahead of the reduction of gradients, and no
+    more than two are under way).
     """
     dense_ranks, expert_ranks = job.mesh.cp * job.mesh.dp, job.mesh.edp
     parts = [(shard.dense, dense_ranks), (shard.expert, expert_ranks)]
@@ -97,9 +102,10 @@ def stage_memory(
     whole = sum(count / (1 if keeps_all else ranks) for count, ranks in parts)
     shares_optimizer = job.data_parallel is not DataParallel.DDP
     optimized = sum(count / (ranks if shares_optimizer else 1) for count, ranks in parts)
+    both = whole + (0.0 if keeps_all else _gathered(job, held))
     return StageMemory(
-        parameters=whole * job.precision.element_bytes + (0.0 if keeps_all else _gathered_bytes(job, held)),
-        gradients=whole * job.gradient_bytes,
+        parameters=both * job.precision.element_bytes,
+        gradients=both * job.gradient_bytes,
         optimizer=optimized * optimizer_bytes(job.precision),
         activations=_activation_bytes(job, held, in_flight, kept),
     )
@@ -110,15 +116,15 @@ def optimizer_bytes(precision: Precision) -> int:
     return {Precision.FP32: 8, Precision.FP16: 16}.get(precision, 12)
 
 
-def _gathered_bytes(job: Job, held: Stage) -> float:
-    """The two largest layers that fsdp has whole at once: the one in use and the next."""
+def _gathered(job: Job, held: Stage) -> float:
+    """Parameters of the two largest layers, which fsdp has whole at once."""
     model, mesh = job.model, job.mesh
     shards: list[float] = []
     for layer, times in alike(model, held.layers):
         part = model.layer_parameters(layer)
         shards += [(part.dense + part.routed_experts / mesh.ep) / mesh.tp] * times
     shards.sort()
-    return sum(shards[-2:]) * job.precision.element_bytes
+    return sum(shards[-2:])
 
 
 def _activation_bytes(job: Job, held: Stage, in_flight: float, kept: Mapping[int, float]) -> float:

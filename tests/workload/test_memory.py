@@ -39,9 +39,11 @@ def test_bytes_a_parameter(precision, gradient_bytes, data_parallel, expected):
 
 
 def test_fsdp_shares_everything():
-    """16 / d bytes a parameter and two gathered layers of 592 in 2 bytes."""
-    planned = job(dp=4, gradient_bytes=2, data_parallel=DataParallel.FSDP)
-    assert state_bytes(planned) * PARAMETERS == pytest.approx(16 / 4 * PARAMETERS + 2 * 592 * 2)
+    """16 / d bytes a parameter, and two layers of 592 whole: parameters in 2 bytes, gradients in 4 or 2."""
+    for gradient_bytes, shared in ((2, 16), (4, 18)):
+        planned = job(dp=4, gradient_bytes=gradient_bytes, data_parallel=DataParallel.FSDP)
+        whole = 2 * 592 * (2 + gradient_bytes)
+        assert state_bytes(planned) * PARAMETERS == pytest.approx(shared / 4 * PARAMETERS + whole)
 
 
 def test_optimizer_of_experts_is_shared_by_fewer():
