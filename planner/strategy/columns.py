@@ -72,12 +72,13 @@ class Columns:
     @cached_property
     def tokens(self) -> IntArray:
         """A number for the tokens of a microbatch that a rank works on, shape (strategies,)."""
-        return _numbered(self["micro"] / self["cp"])
+        return numbered(self["micro"] / self["cp"])
 
     @cached_property
-    def split_tokens(self) -> IntArray:
-        """A number for those that it holds outside of tensor-parallel regions, shape (strategies,)."""
-        return _numbered(self["micro"] / (self["cp"] * self["tp"]))
+    def split_tokens(self) -> NDArray[np.float64]:
+        """Samples' worth of those that it holds outside of tensor-parallel regions, shape (strategies,)."""
+        samples: NDArray[np.float64] = self["micro"] / (self["cp"] * self["tp"])
+        return samples
 
     def groups(self, *names: str, also: IntArray | None = None) -> Groups:
         """Strategies that agree in the named columns, and in one more that is none of the space."""
@@ -89,7 +90,7 @@ class Columns:
         return Groups(first, group.ravel())
 
 
-def _numbered(values: NDArray[np.float64]) -> IntArray:
+def numbered(values: NDArray[np.float64]) -> IntArray:
     """A number for each different value, in its place."""
     numbers: IntArray = np.unique(values, return_inverse=True)[1].ravel()
     return numbers

@@ -138,14 +138,31 @@ class LayerSeconds:
                     self.layer[:2, kind, order, rows] += seconds[:, None]
 
     def _add_experts(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
-        """Exposed communication of experts, which also depends on how far apart their ranks lie."""
+        """Exposed communication of experts, which also depends on how far apart their ranks lie.
+
+        Each call takes its latency, and as much longer as there are more tokens.
+        """
         places = Places.of_groups(question, outline, columns, wanted, ("ep",))
+        tokens = columns.split_tokens
         for number, of_order in enumerate(places.of):
-            also = columns.split_tokens * len(places.meshes) + of_order
-            for rows in columns.groups("ep", "recompute", also=also).of_wanted(wanted):
-                job, mesh = sample(question, columns.rows[rows[0]]), places.meshes[of_order[rows[0]]]
-                exposed = _step(job, outline, mesh, expert).exposed_of("ep")
-                self.layer[:2, 1, number, rows] += np.array([seconds[-1:] for seconds in exposed])
+            for rows in columns.groups("ep", "recompute", also=of_order).of_wanted(wanted):
+                ends = rows[tokens[rows].argmin()], rows[tokens[rows].argmax()]
+                mesh = places.meshes[of_order[rows[0]]]
+                few, many = (
+                    _step(sample(question, columns.rows[row]), outline, mesh, expert).exposed_of("ep")
+                    for row in ends
+                )
+                share = _between(tokens[rows])
+                for part in range(2):
+                    more = many[part][-1] - few[part][-1]
+                    self.layer[part, 1, number, rows] += few[part][-1] + more * share
+
+
+def _between(values: FloatArray) -> FloatArray:
+    """How far each value is from the least to the most, from 0 to 1."""
+    least, most = float(values.min()), float(values.max())
+    share: FloatArray = (values - least) / ((most - least) or 1.0)
+    return share
 
 
 def _kinds(job: Job) -> list[int]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.cost.compute import Compute
 from planner.cost.step import Step
+from planner.strategy.columns import numbered
 from planner.strategy.layers import sample
 from planner.strategy.places import Places
 from planner.strategy.space import ORDERS, Question, Strategy
@@ -84,7 +85,7 @@ class Links:
         places = Places.of_groups(*every, ("pp",))
         for number, of_order in enumerate(places.of):
             several = self.wanted & (self.columns["pp"] > 1)
-            also = self.columns.split_tokens * len(places.meshes) + of_order
+            also = numbered(self.columns.split_tokens) * len(places.meshes) + of_order
             for rows in self.columns.groups(also=also).of_wanted(several):
                 mesh = places.meshes[of_order[rows[0]]]
                 found[number, rows] = self._sent(self.columns.rows[rows[0]], mesh)

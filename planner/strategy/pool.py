@@ -7,6 +7,7 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from planner.strategy.measure import measure
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from planner.strategy.outline import Outline
     from planner.strategy.space import Question
 
-# Fewer are measured sooner than another process has started.
-WORTH_PROCESSES = 256
+# Seconds to measure alone, so many at a time, before others are started: what their start takes. However
+# much is still to be measured, that is at most twice as long as the better of alone and with others.
+ALONE_SECONDS, ALONE = 3.0, 8
 PIECES_A_WORKER = 4
 
 
@@ -32,7 +34,7 @@ class Pool(Protocol):
 
 
 class LocalPool:
-    """The process itself, with others beside it for many candidates at once.
+    """The process itself, and others in its stead once it has measured for a while.
 
     Parameters
     ----------
@@ -44,6 +46,7 @@ class LocalPool:
         self.question, self.outline = question, outline
         self.workers = workers or len(os.sched_getaffinity(0))
         self._others: ProcessPoolExecutor | None = None
+        self._alone_s = 0.0
 
     def __enter__(self) -> LocalPool:
         return self
@@ -56,10 +59,19 @@ class LocalPool:
 
     def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
         """What each of them takes."""
-        if self.workers == 1 or len(candidates) < WORTH_PROCESSES:
-            return measure(self.question, self.outline, candidates)
-        pieces = cut(candidates, self.workers * PIECES_A_WORKER)
-        return [each for found in self._started().map(_measure, pieces) for each in found]
+        made: list[Measured] = []
+        while len(made) < len(candidates) and (self.workers == 1 or self._alone_s < ALONE_SECONDS):
+            made += self._alone(candidates[len(made) : len(made) + ALONE])
+        pieces = cut(candidates[len(made) :], self.workers * PIECES_A_WORKER)
+        if pieces:
+            made += [each for found in self._started().map(_measure, pieces) for each in found]
+        return made
+
+    def _alone(self, candidates: Sequence[Candidate]) -> list[Measured]:
+        since = monotonic()
+        made = measure(self.question, self.outline, candidates)
+        self._alone_s += monotonic() - since
+        return made
 
     def _started(self) -> ProcessPoolExecutor:
         if self._others is None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from planner.strategy.outline import Level
@@ -43,7 +45,7 @@ def spots(axes: tuple[str, ...], mesh: Mesh, levels: tuple[Level, ...]) -> tuple
 
 
 class _Axis(NamedTuple):
-    """An axis of groups: `degree` ranks of it, every `each`-th of those that `runs` are made of.
+    """An axis of groups: `degree` ranks of it, every `each`-th of those along `runs`.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class _Axis(NamedTuple):
 
     degree: int
     each: int
-    runs: tuple[tuple[int, int], ...]
+    runs: tuple[_Run, ...]
 
     def at(self, index: IntArray) -> IntArray:
         """How far the ranks with these indices along `runs` lie from the first."""
@@ -76,10 +78,20 @@ class _Axis(NamedTuple):
         return self.at(index) - self.at(first)
 
 
+class _Run(NamedTuple):
+    """So many ranks at equal distances."""
+
+    degree: int
+    step: int
+
+
 def _axis(name: str, mesh: Mesh) -> _Axis:
     if name not in ("ep", "edp"):
-        return _Axis(mesh.degree(name), 1, ((mesh.degree(name), mesh.stride(name)),))
-    runs = tuple((mesh.degree(axis), mesh.stride(axis)) for axis in mesh.fold_order)
+        return _Axis(mesh.degree(name), 1, (_Run(mesh.degree(name), mesh.stride(name)),))
+    near, far = (_Run(mesh.degree(axis), mesh.stride(axis)) for axis in mesh.fold_order)
+    runs = (
+        (_Run(near.degree * far.degree, near.step),) if near.degree * near.step == far.step else (near, far)
+    )
     return _Axis(mesh.degree(name), mesh.ep if name == "edp" else 1, runs)
 
 
@@ -90,18 +102,25 @@ def _spots(axes: tuple[_Axis, ...], levels: tuple[Level, ...], world: int) -> tu
         places = (places[:, None] + axis.offsets()[None, :]).ravel()
     places = np.sort(places)
     # Groups that lie between each other make a block together.
-    block = int(places[-1] + (places[1:] - places[:-1]).min(initial=world))
+    steps = places[1:] - places[:-1]
+    block = int(places[-1] + steps.min(initial=world))
+    even = _Run(len(places), int(steps[0])) if len(steps) and (steps == steps[0]).all() else None
     found = []
     for level in levels:
-        spot = _spot(axes, places, level, block, world // block)
+        spot = _spot(lambda gpus: _counts(axes, even, gpus), places, level, block, world // block)
         if spot is None:
             break
         found.append(spot)
     return len(places), tuple(found)
 
 
-def _spot(axes: tuple[_Axis, ...], places: IntArray, level: Level, block: int, blocks: int) -> Spot | None:
-    """How blocks of groups lie in a domain; None where each lies in one."""
+def _spot(
+    counts_of: Callable[[int], IntArray], places: IntArray, level: Level, block: int, blocks: int
+) -> Spot | None:
+    """How blocks of groups lie in a domain; None where each lies in one.
+
+    `counts_of` says how many of so many ranks in a row each group has that has any.
+    """
     ranks, room = len(places), level.has_room(blocks, block)
     if ranks == 1 or (block <= level.gpus and room):
         return None
@@ -110,20 +129,25 @@ def _spot(axes: tuple[_Axis, ...], places: IntArray, level: Level, block: int, b
         held = -(-ranks // 2)
         groups = min(level.gpus / held, 2 * block / ranks) if level.gpus >= 2 * block else level.gpus / held
         return Spot(held, 2, groups, groups * held * (ranks - held))
-    counts, touched = _counts(axes, level.gpus), len(np.unique(places // level.gpus))
+    counts, touched = counts_of(level.gpus), 1 + int(np.count_nonzero(np.diff(places // level.gpus)))
     pairs = float((counts * (ranks - counts)).sum())
     if blocks == 1 or (block % level.gpus == 0 and level.alike):
         return Spot(int(counts.max()), touched, len(counts), pairs)
     # The end of one block and the start of the next share a domain, half of it each at the worst.
-    groups = min(2 * len(_counts(axes, -(-level.gpus // 2))), level.gpus)
+    groups = min(2 * len(counts_of(-(-level.gpus // 2))), level.gpus)
     if room:
         return Spot(int(counts.max()), touched, groups, pairs)
     pairs = float((counts * (ranks - counts / 2)).sum())
     return Spot(-(-int(counts.max()) // 2), min(touched + 1, ranks), groups, pairs)
 
 
-def _counts(axes: tuple[_Axis, ...], gpus: int) -> IntArray:
-    """How many of the first so many ranks each group has that has any."""
+def _counts(axes: tuple[_Axis, ...], even: _Run | None, gpus: int) -> IntArray:
+    """How many of the first so many ranks, less than a block, each group has that has any."""
+    if even is not None:
+        whole, more = divmod(gpus, even.step)
+        counts: IntArray = np.full(min(gpus, even.step), whole)
+        counts[:more] += 1
+        return counts
     window = np.arange(gpus)
-    counts = np.bincount(window - sum(axis.behind(window) for axis in axes))
+    counts = np.bincount(window - sum(axis.behind(window) for axis in axes if axis.degree > 1))
     return counts[counts > 0]

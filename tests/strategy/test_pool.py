@@ -30,8 +30,17 @@ def test_pieces_are_all_of_it(count, pieces):
 @pytest.mark.slow
 def test_other_processes_find_the_same(monkeypatch):
     """Two processes beside this one, in the order that was asked for."""
-    monkeypatch.setattr(pools, "WORTH_PROCESSES", 1)
+    monkeypatch.setattr(pools, "ALONE_SECONDS", 1e-9)
+    monkeypatch.setattr(pools, "ALONE", 2)
     with LocalPool(QUESTION, OUTLINE, workers=2) as pool:
+        assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
+
+
+def test_one_process_goes_on_alone(monkeypatch):
+    """However long it takes."""
+    monkeypatch.setattr(pools, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(pools, "ProcessPoolExecutor", None)
+    with LocalPool(QUESTION, OUTLINE, workers=1) as pool:
         assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
 
 
