@@ -8,6 +8,8 @@ from planner.workload.job import DataParallel
 from planner.workload.memory import memory
 from tests.benchmarks.published.systems import system_of
 
+LINE = "{:28} {:>10} {:>22} {:>22}"
+
 
 def needs(run):
     """Bytes of the fullest GPU over its memory: as it ran, with twice the microbatch, with nothing shared.
@@ -33,8 +35,25 @@ def fullest(job):
 
 
 def rows(runs):
-    """A line a run."""
-    yield f"{'memory over what a GPU has':30} {'as it ran':>10} {'2x micro':>10} {'ddp':>10}"
+    """A line a run, then how many do not fit where more is held."""
+    yield LINE.format("memory over what a GPU has", "as it ran", "twice the microbatch", "nothing shared")
+    found = {run.id: needs(run) for run in runs}
     for run in runs:
-        shown = ["-" if each is None else f"{100 * each:.0f} %" for each in needs(run)]
-        yield f"{run.id:30} " + " ".join(f"{each:>10}" for each in shown)
+        limit = system_of(run.system, run.gpus).gpu.memory_bytes
+        yield LINE.format(run.id, *(_shown(each, limit) for each in found[run.id]))
+    yield ""
+    yield _count("with twice the microbatch", [doubled for _, doubled, _ in found.values() if doubled])
+    shared = [found[run.id][2] for run in runs if run.job.data_parallel is not DataParallel.DDP]
+    yield _count("with nothing shared, of those that share", shared)
+
+
+def _shown(share, limit):
+    """A share of a GPU's memory, and what is over it."""
+    if share is None:
+        return "-"
+    over = f", {(share - 1) * limit / 1e9:.0f} GB over" if share > 1 else ""
+    return f"{100 * share:.0f} %{over}"
+
+
+def _count(what, shares):
+    return f"{what} {sum(share > 1 for share in shares)} of {len(shares)} do not fit"

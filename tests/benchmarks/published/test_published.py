@@ -34,6 +34,15 @@ def test_dropping_what_saves_memory_does_not_fit():
     assert np.mean([each > 1 for each in shared]) > 0.75
 
 
+def test_memory_of_runs_is_on_the_page(capsys):
+    """By how much what does not fit is over; the page is what the command prints."""
+    command.main(["--memory"])
+    printed = capsys.readouterr().out
+    assert printed == (DOCS / "step-time-memory.txt").read_text()
+    over = next(line for line in printed.splitlines() if line.startswith("mb-405b-gb300-fp8"))
+    assert over.count("GB over") == 2
+
+
 def test_fit_writes_only_what_is_fitted(tmp_path, monkeypatch):
     """The file keeps its other constants and its remarks, and reads back."""
     path = tmp_path / "figures.yaml"
