@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Key = tuple[int, tuple[tuple[int, int], ...], tuple[bytes, ...]]
 
 MOST_COUNTS = 200
-LOOK_S = 30.0
+LOOK_S, LOOK_SHARE = 30.0, 0.5
 # What is minimised is an estimate, not worth more digits.
 NEAR = 0.01
 
@@ -124,7 +124,9 @@ class Divider:
         if self.prices is not None:
             charge(model, self.prices)
         model.suggest_filling_up()
-        search = self.control.search(model.cp, LOOK_S, relative_gap=NEAR)
+        # Searches further in need some of the time as well.
+        with self.control.step(LOOK_SHARE):
+            search = self.control.search(model.cp, LOOK_S, relative_gap=NEAR)
         if not search.found:
             return Answer.NONE_EXISTS if search.infeasible else Answer.UNKNOWN
         for job, given in model.given(search).items():

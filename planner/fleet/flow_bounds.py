@@ -6,8 +6,8 @@ these holds at most h bytes. So
 
     max(0, w - (C - x) h)
 
-bytes come in, and over the ranks that receive that is at least the smallest ratio of it to x. Domains of the
-smallest ratios are taken to be filled first.
+bytes come in, and over the ranks that receive that is at least the smallest ratio of it to x, which is a
+number of whole cells. Domains of the smallest ratios are taken to be filled first.
 
 **Samples, keys and values.** With x ranks of the sender in whole cells, a domain of C GPUs keeps at home at
 most the smaller of x and of the whole cells of the receiver that C - x hold, as shares of their jobs: g(x).
@@ -96,7 +96,7 @@ def least_bytes(ground: Ground, flow: Flow, tier: int, ranks: int) -> float:
     left, total = ranks, 0.0
     pairs = [pair for pair in zip(free.tolist(), room.tolist(), strict=True) if pair in ratios]
     for pair in sorted(pairs, key=lambda each: (ratios[each], -each[0])):
-        taken = min(left, pair[0])
+        taken = min(left, pair[0] // size * size)
         total += taken * ratios[pair]
         left -= taken
     return total
@@ -135,7 +135,7 @@ def heaviest_rank(ground: Ground, flow: Flow) -> float:
 
 
 def _least_ratio(free: int, room: int, size: int, needed: float, held: float) -> float:
-    """Least bytes that come in for each rank that receives, in a domain of so many GPUs."""
-    receiving = np.arange(size, free + 1, dtype=np.float64)
+    """Least bytes that come in for each rank that receives, in whole cells, in a domain of so many GPUs."""
+    receiving = np.arange(size, free + 1, size, dtype=np.float64)
     comes_in = np.maximum(0.0, needed - (room - receiving) * held)
     return float((comes_in / receiving).min())

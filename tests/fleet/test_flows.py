@@ -217,6 +217,17 @@ def test_a_receiver_that_fills_its_domains_must_take_all_in():
     assert flow_bytes(flow, at(trainer, 0, 1, 2, 3), at(rollout, *range(4, 12)))[0] == 96.0
 
 
+def test_only_whole_cells_receive():
+    """A node of six holds one cell of four, so that two copies need two, and two GPUs of each may send."""
+    trainer, rollout = grid_workload(pp=8), grid_workload(tp=4, dp=2, keep={"tp": "node"})
+    cluster = grid_cluster(2, 2, 6, uplinks=(10.0, 20.0))
+    flow = weights(trainer, rollout)
+    ground = Ground(cluster, fleet(job("t", trainer), job("r", rollout)))
+    source = at(trainer, 4, 5, 10, 11, 12, 13, 14, 15, cluster=cluster)
+    assert least_bytes(ground, flow, 0, 8) == 2 * (48.0 - 12.0)
+    assert flow_bytes(flow, source, at(rollout, 0, 1, 2, 3, 6, 7, 8, 9, cluster=cluster))[0] == 72.0
+
+
 def test_ranks_that_hold_the_same_experts_need_them_once():
     """A rule on replicas of an expert rank, as many as there are expert ranks, brings no others together."""
     trainer = grid_workload(dp=1)
