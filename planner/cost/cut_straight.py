@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 def cut_straight(loads: Loads) -> tuple[int, ...] | None:
     """The best cut, see `planner.cost.cut`; None where none fits in memory."""
-    allowed = _allowed(loads)
+    allowed, seconds = _allowed(loads), _seconds(loads)
     if np.isfinite(loads.limit_bytes):
-        allowed &= _memory(loads) <= loads.limit_bytes
-    seconds = _seconds(loads)
+        allowed &= seconds <= _known(loads, allowed) * (1 + CLOSE)
+        allowed &= _memory(loads, allowed) <= loads.limit_bytes
     slowest = _smallest_maximum(np.where(allowed, seconds, np.inf))
     if np.isinf(slowest):
         return None
@@ -67,9 +67,21 @@ def _trips_s(loads: Loads, sent_s: float) -> FloatArray:
     return seconds[:, :, None]
 
 
-def _memory(loads: Loads) -> FloatArray:
-    """What each stage needs with layers i to j, shape (stages, layers + 1, layers + 1)."""
-    first, last = np.triu_indices(loads.layers + 1)
+def _known(loads: Loads, allowed: BoolArray) -> float:
+    """Seconds of the slowest stage of the even cut, which the best cut's do not exceed; where it may be."""
+    ends = np.cumsum([0, *loads.even])
+    may = allowed[np.arange(len(loads.held)), ends[:-1], ends[1:]].all()
+    if may and (loads.stage_bytes(loads.even) <= loads.limit_bytes).all():
+        return float(loads.chunk_s(loads.even).max())
+    return float("inf")
+
+
+def _memory(loads: Loads, wanted: BoolArray) -> FloatArray:
+    """What each stage needs with layers i to j, shape (stages, layers + 1, layers + 1).
+
+    Infinite where no stage is `wanted` to hold those.
+    """
+    first, last = np.nonzero(wanted.any(axis=0))
     kinds, which = np.unique(loads.before[last] - loads.before[first], axis=0, return_inverse=True)
     counts = [tuple(each) for each in kinds.tolist()]
     needed = np.full((len(loads.held), loads.layers + 1, loads.layers + 1), np.inf)
