@@ -70,13 +70,8 @@ class Columns:
         return size
 
     @cached_property
-    def tokens(self) -> IntArray:
-        """A number for the tokens of a microbatch that a rank works on, shape (strategies,)."""
-        return numbered(self["micro"] / self["cp"])
-
-    @cached_property
     def split_tokens(self) -> NDArray[np.float64]:
-        """Samples' worth of those that it holds outside of tensor-parallel regions, shape (strategies,)."""
+        """Share of a sample whose tokens a rank holds outside of tensor-parallel regions, shape (strategies,)."""
         samples: NDArray[np.float64] = self["micro"] / (self["cp"] * self["tp"])
         return samples
 

@@ -122,8 +122,8 @@ class LayerSeconds:
         return found
 
     def _add_passes(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
-        """What a rank computes, and exposed tensor parallelism: by its tokens, not by what makes them few."""
-        for rows in columns.groups("tp", "ep", "recompute", also=columns.tokens).of_wanted(wanted):
+        """What a rank computes, and exposed tensor parallelism."""
+        for rows in columns.groups("tp", "cp", "ep", "micro", "recompute").of_wanted(wanted):
             layer, head = _passes(question, outline, columns.rows[rows[0]])
             self.layer[:, :, :, rows] = layer[:, :, None, None]
             self.head[:, rows] = head[:, None]

@@ -47,6 +47,12 @@ def test_bounds_hold_where_microbatches_are_many():
     assert check(question, OUTLINE, 7) > 100
 
 
+def test_bounds_hold_where_as_many_tokens_come_from_other_microbatches():
+    """Of larger microbatches, cut among more ranks."""
+    question = replace(QUESTION, model=replace(MOE, layers=4), pinned=(("tp", "1"), ("pp", "2")))
+    assert check(question, OUTLINE, 29) > 20
+
+
 def test_memory_is_what_the_fullest_stage_holds():
     """The bound on memory is no less than it: what does not fit is never simulated."""
     question = replace(QUESTION, model=MOE)
