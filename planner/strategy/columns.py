@@ -71,7 +71,7 @@ class Columns:
 
     @cached_property
     def split_tokens(self) -> NDArray[np.float64]:
-        """Share of a sample whose tokens a rank holds outside of tensor-parallel regions, shape (strategies,)."""
+        """Share of a sample that a rank holds outside of tensor-parallel regions, shape (strategies,)."""
         samples: NDArray[np.float64] = self["micro"] / (self["cp"] * self["tp"])
         return samples
 
