@@ -151,12 +151,13 @@ class _Checker:
     def weighted_s(self) -> float:
         """J: crossing bytes over the summed uplinks of the domains in service, over all tiers."""
         total = 0.0
-        holder = self.cluster.gpu_node[self.cluster.gpu_in_service]
+        inside: NDArray[np.integer] = self.cluster.gpu_node[self.cluster.gpu_in_service]
         for tier, traffic in zip(self.cluster.tiers, self.counted, strict=True):
+            serving = np.flatnonzero(np.bincount(inside, minlength=tier.domains))
             if tier.uplink_bytes_per_s is not None and traffic.crossing_bytes:
-                capacity = math.fsum(tier.uplink_bytes_per_s[np.unique(holder)])
+                capacity = math.fsum(tier.uplink_bytes_per_s[serving])
                 total += traffic.crossing_bytes / capacity if capacity else math.inf
-            holder = tier.parent[holder] if len(tier.parent) else holder
+            inside = tier.parent[serving] if len(tier.parent) else serving
         return total
 
     @cached_property
@@ -280,7 +281,7 @@ class _Checker:
             if tier not in names:
                 yield Finding("K009", f"keep {axis}: {tier} names a tier that is none of {', '.join(names)}")
                 continue
-            who = membership(self.mesh, (axis,))
+            who = membership(self.mesh, (axis,), None)
             domain = self.domains[self.cluster.tier_index(tier)][who.ranks]
             first = np.empty(who.groups, np.int64)
             first[who.group[::-1]] = domain[::-1]
@@ -373,8 +374,8 @@ class _Checker:
         """NICs with these nodes and indices in the node, -1 where there is none."""
         # A NIC's key: its node, then its index in the node. The last key is nobody's.
         keys = (self.cluster.nic_node.astype(np.int64) << 32) + self.cluster.nic_local
-        order = np.append(np.argsort(keys), -1)
-        keys = np.append(np.sort(keys), -1)
+        order = np.argsort(keys, kind="stable")
+        keys, order = np.append(keys[order], -1), np.append(order, -1)
         place = np.searchsorted(keys[:-1], wanted := (node << 32) + local)
         return np.where(keys[place] == wanted, order[place], -1)
 

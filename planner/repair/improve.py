@@ -121,9 +121,10 @@ class _Search:
         for tier in range(blocks.tier, blocks.within):
             self.within = self.cluster.tiers[tier].parent[self.within]
         domains = [domain[gpu_of_rank] for domain in self.cluster.domain_of_gpu]
-        self.ledger = Ledger(self.cluster, task.workload, weights, domains, np.ones(task.ranks, np.bool_))
-        self._count()
         self.home = self.cluster.domain_of_gpu[blocks.tier]
+        everyone, unit = np.ones(task.ranks, np.bool_), self._unit(weights)
+        self.ledger = Ledger(self.cluster, task.workload, weights, domains, everyone, unit)
+        self._count()
         self.parties = [self.ledger.party(ranks) for ranks in blocks.ranks]
         free = task.available.copy()
         free[gpu_of_rank] = False
@@ -132,6 +133,15 @@ class _Search:
         # Domains with GPUs enough for a block, but not as rules inside it want them.
         self.refused: dict[int, list[int]] = {}
         self.queue: list[tuple[float, int]] = [(-np.inf, index) for index in range(len(self.parties))]
+
+    def _unit(self, weights: FloatArray) -> IntArray | None:
+        """Block of each rank, where all blocks are whole and stay so; None elsewhere."""
+        home = self.home[self.gpu_of_rank[self.blocks.ranks]]
+        if (home != home[:, :1]).any() or weights[: self.blocks.tier].any():
+            return None
+        unit = np.empty(self.task.ranks, np.int32)
+        unit[self.blocks.ranks] = np.arange(len(home), dtype=np.int32)[:, None]
+        return unit
 
     def _count(self) -> None:
         """Add up what all that moved costs."""

@@ -60,6 +60,8 @@ class Wishes:
         `budget_bytes` says otherwise.
     budget_bytes
         Parameters and optimizer state that may move.
+    try_afresh
+        Whether more moves are also tried on a plan made afresh, which takes as long as to plan.
     """
 
     dp: int | None = None
@@ -67,6 +69,7 @@ class Wishes:
     keep_batch: bool = False
     max_moves: int | None = None
     budget_bytes: float | None = None
+    try_afresh: bool = True
 
     @property
     def more_moves(self) -> bool:
@@ -234,7 +237,7 @@ class Run:
 
     def _or_afresh(self, task: Task, limits: list[Limit], gpu_of_rank: IntArray) -> IntArray:
         """A plan made afresh, where it is better and the limits allow all its moves."""
-        if self.over():
+        if self.over() or not self.wishes.try_afresh:
             return gpu_of_rank
         try:
             planned = afresh(task, self.stop)
@@ -346,7 +349,9 @@ class Run:
         used = np.zeros(self.cluster.gpus, np.bool_)
         used[gpu_of_rank] = True
         in_use = self.cluster.gpu_spare & used
-        cluster = replace(self.cluster, gpu_spare=self.cluster.gpu_spare & ~used)
+        cluster = self.cluster
+        if in_use.any():
+            cluster = replace(cluster, gpu_spare=cluster.gpu_spare & ~used)
         usable = cluster.gpu_in_service & ~cluster.gpu_spare
         settled = replace(task, cluster=cluster, available=usable)
         claims = claims_of(self.placement, settled, gpu_of_rank)

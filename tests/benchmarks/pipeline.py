@@ -54,11 +54,14 @@ class Run:
     printed: str
 
 
-def run(command: list[str]) -> Run:
-    """Run a process to its end and measure it; raises CalledProcessError where it fails."""
+def run(command: list[str], environment: dict[str, str] | None = None) -> Run:
+    """Run a process to its end and measure it; raises CalledProcessError where it fails.
+
+    `environment` is that of the process; that of this one where not given.
+    """
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
-        child = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env=environment)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)

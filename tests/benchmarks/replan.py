@@ -3,7 +3,8 @@
 For each form of the flagship and each failure a placement is replanned by a fresh ``planner replan``
 process, and the same job (with the replicas that go on) is planned afresh on the same broken cluster by a
 fresh ``planner plan`` process, in turn, `--repeat` times. Medians of wall-clock seconds are printed, the
-share that replanning takes, and what of it is neither reading nor writing.
+share that replanning takes, and what of it is neither reading nor writing. Both find the planner compiled
+to bytecode, as it is where it was installed.
 
     python -m tests.benchmarks.replan
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import planner
 from planner.topology.load import load_topology
 from planner.workload.load import load_workload
 from tests.benchmarks.pipeline import run
@@ -70,18 +73,29 @@ def broken(folder: Path, topology: str, workload: str, case: Case, dp: int) -> t
     return hardware, job
 
 
-def measure(topology: str, workload: str, case: Case, start: Path, repeat: int) -> dict[str, float]:
+def compiled(folder: Path) -> dict[str, str]:
+    """An environment in which the planner's bytecode lies in a folder of its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(folder)
+    package = str(Path(planner.__file__).parent)
+    run([sys.executable, "-m", "compileall", "-q", package], environment)
+    return environment
+
+
+def measure(
+    topology: str, workload: str, case: Case, start: Path, repeat: int, environment: dict[str, str]
+) -> dict[str, float]:
     """Medians of one case."""
     folder = start.parent
     down = [part for selector in case.selectors for part in ("--down", selector)]
     replans, plans = [], []
     for _ in range(repeat):
         command = [*PLANNER, "replan", str(start), *down, "-o", str(folder / "new.json"), "--json"]
-        replans.append(run(command))
+        replans.append(run(command, environment))
         answer = json.loads(replans[-1].printed)
         hardware, job = broken(folder, topology, workload, case, answer["dp"])
         command = [*PLANNER, "plan", str(hardware), str(job), "-o", str(folder / "fresh.json"), "--json"]
-        plans.append(run(command))
+        plans.append(run(command, environment))
     answers = [json.loads(each.printed) for each in replans]
     fresh = json.loads(plans[-1].printed)
     seconds = {part: statistics.median(a["seconds"][part] for a in answers) for part in answers[0]["seconds"]}
@@ -112,13 +126,14 @@ def main() -> None:
         table.add_column(column, justify="right", no_wrap=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        environment = compiled(folder / "bytecode")
         for form in arguments.form or range(len(FORMS)):
             topology, workload = FORMS[form]
             start = folder / f"{workload}.json"
-            run([*PLANNER, "plan", topology, workload, "-o", str(start)])
+            run([*PLANNER, "plan", topology, workload, "-o", str(start)], environment)
             every = cases(topology)
             for index in arguments.case or range(len(every)):
-                found = measure(topology, workload, every[index], start, arguments.repeat)
+                found = measure(topology, workload, every[index], start, arguments.repeat, environment)
                 parts = [f"{found[part]:.2f}" for part in ("load", "solve", "check", "write")]
                 table.add_row(
                     workload,
