@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from planner.placement.placement import Objective
 from planner.solve import anneal
+from planner.solve.blocks import candidate_blocks
+from planner.solve.control import Control
+from planner.solve.problem import Problem, lay_out
+from planner.solve.reduction import reduce_costs
+from planner.solve.tree import Tree
+from tests.builders import grid_cluster, grid_workload
+
+
+@pytest.fixture(scope="session")
+def compiled():
+    """The walks compiled, which takes longer on a busy machine than a run has time."""
+    cluster = grid_cluster(2, 2, 1, uplinks=(1.0, 1.0))
+    job = grid_workload(dp=4, families=[("dp", "all_reduce", 1.0)])
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    blocks = candidate_blocks(job.mesh)[0]
+    tree, costs = Tree.of(problem, lay_out(problem, blocks)), reduce_costs(job.families, blocks)
+    state = anneal.state_of(tree, costs, np.ones((cluster.nodes, 1), np.int32))
+    assert anneal.ready(state, Control(1.0, deterministic=True))
 
 
 @pytest.fixture
-def short_walks(monkeypatch):
+def short_walks(monkeypatch, compiled):
     """Walks that begin with few moves and end soon, so that several follow on each other."""
     monkeypatch.setattr(anneal, "FIRST_MOVES_A_CELL", 2)
     monkeypatch.setattr(anneal, "MOST_MOVES_A_CELL", 500)
@@ -16,7 +36,7 @@ def short_walks(monkeypatch):
 
 
 @pytest.fixture(params=["short walks", pytest.param("long walks", marks=pytest.mark.slow)])
-def walks(request):
+def walks(request, compiled):
     """Short walks, and among the slow tests the long ones that users get."""
     if request.param == "short walks":
         request.getfixturevalue("short_walks")

@@ -20,8 +20,17 @@ from tests.solve.brute_force import optimum, tier_minima
 from tests.solve.instances import random_instance
 
 CHUNK = 20
-CHUNKS = [range(first, first + CHUNK) for first in range(0, 320, CHUNK)]
-SEEDS = [f"seeds {chunk.start}-{chunk.stop - 1}" for chunk in CHUNKS]
+ALL = 320
+QUICK = 160
+
+
+def chunk(first):
+    """Some seeds as a parameter, slow unless they are among the first."""
+    marks = () if first < QUICK else pytest.mark.slow
+    return pytest.param(range(first, first + CHUNK), id=f"seeds {first}-{first + CHUNK - 1}", marks=marks)
+
+
+CHUNKS = [chunk(first) for first in range(0, ALL, CHUNK)]
 RELATIVE = 1e-9
 
 
@@ -56,7 +65,7 @@ def no_exact_model(monkeypatch):
 
 
 @pytest.mark.usefixtures("walks")
-@pytest.mark.parametrize("seeds", CHUNKS, ids=SEEDS)
+@pytest.mark.parametrize("seeds", CHUNKS)
 def test_small_jobs_are_optimal(seeds):
     """Value, bound and tie-break equal the exhaustive optimum; infeasible exactly where no way exists."""
     for seed in seeds:
@@ -74,7 +83,7 @@ def test_small_jobs_are_optimal(seeds):
 
 
 @pytest.mark.usefixtures("walks")
-@pytest.mark.parametrize("seeds", CHUNKS, ids=SEEDS)
+@pytest.mark.parametrize("seeds", CHUNKS)
 def test_bounds_and_placements_without_the_exact_model(seeds, monkeypatch):
     """Constructions never beat the optimum, bounds never exceed it, for the objective and each tier."""
     no_exact_model(monkeypatch)
@@ -111,7 +120,7 @@ def test_hard_instances(seed):
 
 def test_every_objective_and_outcome_is_drawn():
     """The random instances hold all objectives, rules, GPUs down and jobs that cannot be placed."""
-    drawn = [random_instance(seed) for seed in range(320)]
+    drawn = [random_instance(seed) for seed in range(ALL)]
     assert {objective for _, _, objective in drawn} == set(Objective)
     assert sum(bool(workload.keep) for _, workload, _ in drawn) > 20
     assert sum(not cluster.gpu_in_service.all() for cluster, _, _ in drawn) > 100
