@@ -10,7 +10,7 @@ from planner.fleet.flows import flow_bytes
 from planner.fleet.multicast import spread
 from planner.fleet.placed import FleetClaims, FlowClaim
 from planner.fleet.value import fleet_value
-from planner.placement.crossing import measure
+from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 
 if TYPE_CHECKING:
@@ -41,9 +41,16 @@ def fleet_claims(ground: Ground, placed: Sequence[PlacedJob], least_s: Mapping[i
         job.priority * least_s.get(index, value.weighted_s[index]) for index, job in enumerate(fleet.jobs)
     )
     ranks = [each.placement.workload.mesh.world_size for each in placed]
-    least += sum(priorities[flow.source] * least_seconds(ground, flow, ranks) for flow in fleet.flows)
+    least += sum(priorities[claim.flow.source] * _least_of(ground, claim, ranks) for claim in flows)
     bound = value.total_s if value.total_s <= least * (1 + MET) else least
     return FleetClaims(value.total_s, bound, value.shared, value.shared_s, flows, value.flows_s)
+
+
+def _least_of(ground: Ground, claim: FlowClaim, ranks: Sequence[int]) -> float:
+    """Seconds that a step of a flow needs at the least; what it needs where both ends run."""
+    if {claim.flow.source, claim.flow.target} <= ground.running_in.keys():
+        return weighted_seconds(ground.cluster, claim.tier_bytes) / claim.flow.every
+    return least_seconds(ground, claim.flow, ranks)
 
 
 def with_bound(placed: PlacedFleet, new_s: float) -> PlacedFleet:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.fleet.flows import shards
 from planner.placement.crossing import weighted_seconds
 
 if TYPE_CHECKING:
@@ -47,11 +48,11 @@ def least_seconds(ground: Ground, flow: Flow, ranks: Sequence[int]) -> float:
 
 def least_crossing(ground: Ground, flow: Flow, tier: int, ranks: Sequence[int]) -> float:
     """Bytes of a flow that cross a tier at the least, each time; 0 where that is not known."""
-    if flow.target in ground.running_in:
-        return 0.0
     if flow.kind == "weights":
+        if flow.target in ground.running_in:
+            return least_to_running(ground, flow, tier)
         return least_bytes(ground, flow, tier, ranks[flow.target])
-    if flow.source in ground.running_in:
+    if flow.source in ground.running_in or flow.target in ground.running_in:
         return 0.0
     at_home = most_at_home(ground, flow, tier, ranks[flow.source], ranks[flow.target])
     return flow.total_bytes * max(0.0, 1.0 - at_home - ROUNDING)
@@ -100,6 +101,22 @@ def least_bytes(ground: Ground, flow: Flow, tier: int, ranks: int) -> float:
         total += taken * ratios[pair]
         left -= taken
     return total
+
+
+def least_to_running(ground: Ground, flow: Flow, tier: int) -> float:
+    """Bytes of weights that come into domains of a tier at the least, each time, for a receiver that runs.
+
+    What each domain needs is known; no more of it can be there than senders on its free GPUs hold.
+    """
+    running = ground.fleet.jobs[flow.target].running
+    if running is None or flow.source in ground.running_in:
+        return 0.0
+    home = ground.cluster.domain_of_gpu[tier][running.gpu_of_rank]
+    needed = np.zeros(ground.cluster.tiers[tier].domains)
+    for shard in shards(flow, ground.fleet.jobs[flow.source].sizes.base.mesh, running.workload.mesh):
+        needed[np.unique(home[shard.takers])] += shard.size_bytes
+    held = ground.free_in[tier] * heaviest_rank(ground, flow)
+    return float(np.maximum(0.0, needed * (1.0 - ROUNDING) - held).sum())
 
 
 def _senders_that_run(ground: Ground, flow: Flow, tier: int) -> np.ndarray:

@@ -163,7 +163,7 @@ class _Plan:
         best = first
         for job, workload in workloads.items():
             wanted = with_received(self.ground.fleet, job, workload)
-            if wanted is None or best.claims.status is Status.OPTIMAL:
+            if wanted is None or best.claims.status is Status.OPTIMAL or self.control.over:
                 continue
             try:
                 limit_s = RECEIVING_SHARE * self.control.left_s if self.limited else None

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.fleet.contents import Content, common_weights, content_of, even_weights
-from planner.fleet.flow_bounds import least_bytes, most_at_home
+from planner.fleet.flow_bounds import least_bytes, least_crossing, least_to_running, most_at_home
 from planner.fleet.flows import Common, Flow, bundles, flow_bytes, overlaps, shards
 from planner.fleet.ground import Ground
 from planner.fleet.multicast import spread
@@ -215,6 +215,33 @@ def test_a_receiver_that_fills_its_domains_must_take_all_in():
     ground = Ground(CLUSTER, fleet(job("t", trainer), job("r", rollout)))
     assert least_bytes(ground, flow, 0, 8) == 2 * 48.0
     assert flow_bytes(flow, at(trainer, 0, 1, 2, 3), at(rollout, *range(4, 12)))[0] == 96.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_a_receiver_that_runs_must_take_in(seed):
+    """Wherever the sender is put on what is free, as much comes in as the bound says."""
+    rng = np.random.default_rng(seed)
+    trainer = grid_workload(pp=int(rng.choice([1, 2, 4])), dp=int(rng.integers(1, 3)))
+    rollout = grid_workload(tp=2, dp=int(rng.integers(1, 4)))
+    flow, gpus = weights(trainer, rollout), rng.permutation(16)
+    target = at(rollout, *gpus[: rollout.mesh.world_size])
+    ground = Ground(CLUSTER, fleet(job("t", trainer), job("r", rollout, running=target)))
+    bounds = [least_to_running(ground, flow, tier) for tier in (0, 1)]
+    for _ in range(40):
+        free = rng.permutation(gpus[rollout.mesh.world_size :])
+        crossing = flow_bytes(flow, at(trainer, *free[: trainer.mesh.world_size]), target)
+        assert all(least <= found * (1 + 1e-9) for least, found in zip(bounds, crossing, strict=False))
+    assert least_crossing(ground, flow, 0, [0, 0]) == bounds[0]
+
+
+def test_a_receiver_that_runs_on_whole_nodes_takes_all_in():
+    """Two nodes without a free GPU take in all weights, each of its own."""
+    trainer, rollout = grid_workload(dp=4), grid_workload(tp=4, dp=2)
+    flow, target = weights(trainer, rollout), at(rollout, *range(8))
+    ground = Ground(CLUSTER, fleet(job("t", trainer), job("r", rollout, running=target)))
+    assert least_to_running(ground, flow, 0) == pytest.approx(96.0)
+    assert flow_bytes(flow, at(trainer, 8, 9, 10, 11), target)[0] == 96.0
+    assert least_to_running(ground, flow, 1) == pytest.approx(48.0)
 
 
 def test_only_whole_cells_receive():
