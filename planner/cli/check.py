@@ -43,8 +43,8 @@ def check(
             "U001", "--posting has no effect on claims and rules", expected="--schedule with it"
         )
     if is_placed_fleet(placement):
-        _require_one_placement(rules, schedule=schedule)
-        return _check_fleet(placement, as_json=as_json)
+        _require_no_rules(rules)
+        return _check_fleet(placement, (posting or Posting.STREAMS) if schedule else None, as_json=as_json)
     from planner.placement.check import check as recompute
     from planner.placement.file import read_placement
     from planner.report.check import check_document, check_view
@@ -71,22 +71,25 @@ def _safety(workload: Workload, posting: Posting) -> Safety:
     return examine_workload(workload, posting)
 
 
-def _require_one_placement(rules: Path | None, *, schedule: bool) -> None:
-    """Refuse options that are about a single placement."""
-    for option, given in (("--rules", rules is not None), ("--schedule", schedule)):
-        if given:
-            raise UsageError.of(
-                "U001", f"{option}: this is about one placement", expected="the file of one job"
-            )
+def _require_no_rules(rules: Path | None) -> None:
+    """Refuse rules, which are about a single placement."""
+    if rules is not None:
+        raise UsageError.of("U001", "--rules: this is about one placement", expected="the file of one job")
 
 
-def _check_fleet(path: Path, *, as_json: bool) -> None:
+def _check_fleet(path: Path, posting: Posting | None, *, as_json: bool) -> None:
+    """Check a fleet, and a step of each job where `posting` is given."""
     from planner.fleet.check import check_fleet
     from planner.fleet.file import read_fleet
+    from planner.fleet.schedules import examine_jobs
     from planner.report.fleet import fleet_check_document, fleet_check_view
 
     placed = read_fleet(path)
     report = check_fleet(placed)
-    emit(fleet_check_document(placed, report)) if as_json else show(fleet_check_view(placed, report))
-    if not report.ok:
+    steps = {} if posting is None else examine_jobs(placed, posting)
+    if as_json:
+        emit(fleet_check_document(placed, report, steps))
+    else:
+        show(fleet_check_view(placed, report, steps))
+    if not report.ok or not all(safety is None or safety.ok for safety in steps.values()):
         raise typer.Exit(CheckError.exit_code)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from planner.placement.placement import Status
 from planner.placement.wording import plural
+from planner.report.safety import safety_document, safety_lines
 from planner.report.style import table
 from planner.report.values import UNKNOWN, percent, uplink_seconds
 from planner.units import format_bytes, format_seconds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from planner.cost.deadlock import Safety
     from planner.fleet.check import FleetReport
     from planner.fleet.placed import FlowClaim, PlacedFleet, PlacedJob
 
@@ -204,10 +206,18 @@ def _gpu_counts(placed: PlacedFleet) -> dict[str, int]:
     return {"total": placed.cluster.gpus, "in_service": in_service, "free": in_service - held}
 
 
-def fleet_check_document(placed: PlacedFleet, report: FleetReport) -> dict[str, object]:
-    """The outcome of a check as plain data: ``ok`` only where all of it holds."""
-    return {
-        "ok": report.ok,
+def fleet_check_document(
+    placed: PlacedFleet, report: FleetReport, steps: Mapping[str, Safety | None]
+) -> dict[str, object]:
+    """The outcome of a check as plain data: ``ok`` only where all of it holds.
+
+    Parameters
+    ----------
+    steps
+        What a step of each job comes to where that was asked, by name; None for a job without a schedule.
+    """
+    document: dict[str, object] = {
+        "ok": report.ok and all(safety is None or safety.ok for safety in steps.values()),
         "findings": [{"code": each.code, "message": each.message} for each in report.findings],
         "jobs": [
             {
@@ -220,15 +230,23 @@ def fleet_check_document(placed: PlacedFleet, report: FleetReport) -> dict[str, 
             for job, each in zip(placed.jobs, report.jobs, strict=True)
         ],
     }
+    if steps:
+        document["schedules"] = {
+            name: None if safety is None else safety_document(safety) for name, safety in steps.items()
+        }
+    return document
 
 
-def fleet_check_view(placed: PlacedFleet, report: FleetReport) -> RenderableType:
-    """The outcome of a check for people."""
+def fleet_check_view(
+    placed: PlacedFleet, report: FleetReport, steps: Mapping[str, Safety | None]
+) -> RenderableType:
+    """The outcome of a check for people; `steps` as of `fleet_check_document`."""
     title = Text(f"{placed.name} on {placed.cluster.name}, {plural(len(placed.jobs), 'job')}", style="bold")
+    order = [line for name, safety in steps.items() for line in _step_lines(name, safety)]
     if report.ok:
         holds = Text("every claim holds, of each job and between them", style="bold green")
-        flows = flow_parts(placed)
-        return Group(title, holds, fleet_verdict(placed), jobs_table(placed), shared_table(placed), *flows)
+        parts = [jobs_table(placed), shared_table(placed), *flow_parts(placed)]
+        return Group(title, holds, fleet_verdict(placed), *parts, *order)
     own = [Text(f"error[{each.code}]: {each.message}") for each in report.findings]
     inside = [
         Text(f"error[{each.code}]: {job.name}: {each.message}")
@@ -236,4 +254,10 @@ def fleet_check_view(placed: PlacedFleet, report: FleetReport) -> RenderableType
         for each in found.findings
     ]
     count = plural(len(own) + len(inside), "finding")
-    return Group(title, Text(f"the check fails: {count}", style="bold red"), *own, *inside)
+    return Group(title, Text(f"the check fails: {count}", style="bold red"), *own, *inside, *order)
+
+
+def _step_lines(name: str, safety: Safety | None) -> list[Text]:
+    """What a step of a job comes to."""
+    lines = [Text("no schedule, its traffic is given outright")] if safety is None else safety_lines(safety)
+    return [Text.assemble((f"{name}: ", "bold"), lines[0]), *lines[1:]]

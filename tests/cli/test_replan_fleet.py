@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from planner.cost.deadlock import Safety
 from planner.fleet.check import FleetReport
 from planner.placement.check import Finding, check
 from tests.cli.commands import planner
@@ -113,3 +115,31 @@ def test_commands_about_one_placement_name_those_of_the_fleet(folder, line, monk
         done = planner(name, path, *(str(path) if each == "FOLDER" else each for each in more))
         assert done.code == 3
         assert f"one of its jobs: {folder / 'one.placement.json'}, " in done.err.replace("\n", " ")
+
+
+def test_steps_of_jobs(folder, monkeypatch):
+    """Each job's step is run where it has a schedule; a standstill of one fails the check."""
+    done = planner("check", folder, "--schedule")
+    assert done.code == 0
+    assert "two: no schedule" in done.out
+    assert planner("check", folder, "--schedule", "--json").document["schedules"] == {
+        "one": None,
+        "two": None,
+    }
+    runs = Safety(12, (), in_a_circle=False, mismatches=())
+    stands = replace(runs, mismatches=("a send of 1 meets no receive",))
+    for step, code, said in ((runs, 0, "one: a step runs to its end"), (stands, 1, "K018")):
+        monkeypatch.setattr("planner.fleet.schedules.examine_jobs", lambda *_, step=step: {"one": step})
+        done = planner("check", folder, "--schedule")
+        assert done.code == code
+        assert said in done.out
+        document = planner("check", folder, "--schedule", "--json").document
+        assert document["ok"] == document["schedules"]["one"]["ok"] == (code == 0)
+    assert "schedules" not in planner("check", folder, "--json").document
+
+
+def test_rules_are_about_one_placement(folder):
+    """Assertions in a file cannot be asked of a fleet."""
+    done = planner("check", folder, "--rules", "rules.yaml")
+    assert done.code == 2
+    assert "--rules: this is about one placement" in done.err
