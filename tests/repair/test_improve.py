@@ -12,9 +12,10 @@ from planner.placement.placement import Objective
 from planner.repair.exact import Limit
 from planner.repair.exchange import Exchanges
 from planner.repair.front import front
-from planner.repair.improve import blocks_of, improvements
+from planner.repair.improve import _Search, blocks_of, improvements
 from planner.repair.ledger import Ledger
 from planner.repair.rules import levels_of
+from planner.repair.run import Wishes, replan
 from planner.repair.service import Health, with_health
 from planner.repair.task import Task
 from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
@@ -133,3 +134,23 @@ def test_rules_inside_a_block_are_kept():
         for level in levels:
             place = cluster.domain_of_gpu[level.tier][each]
             assert all(len(set(place[level.part == part])) == 1 for part in range(level.parts))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_that_go_together_change_nothing(seed, monkeypatch):
+    """With groups of whole blocks kept as one the same steps are taken as with each on its own."""
+    task = task_of(cluster_of(5), shuffled(5, seed))
+    together = improved(task)
+    monkeypatch.setattr(_Search, "_unit", lambda *_: None)
+    apart = improved(task)
+    assert len(together) == len(apart) > 0
+    assert all(np.array_equal(one, other) for one, other in zip(together, apart, strict=True))
+
+
+def test_no_plan_afresh(monkeypatch):
+    """Where it is not to be tried, none is made: it takes as long as planning."""
+    monkeypatch.setattr("planner.repair.run.best_within", lambda *_: None)
+    monkeypatch.setattr("planner.repair.run.afresh", lambda *_: pytest.fail("a plan was made afresh"))
+    before = claimed(cluster_of(5), job(), shuffled(5, 0))
+    after = replan(before, before.cluster, Wishes(max_moves=32, try_afresh=False)).placement
+    assert after.claims.value < before.claims.value
