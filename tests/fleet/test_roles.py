@@ -155,6 +155,16 @@ def test_pools_that_exchange_much_lie_side_by_side():
     assert near.claims.status == "optimal"
 
 
+def test_shipped_pools_keep_their_traffic_in_racks():
+    """Half of each pool lies in each rack, and half of what goes from one to the other stays in its node."""
+    cluster = load_topology("lab-4x8")
+    found = plan_fleet(cluster, load_fleet("lab-serve", cluster), time_limit_s=30.0)
+    assert check_fleet(found).ok
+    assert found.claims.status == "optimal"
+    flow = found.claims.flows[0]
+    assert flow.tier_bytes == pytest.approx((flow.flow.total_bytes / 2, 0.0, 0.0))
+
+
 def test_new_rollouts_beside_a_trainer_that_runs():
     """They go where a copy of the weights is: no rank of the trainer moves, and nothing comes in."""
     cluster = grid_cluster(4, 4, uplinks=(10.0,))
