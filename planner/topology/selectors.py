@@ -114,6 +114,9 @@ class Selectors:
     def _inside(self, tier: int, parents: IntArray) -> IntArray:
         """Domains of `tier` in any of `parents`, parent by parent."""
         order, starts = self._children[tier]
+        if len(parents) == 1:
+            only = int(parents[0])
+            return order[starts[only] : starts[only + 1]]
         inside: IntArray = order[_stretches(starts[parents], starts[parents + 1])]
         return inside
 
