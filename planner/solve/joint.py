@@ -15,21 +15,22 @@ constructions.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.solve.columns import Rounding, fits_pricing, fractions
-from planner.solve.pricing import price
+from planner.solve.pricing import Sweep, price
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
+    from planner.solve.pricing import Priced
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Level, Tree
 
@@ -49,6 +50,7 @@ LARGEST_DENOMINATOR = 12
 FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
 TOLERANCE = 1e-7
 BROKEN = 1e-5
+NEW = 1e-9
 LEAST_SHARE = 1e-6
 WAYS = ("use_dual_simplex:true", "use_preprocessing:false", "use_dual_simplex:false")
 
@@ -129,6 +131,42 @@ def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int64]:
     return above
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Domains that differ in their rooms alone: a vector fits each that has room for its cells.
+
+    Parameters
+    ----------
+    level, outer, own
+        As those of its `Domains`.
+    rooms, counts
+        Different rooms, rising, and how many domains have each.
+    """
+
+    level: int
+    outer: int
+    own: int | None
+    rooms: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def limits(self) -> Iterator[tuple[int, int]]:
+        """For each room and for 0 how many domains have more: as many vectors of more cells fit."""
+        for index, room in enumerate((0, *self.rooms[:-1])):
+            yield room, sum(self.counts[index:])
+
+
+def pooled(classes: Sequence[Domains]) -> list[Pool]:
+    """Domains of one level that lie inside and outside of the same rows, together."""
+    found: dict[tuple[int, int, int | None], Counter[int]] = defaultdict(Counter)
+    for each in classes:
+        found[each.level, each.outer, each.own][each.room] += each.count
+    return [
+        Pool(level, outer, own, *zip(*sorted(rooms.items()), strict=True))
+        for (level, outer, own), rooms in found.items()
+    ]
+
+
 class JointProgramme:
     """The restricted master programme over all tiers, and its best bound so far.
 
@@ -145,7 +183,7 @@ class JointProgramme:
     def __init__(self, costs: StageCosts, levels: Sequence[Level], classes: Sequence[Domains]) -> None:
         from ortools.linear_solver import pywraplp
 
-        self.costs, self.levels, self.classes = costs, levels, classes
+        self.costs, self.levels, self.pools = costs, levels, pooled(classes)
         self.weights = [level.weight for level in levels]
         self.floors: list[float] | None = None
         self.bound = -np.inf
@@ -158,7 +196,10 @@ class JointProgramme:
         self.goal.SetMinimization()
         self.groups = sorted({each.outer for each in classes})
         self.cover = {group: self._cover_rows(group) for group in self.groups}
-        self.count = [self.solver.Constraint(-self.infinity, float(each.count)) for each in classes]
+        self.fits = [
+            {room: self.solver.Constraint(-self.infinity, float(count)) for room, count in pool.limits}
+            for pool in self.pools
+        ]
         self.totals, self.pays = self._total_rows()
         self.rounded: dict[Row, Any] = {}
         self.slack: list[Any] = []
@@ -168,9 +209,10 @@ class JointProgramme:
         self.columns: list[tuple[int, IntArray]] = []
         self.variables: list[Any] = []
         self.known: set[tuple[int, bytes]] = set()
-        for index, each in enumerate(classes):
+        for index, pool in enumerate(self.pools):
             for stage in range(costs.stages):
-                self.add(index, _single(costs.stages, stage, min(each.room, costs.replicas)))
+                for room in {pool.rooms[0], pool.rooms[-1]}:
+                    self.add(index, _single(costs.stages, stage, min(room, costs.replicas)))
 
     def _cover_rows(self, group: int) -> list[Any]:
         """Rows, one a stage: those inside hold what those outside hold, or all cells of the job."""
@@ -198,34 +240,36 @@ class JointProgramme:
             self.slack.append(variable)
 
     def add(self, index: int, widths: IntArray) -> bool:
-        """Add a width vector of a class; False where it is known already."""
+        """Add a width vector of a pool; False where it is known already."""
         key = index, widths.tobytes()
         if key in self.known:
             return False
         self.known.add(key)
-        domains = self.classes[index]
+        pool, used = self.pools[index], int(widths.sum())
         variable = self.solver.NumVar(0.0, self.infinity, "")
-        paid = self.weights[domains.level] * float(self.costs.domain_bytes(widths[None])[0])
-        self.pays[domains.level].SetCoefficient(variable, -paid / self.unit)
-        self.count[index].SetCoefficient(variable, 1.0)
+        paid = self.weights[pool.level] * float(self.costs.domain_bytes(widths[None])[0])
+        self.pays[pool.level].SetCoefficient(variable, -paid / self.unit)
+        for room, row in self.fits[index].items():
+            if used > room:
+                row.SetCoefficient(variable, 1.0)
         for stage in np.flatnonzero(widths).tolist():
-            self.cover[domains.outer][stage].SetCoefficient(variable, float(widths[stage]))
-            if domains.own is not None:
-                self.cover[domains.own][stage].SetCoefficient(variable, -float(widths[stage]))
+            self.cover[pool.outer][stage].SetCoefficient(variable, float(widths[stage]))
+            if pool.own is not None:
+                self.cover[pool.own][stage].SetCoefficient(variable, -float(widths[stage]))
         for (group, rounding), row in self.rounded.items():
-            self._enter(row, group, rounding, domains, widths, variable)
+            self._enter(row, group, rounding, pool, widths, variable)
         self.columns.append((index, widths))
         self.variables.append(variable)
         return True
 
     @staticmethod
     def _enter(
-        row: Any, group: int, rounding: Rounding, domains: Domains, widths: IntArray, variable: Any
+        row: Any, group: int, rounding: Rounding, pool: Pool, widths: IntArray, variable: Any
     ) -> None:
         """Write a column into a rounded row."""
-        if group == domains.outer:
+        if group == pool.outer:
             row.SetCoefficient(variable, float(rounding.of(int(widths[rounding.stage]))))
-        elif group == domains.own:
+        elif group == pool.own:
             row.SetCoefficient(variable, -float(rounding.of(int(widths[rounding.stage]))))
 
     def set_floors(self, floors: Sequence[float]) -> None:
@@ -274,18 +318,39 @@ class JointProgramme:
         else:
             value += sum((1 - share) * floor for share, floor in zip(shares, self.floors, strict=True))
         fresh = False
-        for index, each in enumerate(self.classes):
-            weight = shares[each.level] * self.weights[each.level]
-            widest = min(each.room, self.costs.replicas) + 1
-            table = weight * self.holding[:, :widest] - worth[each.outer][:, :widest]
-            if each.own is not None:
-                table += worth[each.own][:, :widest]
-            priced = price(self.costs, np.zeros(self.costs.stages), each.room, table / weight)
-            value += each.count * weight * min(0.0, priced.within(each.room))
-            for widths in (priced.vector(each.room), *priced.good_vectors(each.room)):
+        for index, pool in enumerate(self.pools):
+            weight = shares[pool.level] * self.weights[pool.level]
+            room = pool.rooms[-1]
+            widest = min(room, self.costs.replicas) + 1
+            table = weight * self.holding[:, :widest] - worth[pool.outer][:, :widest]
+            if pool.own is not None:
+                table += worth[pool.own][:, :widest]
+            priced = price(self.costs, np.zeros(self.costs.stages), room, table / weight)
+            value += weight * sum(
+                count * min(0.0, priced.within(room))
+                for room, count in zip(pool.rooms, pool.counts, strict=True)
+            )
+            for widths in self._paying(index, priced, weight):
                 fresh |= self.add(index, widths.astype(np.int32))
         self.bound = max(self.bound, value)
         return fresh
+
+    def _paying(self, index: int, priced: Priced, weight: float) -> Iterator[IntArray]:
+        """The best vector for every room, and for every last stage, where they cost less than their rent."""
+        rent, least = self._rent(index) / weight, NEW * self.unit / weight
+        for room in self.pools[index].rooms:
+            used = int(priced.used[room])
+            if priced.best[used] + rent[used] < -least:
+                yield priced.vector(room)
+        if isinstance(priced.programme, Sweep):
+            yield from priced.programme.paying(rent, least)
+
+    def _rent(self, index: int) -> FloatArray:
+        """What every number of cells pays for its place in a domain of the pool, shape (room + 1,)."""
+        rent = np.zeros(self.pools[index].rooms[-1] + 1)
+        for room, row in self.fits[index].items():
+            rent[room + 1 :] -= min(0.0, row.dual_value()) * self.unit
+        return rent
 
     def _worth(self) -> tuple[dict[int, FloatArray], float]:
         """For every group what each width is worth, shape (P, N + 1), and what the whole job is."""
@@ -323,8 +388,8 @@ class JointProgramme:
         found = defaultdict(list)
         for (index, widths), variable in zip(self.columns, self.variables, strict=True):
             if (amount := variable.solution_value()) > BROKEN:
-                found[self.classes[index].outer].append((widths, amount))
-                own = self.classes[index].own
+                found[self.pools[index].outer].append((widths, amount))
+                own = self.pools[index].own
                 if own is not None:
                     found[own].append((widths, -amount))
         return {
@@ -337,7 +402,7 @@ class JointProgramme:
         least = float(rounding.of(self.costs.replicas)) if group == WHOLE_JOB else 0.0
         row = self.solver.Constraint(least, self.infinity)
         for (index, widths), variable in zip(self.columns, self.variables, strict=True):
-            self._enter(row, group, rounding, self.classes[index], widths, variable)
+            self._enter(row, group, rounding, self.pools[index], widths, variable)
         if group == WHOLE_JOB:
             self._relent(row, (1.0,))
         self.rounded[group, rounding] = row
