@@ -61,14 +61,14 @@ def tier_bound(
         return 0.0
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut:
-        relaxation = relax(costs, classes, coverage, control=control, rounding=True)
+        relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)
         return rounded_up(costs, relaxation.bound)
     room = [ranks_here for (_, ranks_here), _ in sorted(groups.items())]
     # Where whole cells do not all fit, the duals of slightly larger domains serve as well.
     if sum(k.capacity * k.count for k in classes) < cells:
         larger = [-(-ranks // costs.cell_ranks) for ranks in room]
         classes = [CapacityClass(c, k.count) for c, k in zip(larger, classes, strict=True)]
-    relaxation = relax(costs, classes, coverage, control=control)
+    relaxation = relax(costs, classes, coverage, control=control, steady=True)
     if large(costs, classes, coverage):
         steepest = _steepest(costs, relaxation.duals, max(k.capacity for k in classes))
         whole_cells_are_best = parts_never_pay(costs.part_bytes, steepest)

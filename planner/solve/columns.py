@@ -8,6 +8,7 @@ what a cell of each stage is worth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 RELATIVE_TOLERANCE = 1e-9
 MAX_ROUNDS = 300
+EVEN_LOOKS = 10
+STEADY = 0.7
+PATIENCE = 3
 FIRST_PENALTY = 2.0
 LAST_PENALTY = 1e5
 LARGE_TABLE = 1_500_000
@@ -200,12 +204,15 @@ class _SmallPrices:
         self.widest = min(self.largest, int(coverage.max()))
         self.table = costs.holding(self.widest)
 
-    def cheapest(self, worth: FloatArray) -> list[tuple[float, list[Column]]]:
-        """For every class the least reduced cost, at most 0 (the empty domain), and good columns."""
+    def cheapest(self, worth: FloatArray, *, alone: bool = False) -> list[tuple[float, list[Column]]]:
+        """For every class the least reduced cost, at most 0 (the empty domain), and good columns.
+
+        The best one comes first, and `alone` where asked so.
+        """
         priced = price(self.costs, np.zeros(self.costs.stages), self.largest, self.table - worth)
         found = []
         for kind, k in enumerate(self.classes):
-            vectors = [priced.vector(k.capacity), *priced.good_vectors(k.capacity)]
+            vectors = [priced.vector(k.capacity), *([] if alone else priced.good_vectors(k.capacity))]
             found.append((min(0.0, priced.within(k.capacity)), [self.column(kind, each) for each in vectors]))
         return found
 
@@ -223,8 +230,9 @@ class _LargePrices:
         self.levels = Levels.of(costs, int(coverage.max()))
         self.classes = classes
 
-    def cheapest(self, worth: FloatArray) -> list[tuple[float, list[Column]]]:
+    def cheapest(self, worth: FloatArray, *, alone: bool = True) -> list[tuple[float, list[Column]]]:
         """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
+        del alone
         found = [self.levels.cheapest(worth[:, 1], k.capacity) for k in self.classes]
         return [(min(0.0, value), [self.column(kind, widths)]) for kind, (value, widths) in enumerate(found)]
 
@@ -251,6 +259,7 @@ def relax(
     control: Control | None = None,
     *,
     rounding: bool = False,
+    steady: bool = False,
 ) -> Relaxation:
     """Solve the linear relaxation of covering `coverage` (shape (P,)) by domains of `classes`.
 
@@ -262,16 +271,16 @@ def relax(
 
     With `rounding`, coverage rows are rounded up as far as that raises the bound: it is valid for
     whole amounts only then, and stands nearer to them where replicas are few.
+
+    A `steady` run looks for a good bound at once and for the columns of the optimum later: it begins
+    with stages that are all worth the same and prices near the best worth so far.
     """
     generation = _Generation(costs, classes, coverage, tolerance, control)
+    if steady:
+        generation.begin_even()
     generation.run()
-    for _ in range(ROUNDING_ROUNDS if rounding and not generation.large else 0):
-        if not generation.round_up():
-            break
-        before = generation.bound
-        generation.run()
-        if generation.bound - before < ROUNDING_GAIN * generation.unit:
-            break
+    if rounding and not generation.large:
+        generation.round_all_up(PATIENCE if steady else 1)
     return generation.relaxation()
 
 
@@ -286,7 +295,8 @@ class _Generation:
         tolerance: float,
         control: Control | None,
     ) -> None:
-        self.classes, self.coverage, self.tolerance, self.control = classes, coverage, tolerance, control
+        self.costs, self.classes, self.coverage = costs, classes, coverage
+        self.tolerance, self.control, self.weight_of_best = tolerance, control, 0.0
         self.large = large(costs, classes, coverage)
         self.prices = (_LargePrices if self.large else _SmallPrices)(costs, classes, coverage)
         single = np.minimum(np.asarray([k.capacity for k in classes])[:, None], coverage)
@@ -313,6 +323,24 @@ class _Generation:
         """Whether to be content with the bound there is."""
         return self.control is not None and self.control.over and self.bound > -np.inf
 
+    def begin_even(self) -> None:
+        """Look for the best bound at which a cell of every stage is worth the same, and price steadily then.
+
+        That worth is where the cheapest vectors hold as many cells as there are.
+        """
+        self.weight_of_best = STEADY
+        wanted, low, high = int(self.coverage.sum()), -2.0 * self.unit, 2.0 * self.unit
+        width = np.arange(self.prices.widest + 1)
+        for _ in range(EVEN_LOOKS):
+            if self.over:
+                return
+            worth = (low + high) / 2
+            duals = np.full(self.costs.stages, worth)
+            columns = self._take(duals, duals[:, None] * width, worth * wanted, alone=True)
+            self._add(columns)
+            held = sum(self.classes[best.kind].count * best.widths.sum() for best, *_ in columns)
+            low, high = (worth, high) if held < wanted else (low, worth)
+
     def run(self) -> None:
         """Generate columns until none can improve the programme."""
         for _ in range(MAX_ROUNDS):
@@ -328,17 +356,50 @@ class _Generation:
             self.master.set_penalty(self.master.penalty * 8)
 
     def _price(self) -> bool:
-        """Take the bound that the duals imply, and the columns that they call for; whether any is new."""
+        """Take the bound that the duals imply, and the columns that they call for; whether any is new.
+
+        A steady run looks between the duals and the best so far first.
+        """
         duals = self.master.duals()
         worth, rounded = self.master.worth(self.prices.widest)
-        cheapest = self.prices.cheapest(worth)
         covered = float(duals @ self.coverage) + rounded
+        fresh = False
+        if self.weight_of_best and self.bound > -np.inf:
+            near, far = self.weight_of_best, 1 - self.weight_of_best
+            between = (
+                near * self.duals + far * duals,
+                near * self.worth + far * worth,
+                near * self.covered + far * covered,
+            )
+            fresh = self._add(self._take(*between))
+        return fresh or self._add(self._take(duals, worth, covered))
+
+    def _take(
+        self, duals: FloatArray, worth: FloatArray, covered: float, *, alone: bool = False
+    ) -> list[list[Column]]:
+        """Take the bound that these imply where it is the best, and return the columns they call for."""
+        cheapest = self.prices.cheapest(worth, alone=alone)
         value = covered + sum(k.count * least for k, (least, _) in zip(self.classes, cheapest, strict=True))
         if value > self.bound:
             self.bound, self.duals, self.worth, self.covered = value, duals, worth, covered
-        # Every column is added, whether or not the first is new.
-        fresh = [self.master.add(column) for _, columns in cheapest for column in columns]
-        return any(fresh)
+        return [columns for _, columns in cheapest]
+
+    def _add(self, columns: list[list[Column]]) -> bool:
+        """Add the columns of every class; whether any is new."""
+        fresh = False
+        for column in chain.from_iterable(columns):
+            fresh |= self.master.add(column)
+        return fresh
+
+    def round_all_up(self, patience: int) -> None:
+        """Round rows up until that has not raised the bound for so many rounds on end, or none is broken."""
+        idle = 0
+        for _ in range(ROUNDING_ROUNDS):
+            if idle == patience or not self.round_up():
+                return
+            before = self.bound
+            self.run()
+            idle = 0 if self.bound - before >= ROUNDING_GAIN * self.unit else idle + 1
 
     def round_up(self) -> bool:
         """Add the rounded rows that the last solution breaks; whether there are any."""

@@ -15,13 +15,21 @@ constructions.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import Rounding, fits_pricing, fractions
+from planner.solve.columns import EVEN_LOOKS, STEADY, Rounding, fractions
+from planner.solve.pools import (
+    WHOLE_JOB,
+    counted_classes,
+    joined_classes,
+    pooled,
+    separate_classes,
+    weighty_levels,
+)
 from planner.solve.pricing import Sweep, price
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
+    from planner.solve.pools import Domains, Pool
     from planner.solve.pricing import Priced
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Level, Tree
@@ -38,7 +47,6 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
     Row = tuple[int, Rounding]
 
-WHOLE_JOB = 0
 MAX_ROUNDS = 200
 ROUNDING_ROUNDS = 40
 # Few: more make a sharper bound, and no better guide.
@@ -55,116 +63,35 @@ LEAST_SHARE = 1e-6
 WAYS = ("use_dual_simplex:true", "use_preprocessing:false", "use_dual_simplex:false")
 
 
-@dataclass(frozen=True)
-class Domains:
-    """Equal domains of one level.
+@dataclass(frozen=True, eq=False)
+class Centre:
+    """Duals, as pricing reads them.
 
     Parameters
     ----------
-    level
-        Index of the level among those of the programme, innermost first.
-    count, room
-        How many they are, and the most cells that each can hold.
-    outer
-        The group of rows in which they are what lies inside.
-    own
-        The group of rows in which they are what lies outside; None at the innermost level.
+    worth
+        For every group of rows what each width is worth, shape (P, N + 1).
+    shares
+        Which part of what each level pays is priced; its floor earns the rest. Shape (levels,).
+    rents
+        For each pool what every number of cells pays for its place in a domain, shape (room + 1,).
     """
 
-    level: int
-    count: int
-    room: int
-    outer: int
-    own: int | None
-
-
-def weighty_levels(tree: Tree, costs: StageCosts) -> list[Level]:
-    """Levels that cost something, from the innermost outwards, as long as pricing is quick."""
-    found = []
-    for level in tree.levels[:-1]:
-        room = min(int(level.room.max()), costs.stages * costs.replicas)
-        if not fits_pricing(costs, room, costs.replicas):
-            break
-        if level.weight > 0 and len(level.room) > 1:
-            found.append(level)
-    return found
-
-
-def joined_classes(levels: Sequence[Level], cells: int) -> list[Domains]:
-    """Domains by their room alone: one group of rows between a level and the next."""
-    found = []
-    for index, level in enumerate(levels):
-        outer = WHOLE_JOB if index == len(levels) - 1 else index + 1
-        for room, count in zip(*np.unique(level.room, return_counts=True), strict=True):
-            if room:
-                found.append(Domains(index, int(count), min(int(room), cells), outer, index or None))
-    return found
-
-
-def separate_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
-    """Domains by what they and those around them consist of: a group of rows for each such class."""
-    found: list[Domains] = []
-    around = np.zeros(len(levels[-1].room), np.int64)
-    groups = 0
-    for index in range(len(levels) - 1, -1, -1):
-        level = levels[index]
-        pairs = np.column_stack((around, level.kind))
-        _, first, own, counts = np.unique(
-            pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
-        )
-        for kind, (where, count) in enumerate(zip(first.tolist(), counts.tolist(), strict=True)):
-            if room := min(int(level.room[where]), cells):
-                opened = groups + kind + 1 if index else None
-                found.append(Domains(index, count, room, int(around[where]), opened))
-        if index:
-            around = (groups + own.reshape(-1) + 1)[_ancestors(tree, levels[index - 1], level)]
-            groups += len(first)
-    return found
-
-
-def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int64]:
-    """Domain of an outer level around each domain of an inner one."""
-    places = [level.tier for level in tree.levels]
-    above = np.arange(len(inner.room))
-    for level in tree.levels[places.index(inner.tier) : places.index(outer.tier)]:
-        above = np.asarray(level.parent[above], np.int64)
-    return above
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Domains that differ in their rooms alone: a vector fits each that has room for its cells.
-
-    Parameters
-    ----------
-    level, outer, own
-        As those of its `Domains`.
-    rooms, counts
-        Different rooms, rising, and how many domains have each.
-    """
-
-    level: int
-    outer: int
-    own: int | None
-    rooms: tuple[int, ...]
-    counts: tuple[int, ...]
+    worth: dict[int, FloatArray]
+    shares: FloatArray
+    rents: list[FloatArray]
 
     @property
-    def limits(self) -> Iterator[tuple[int, int]]:
-        """For each room and for 0 how many domains have more: as many vectors of more cells fit."""
-        for index, room in enumerate((0, *self.rooms[:-1])):
-            yield room, sum(self.counts[index:])
+    def value(self) -> float:
+        """What the whole job is worth."""
+        return float(self.worth[WHOLE_JOB][:, -1].sum())
 
-
-def pooled(classes: Sequence[Domains]) -> list[Pool]:
-    """Domains of one level that lie inside and outside of the same rows, together."""
-    found: dict[tuple[int, int, int | None], Counter[int]] = defaultdict(Counter)
-    for each in classes:
-        found[each.level, each.outer, each.own][each.room] += each.count
-    return [
-        Pool(level, outer, own, *zip(*sorted(rooms.items()), strict=True))
-        for (level, outer, own), rooms in found.items()
-    ]
+    def towards(self, other: Centre) -> Centre:
+        """Duals between these and others, nearer to these."""
+        near, far = STEADY, 1 - STEADY
+        worth = {group: near * table + far * other.worth[group] for group, table in self.worth.items()}
+        rents = [near * rent + far * there for rent, there in zip(self.rents, other.rents, strict=True)]
+        return Centre(worth, near * self.shares + far * other.shares, rents)
 
 
 class JointProgramme:
@@ -185,7 +112,8 @@ class JointProgramme:
 
         self.costs, self.levels, self.pools = costs, levels, pooled(classes)
         self.weights = [level.weight for level in levels]
-        self.floors: list[float] | None = None
+        self.floors: FloatArray | None = None
+        self.centre: Centre | None = None
         self.bound = -np.inf
         self.holding = costs.holding(costs.replicas)
         largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
@@ -263,9 +191,7 @@ class JointProgramme:
         return True
 
     @staticmethod
-    def _enter(
-        row: Any, group: int, rounding: Rounding, pool: Pool, widths: IntArray, variable: Any
-    ) -> None:
+    def _enter(row: Any, group: int, rounding: Rounding, pool: Pool, widths: IntArray, variable: Any) -> None:
         """Write a column into a rounded row."""
         if group == pool.outer:
             row.SetCoefficient(variable, float(rounding.of(int(widths[rounding.stage]))))
@@ -274,12 +200,31 @@ class JointProgramme:
 
     def set_floors(self, floors: Sequence[float]) -> None:
         """Let no level pay less than this in weighted bytes: bounds of single tiers sharpen the joint one."""
-        self.floors = list(floors)
+        self.floors = np.asarray(floors)
         for total, floor in zip(self.totals, floors, strict=True):
             total.SetLb(floor / self.unit)
 
+    def begin_with(self, vectors: Sequence[tuple[int, IntArray]]) -> None:
+        """Add vectors of levels wherever they fit."""
+        for level, widths in vectors:
+            for index, pool in enumerate(self.pools):
+                if pool.level == level and widths.sum() <= pool.rooms[-1]:
+                    self.add(index, widths)
+
+    def in_use(self) -> list[tuple[int, IntArray]]:
+        """Levels and vectors that the programme uses; none where it has no solution."""
+        if not self._solved():
+            return []
+        columns = zip(self.columns, self.variables, strict=True)
+        return [
+            (self.pools[index].level, widths)
+            for (index, widths), variable in columns
+            if variable.solution_value() > BROKEN
+        ]
+
     def solve(self, control: Control, rounds: int = ROUNDING_ROUNDS) -> None:
         """Generate columns, and round rows up, until neither helps or the time or the rounds are over."""
+        self.begin_even()
         self._generate(control)
         for _ in range(rounds):
             if control.over or not self._round_up():
@@ -309,35 +254,77 @@ class JointProgramme:
             for variable in self.slack:
                 self.goal.SetCoefficient(variable, self.penalty)
 
+    def begin_even(self) -> None:
+        """Take the bound at which a cell of every stage is worth the same, tier by tier.
+
+        The worth of a tier is where its cheapest vectors hold as many cells as there are; what lies inside
+        an outer domain is worth that of all tiers inside.
+        """
+        width, total, at = np.arange(self.costs.replicas + 1.0), 0.0, {}
+        for level in range(len(self.levels)):
+            total += self._even_worth(level)
+            at.update({pool.outer: total for pool in self.pools if pool.level == level})
+        worth = {group: np.tile(at[group] * width, (self.costs.stages, 1)) for group in self.groups}
+        rents = [np.zeros(pool.rooms[-1] + 1) for pool in self.pools]
+        self._look(Centre(worth, np.ones(len(self.levels)), rents))
+
+    def _even_worth(self, level: int) -> float:
+        """What a cell is worth to one tier alone, if those of all stages are worth the same."""
+        pools = [pool for pool in self.pools if pool.level == level]
+        room = max(pool.rooms[-1] for pool in pools)
+        holding = self.holding[:, : min(room, self.costs.replicas) + 1]
+        wanted, low, high = self.costs.stages * self.costs.replicas, -self.unit, self.unit
+        for _ in range(EVEN_LOOKS):
+            worth = (low + high) / 2
+            duals = np.full(self.costs.stages, worth / self.weights[level])
+            used = price(self.costs, duals, room, holding).used
+            held = sum(
+                count * int(used[r])
+                for pool in pools
+                for r, count in zip(pool.rooms, pool.counts, strict=True)
+            )
+            low, high = (worth, high) if held < wanted else (low, worth)
+        return high
+
     def _price(self) -> bool:
-        """Take the bound that the duals imply, and the columns that they call for; whether any is new."""
-        worth, value = self._worth()
-        shares = [min(1.0, max(LEAST_SHARE, row.dual_value())) for row in self.pays]
+        """Take the bound that the duals imply, and the columns that they call for; whether any is new.
+
+        Between the duals and those of the best bound first: duals of programmes of few columns are far off.
+        """
+        worth = self._worth()
+        shares = np.asarray([min(1.0, max(LEAST_SHARE, row.dual_value())) for row in self.pays])
         if self.floors is None:
-            shares = [1.0] * len(shares)
-        else:
-            value += sum((1 - share) * floor for share, floor in zip(shares, self.floors, strict=True))
-        fresh = False
+            shares = np.ones(len(shares))
+        there = Centre(worth, shares, [self._rent(index) for index in range(len(self.pools))])
+        between = self.centre is not None and self._look(self.centre.towards(there))
+        return between or self._look(there)
+
+    def _look(self, at: Centre) -> bool:
+        """Take the bound that these duals imply, and the columns that they call for; whether any is new."""
+        value, fresh = at.value, False
+        if self.floors is not None:
+            value += float((1 - at.shares) @ self.floors)
         for index, pool in enumerate(self.pools):
-            weight = shares[pool.level] * self.weights[pool.level]
+            weight = float(at.shares[pool.level] * self.weights[pool.level])
             room = pool.rooms[-1]
             widest = min(room, self.costs.replicas) + 1
-            table = weight * self.holding[:, :widest] - worth[pool.outer][:, :widest]
+            table = weight * self.holding[:, :widest] - at.worth[pool.outer][:, :widest]
             if pool.own is not None:
-                table += worth[pool.own][:, :widest]
+                table += at.worth[pool.own][:, :widest]
             priced = price(self.costs, np.zeros(self.costs.stages), room, table / weight)
             value += weight * sum(
                 count * min(0.0, priced.within(room))
                 for room, count in zip(pool.rooms, pool.counts, strict=True)
             )
-            for widths in self._paying(index, priced, weight):
+            for widths in self._paying(index, priced, at.rents[index] / weight, weight):
                 fresh |= self.add(index, widths.astype(np.int32))
-        self.bound = max(self.bound, value)
+        if value > self.bound:
+            self.bound, self.centre = value, at
         return fresh
 
-    def _paying(self, index: int, priced: Priced, weight: float) -> Iterator[IntArray]:
+    def _paying(self, index: int, priced: Priced, rent: FloatArray, weight: float) -> Iterator[IntArray]:
         """The best vector for every room, and for every last stage, where they cost less than their rent."""
-        rent, least = self._rent(index) / weight, NEW * self.unit / weight
+        least = NEW * self.unit / weight
         for room in self.pools[index].rooms:
             used = int(priced.used[room])
             if priced.best[used] + rent[used] < -least:
@@ -352,8 +339,8 @@ class JointProgramme:
             rent[room + 1 :] -= min(0.0, row.dual_value()) * self.unit
         return rent
 
-    def _worth(self) -> tuple[dict[int, FloatArray], float]:
-        """For every group what each width is worth, shape (P, N + 1), and what the whole job is."""
+    def _worth(self) -> dict[int, FloatArray]:
+        """For every group what each width is worth by the last solution, shape (P, N + 1)."""
         width = np.arange(self.costs.replicas + 1)
         worth = {}
         for group in self.groups:
@@ -362,7 +349,7 @@ class JointProgramme:
         for (group, rounding), row in self.rounded.items():
             if dual := max(0.0, row.dual_value()) * self.unit:
                 worth[group][rounding.stage] += dual * rounding.of(width)
-        return worth, float(worth[WHOLE_JOB][:, -1].sum())
+        return worth
 
     def _round_up(self) -> bool:
         """Add the rounded rows that the last solution breaks most; whether there are any."""
@@ -414,7 +401,7 @@ class JointProgramme:
         """
         if not index or not self._solved():
             return None
-        table: FloatArray = self._worth()[0][index] / self.weights[index]
+        table: FloatArray = self._worth()[index] / self.weights[index]
         return table
 
 
@@ -453,12 +440,19 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
     places = {level.tier: index for index, level in enumerate(tree.levels)}
     inside = [floors[places[level.tier]] for level in levels]
     best, cells = sum(inside), costs.stages * costs.replicas
-    for classes in (joined_classes(levels, cells), separate_classes(tree, levels, cells)):
+    known: list[tuple[int, IntArray]] = []
+    for classes in (
+        joined_classes(levels, cells),
+        counted_classes(tree, levels, cells),
+        separate_classes(tree, levels, cells),
+    ):
         groups = {each.outer for each in classes}
         if control.over or len(groups) * costs.stages > MOST_CLASS_ROWS:
             continue
         programme = JointProgramme(costs, levels, classes)
         programme.set_floors(inside)
+        programme.begin_with(known)
         programme.solve(control)
+        known = programme.in_use()
         best = max(best, programme.bound)
     return apart - sum(inside) + best

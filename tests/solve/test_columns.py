@@ -7,6 +7,7 @@ import pytest
 
 from planner.solve.blocks import candidate_blocks
 from planner.solve.columns import CapacityClass, Rounding, relax
+from planner.solve.control import Control
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload
 from tests.solve.vectors import every_vector, least_cover, ragged_classes, random_costs
@@ -44,6 +45,25 @@ def plain_programme(costs, classes, coverage):
     goal.SetMinimization()
     assert solver.Solve() == solver.OPTIMAL
     return goal.Value()
+
+
+def test_a_steady_run_ends_at_the_same_bound():
+    """Beginning with stages of one worth, and pricing near the best so far, changes the way alone."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        stages, replicas = int(rng.integers(2, 7)), int(rng.integers(2, 9))
+        costs = random_costs(rng, stages, replicas)
+        classes = ragged_classes(rng, stages * replicas)
+        coverage = covered(stages, replicas)
+        plain = relax(costs, classes, coverage).bound
+        assert relax(costs, classes, coverage, steady=True).bound == pytest.approx(plain, rel=1e-7, abs=1e-7)
+
+
+def test_a_steady_run_out_of_time_has_a_bound():
+    """The first look of a steady run is a bound already: below that of a whole run."""
+    costs, classes = grid_costs(64, 3), [CapacityClass(room, 1) for room in (37, 39, 59, 68)]
+    stopped = relax(costs, classes, covered(64, 3), control=Control(0.0), steady=True).bound
+    assert -np.inf < stopped <= relax(costs, classes, covered(64, 3), steady=True).bound
 
 
 @pytest.mark.parametrize("shape", [{}, {"ring": True}, {"folded": True}], ids=["path", "ring", "folded"])

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from planner.solve.control import Control
-from planner.solve.joint import (
-    JointProgramme,
-    joined_classes,
-    joint_bound,
-    look_ahead,
-    separate_classes,
-    weighty_levels,
-)
+from planner.solve.joint import JointProgramme, joint_bound, look_ahead
+from planner.solve.pools import counted_classes, joined_classes, separate_classes, weighty_levels
 from tests.solve.brute_force import optimum, tier_minima
 from tests.solve.test_nested import LARGER, SHAPES, job_on, least, nest_of
 
@@ -54,9 +48,17 @@ def test_each_programme_is_valid_alone(seed):
     best, _ = least(problem, layout, nest)
     levels, cells = weighty_levels(nest.tree, nest.costs), layout.cells
     assert len(levels) > 1
-    for classes in (joined_classes(levels, cells), separate_classes(nest.tree, levels, cells)):
+    for classes in (
+        joined_classes(levels, cells),
+        counted_classes(nest.tree, levels, cells),
+        separate_classes(nest.tree, levels, cells),
+    ):
         programme = JointProgramme(nest.costs, levels, classes)
+        programme.begin_even()
+        even = programme.bound
+        assert -np.inf < even + constants <= best * (1 + RELATIVE) + 1e-12
         programme.solve(Control(60.0))
+        assert even <= programme.bound
         assert programme.bound + constants <= best * (1 + RELATIVE) + 1e-12
 
 
@@ -72,25 +74,6 @@ def test_tiers_that_pull_against_each_other_are_seen():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_classes_count_every_domain(seed):
-    """Every domain with room is in one class; rows join each class to those inside it."""
-    _, _, _, layout, nest, _ = drawn(seed, DEEP_LARGER, 12)
-    levels = weighty_levels(nest.tree, nest.costs)
-    for classes in (
-        joined_classes(levels, layout.cells),
-        separate_classes(nest.tree, levels, layout.cells),
-    ):
-        for index, level in enumerate(levels):
-            mine = [each for each in classes if each.level == index]
-            assert sum(each.count for each in mine) == int((level.room > 0).sum())
-            rooms = np.minimum(level.room, layout.cells)
-            assert sum(each.count * each.room for each in mine) == int(rooms.sum())
-            assert all((each.own is None) == (index == 0) for each in mine)
-        opened = {each.own for each in classes if each.own is not None}
-        assert {each.outer for each in classes if each.level < len(levels) - 1} <= opened
-
-
-@pytest.mark.parametrize("seed", range(12))
 def test_what_lies_ahead_is_subadditive(seed):
     """Two widths together are charged at most what they are apart: segments stay independent."""
     _, _, _, _, nest, _ = drawn(seed, DEEP_LARGER, 12)
@@ -103,6 +86,21 @@ def test_what_lies_ahead_is_subadditive(seed):
             for other in range(table.shape[1] - one):
                 together = table[:, one + other]
                 assert (together <= table[:, one] + table[:, other] + 1e-9).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_vectors_of_another_programme_change_no_bound(seed):
+    """A programme that begins with vectors in use elsewhere ends at the same bound."""
+    _, _, _, layout, nest, _ = drawn(200 + seed, DEEP_LARGER, 12)
+    levels = weighty_levels(nest.tree, nest.costs)
+    known, bounds = [], []
+    for _ in range(2):
+        programme = JointProgramme(nest.costs, levels, joined_classes(levels, layout.cells))
+        programme.begin_with(known)
+        programme.solve(Control(60.0), 0)
+        known, bounds = programme.in_use(), [*bounds, programme.bound]
+    assert known
+    assert bounds[1] == pytest.approx(bounds[0], rel=1e-6)
 
 
 def test_nothing_lies_ahead_of_one_tier():
