@@ -53,7 +53,7 @@ def test_a_steady_run_ends_at_the_same_bound():
         rng = np.random.default_rng(seed)
         stages, replicas = int(rng.integers(2, 7)), int(rng.integers(2, 9))
         costs = random_costs(rng, stages, replicas)
-        classes = ragged_classes(rng, stages * replicas)
+        classes = ragged_classes(rng, stages * replicas, 7)
         coverage = covered(stages, replicas)
         plain = relax(costs, classes, coverage).bound
         assert relax(costs, classes, coverage, steady=True).bound == pytest.approx(plain, rel=1e-7, abs=1e-7)
