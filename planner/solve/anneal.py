@@ -63,8 +63,9 @@ def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
         above.append(leaves + sum(map(len, rows)))
         rows.append(summed(rows[-1], level.parent, len(outer.room)))
     used = widths.sum(axis=1).astype(np.int32)
-    room = np.minimum(levels[0].room, costs.stages * costs.replicas).astype(np.int32)
-    leaf_of = np.concatenate([np.repeat(np.arange(len(widths)), held) for held in widths.T])
+    held = widths.sum(axis=0)
+    room = np.minimum(levels[0].room, held.sum()).astype(np.int32)
+    leaf_of = np.concatenate([np.repeat(np.arange(len(widths)), column) for column in widths.T])
     order = np.argsort(leaf_of, kind="stable")
     slot_of = np.empty(len(order), np.int32)
     slot_of[order] = np.arange(len(order)) - np.repeat(np.cumsum(used) - used, used)
@@ -76,7 +77,8 @@ def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
         weights=np.asarray([level.weight for level in levels]),
         room=room,
         used=used,
-        stage_of=np.repeat(np.arange(costs.stages), costs.replicas).astype(np.int32),
+        stage_of=np.repeat(np.arange(costs.stages), held).astype(np.int32),
+        first=np.concatenate(([0], np.cumsum(held))).astype(np.int32),
         leaf_of=leaf_of.astype(np.int32),
         slot_of=slot_of,
         cell_at=cell_at,

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     WordArray = NDArray[np.uint64]
 
 
+# Of batches half are all cells of a stage, half a part of them.
+PORTIONS = 2.0
+
+
 def compiled(function: Any) -> Any:
     """Compile a function; keep the result for later runs where some folder for it can be written."""
     try:
@@ -53,6 +57,8 @@ class State(NamedTuple):
         Places of each leaf, and how many are taken, both (leaves,).
     stage_of, leaf_of, slot_of
         Of every cell its stage, leaf and place there, all (cells,); cells are numbered stage by stage.
+    first
+        Number of the first cell of each stage, and of all cells, shape (P + 1,).
     cell_at
         The cell in each place of a leaf, shape (leaves, places); -1 where it is free.
     holding
@@ -73,6 +79,7 @@ class State(NamedTuple):
     stage_of: IntArray
     leaf_of: IntArray
     slot_of: IntArray
+    first: IntArray
     cell_at: IntArray
     holding: FloatArray
     beside: IntArray
@@ -189,16 +196,25 @@ def place_of(state: State, leaf: int, stage: int) -> int:
 
 @compiled
 def exchange_batch(
-    state: State, cell: int, back: int, target: int, every: bool, temperature: float, chance: float
+    state: State,
+    cell: int,
+    back: int,
+    target: int,
+    portion: float,
+    every: bool,
+    temperature: float,
+    chance: float,
 ) -> None:
-    """Let all cells of a stage go to another leaf, for cells of the stage of `back`, where that is accepted.
+    """Let a portion of a leaf's cells of a stage, or all, go to another leaf, where that is accepted.
 
-    As many come as must, or all of that stage; fewer go where there is no room for all.
+    Of the stage of `back` as many come as must, or all; fewer go where there is no room for all.
     """
     source, stage, stage_back = state.leaf_of[cell], state.stage_of[cell], state.stage_of[back]
     there = state.widths[target, stage_back]
     free = state.room[target] - state.used[target]
     going = min(state.widths[source, stage], free + there)
+    if portion < 1.0:
+        going = 1 + int(portion * (going - 1))
     coming = max(0, going - free)
     if every:
         coming = max(coming, min(there, state.room[source] - state.used[source] + going))
@@ -317,6 +333,18 @@ def exchange_domains(
 
 
 @compiled
+def leaf_with(random: WordArray, leaf_of: IntArray, first: IntArray, beside: IntArray, stage: int) -> int:
+    """The leaf of a random cell of a stage or of one that it has an edge to; -1 where that has no cell."""
+    edge, wanted = int(unit(random) * (beside.shape[1] + 1)), stage
+    if edge < beside.shape[1] and beside[stage, edge] >= 0:
+        wanted = beside[stage, edge]
+    cells = first[wanted + 1] - first[wanted]
+    if cells == 0:
+        return -1
+    return int(leaf_of[first[wanted] + int(unit(random) * cells)])
+
+
+@compiled
 def anneal(
     state: State, hot: float, cold: float, moves: int, whole: float, near: float, batch: float, seed: int
 ) -> None:
@@ -333,7 +361,7 @@ def anneal(
     random = np.array([seed * 2 + 1], np.uint64)
     for _ in range(20):
         unit(random)
-    levels, edges, replicas = above.shape[0], beside.shape[1], len(stage_of) // widths.shape[1]
+    levels, first = above.shape[0], state.first
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):
@@ -344,11 +372,8 @@ def anneal(
             around = above[1, source]
             target = inside[begin[around] + int(unit(random) * size[around])]
         else:
-            edge, wanted = int(unit(random) * (edges + 1)), stage
-            if edge < edges and beside[stage, edge] >= 0:
-                wanted = beside[stage, edge]
-            target = leaf_of[wanted * replicas + int(unit(random) * replicas)]
-        if target == source or room[target] == 0:
+            target = leaf_with(random, leaf_of, first, beside, stage)
+        if target < 0 or target == source or room[target] == 0:
             continue
         chance = unit(random)
         if levels > 1 and unit(random) < whole:
@@ -361,7 +386,8 @@ def anneal(
         if back_stage == stage:
             continue
         if back >= 0 and unit(random) < batch:
-            exchange_batch(state, cell, back, target, unit(random) < 0.5, temperature, chance)
+            portion = PORTIONS * unit(random)
+            exchange_batch(state, cell, back, target, portion, unit(random) < 0.5, temperature, chance)
             continue
         change = change_of_move(
             widths, above, weights, holding, beside, kept, stage, 1, back_stage, 1, source, target

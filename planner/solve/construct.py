@@ -1,4 +1,4 @@
-"""Placements of one layout, better and better: stripes, one tier after the other in the lead, a walk."""
+"""Placements of one layout, better and better: what is quick, walks, one tier after the other in the lead."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from planner.solve.packing import packable
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
+from planner.solve.restarts import drafted, restarted
 from planner.solve.rings import join_cells
 from planner.solve.shares import fits_shares, share_out_stages
 from planner.solve.stripes import lined_up, striped_home
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-OUTSIDE_SHARE, LEADS_SHARE, WALK_SHARE, BOUND_SHARE = 0.35, 0.35, 0.5, 0.6
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.1, 0.3, 0.3, 0.35
+WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.35, 0.6, 0.35
 SHARES_SHARE = 0.3
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
@@ -44,20 +46,18 @@ UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
 
 
 def placements(
-    problem: Problem,
-    layout: Layout,
-    control: Control,
+    work: Constructions,
     floors: FloatArray,
     learn: Callable[[int, float], None],
     learn_all: Callable[[float], None],
     share: float,
 ) -> Iterator[IntArray]:
-    """GPU of every rank, shape (world_size,), for one placement after the other.
-
-    Where f predicts the bytes only what it predicts to be better is realised; where it bounds them, all.
+    """GPU of every rank, shape (world_size,), for one placement after the other, each better.
 
     Parameters
     ----------
+    work
+        Of the layout, after its quick placements.
     floors
         Lower bounds on the crossing bytes of every tier, shape (tiers,).
     learn
@@ -65,24 +65,20 @@ def placements(
     learn_all
         Told a lower bound on the objective, where it is the weighted bytes of all tiers.
     share
-        Part of the time that is left which the last walk may take.
+        Part of the time that is left which the last walks may take.
     """
-    work = _Constructions(problem, layout, control)
-    yield work.striped()
-    rules = _rules_on_cells(problem)
-    if rules:
-        work.least = np.inf
-    elif work.several:
-        yield from work.better(iter([lined_up(work.tree, work.costs)]))
+    control = work.control
+    if work.free:
+        yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
         yield from work.better(control.limited(OUTSIDE_SHARE, outside_in(work.tree, work.costs, control)))
 
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
-    leads = candidates(work.tree, work.costs, rules, work.known(floors), control, teach)
+    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach)
     yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
-    if not work.several or rules:
+    if not work.free:
         return
     yield from work.better(control.limited(WALK_SHARE, work.walks()))
     if work.bounded_together:
@@ -91,10 +87,12 @@ def placements(
                 with control.step(SHARES_SHARE):
                     teach(index, work.shared_out(index))
             learn_all(work.bound(floors))
-    yield from work.better(control.limited(share, work.walks()))
+    with control.step(share):
+        yield from work.better(control.limited(LAST_WALK_SHARE, work.walks()))
+        yield from work.better(work.restarts())
 
 
-class _Constructions:
+class Constructions:
     """The best width vectors so far, and ways to better ones."""
 
     def __init__(self, problem: Problem, layout: Layout, control: Control) -> None:
@@ -102,7 +100,22 @@ class _Constructions:
         self.costs = reduce_costs(problem.workload.families, layout.blocks)
         self.tree = Tree.of(problem, layout)
         self.several = len(self.tree.levels) > 2
+        self.rules = _rules_on_cells(problem)
+        self.free = self.several and not self.rules
         self.seeds = count(control.seed)
+
+    def quick(self) -> Iterator[IntArray]:
+        """GPU of every rank, shape (world_size,), for placements that take moments.
+
+        Where f predicts the bytes only what it predicts to be better is realised; where it bounds them, all.
+        """
+        yield self.striped()
+        if self.rules:
+            self.least = np.inf
+        elif self.several:
+            yield from self.better(iter([lined_up(self.tree, self.costs)]))
+            draft = drafted(self.tree, self.costs, self.best, self.control, self.seeds)
+            yield from self.better(self.control.limited(DRAFT_SHARE, draft))
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -128,6 +141,10 @@ class _Constructions:
         """Walks from the best."""
         if worth_annealing(self.tree, self.costs):
             yield from annealed(self.tree, self.costs, self.best, self.control, self.seeds)
+
+    def restarts(self) -> Iterator[IntArray]:
+        """Walks from the outermost tier inwards."""
+        yield from restarted(self.tree, self.costs, self.best, self.control, self.seeds)
 
     def known(self, floors: FloatArray) -> list[float]:
         """Lower bound on the weighted bytes of every level but the root, constants left out."""

@@ -14,7 +14,7 @@ from planner.placement.crossing import measure, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
-from planner.solve.construct import placements
+from planner.solve.construct import Constructions, placements
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import least_widths, uncut_layout
@@ -155,11 +155,13 @@ class _Run:
     complete: bool = False
     trace: list[Progress] = field(default_factory=list)
     gap: float = 0.0
+    begun: Constructions | None = None
 
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
         self.try_default_orders()
+        self.sketch()
         with self.control.step(BOUND_SHARE):
             self.bound_tiers()
         self.construct()
@@ -210,21 +212,42 @@ class _Run:
         if self.progress is not None:
             self.progress(self.trace[-1])
 
+    def sketch(self) -> None:
+        """What is quickly built of the largest cells that fit, before anything that takes long."""
+        for blocks in candidate_blocks(self.problem.workload.mesh):
+            layout = lay_out(self.problem, blocks)
+            if layout is not None:
+                self.begun = self._begin(layout)
+                return
+
+    def _begin(self, layout: Layout) -> Constructions:
+        """Constructions of a layout, after those that are quick."""
+        work = Constructions(self.problem, layout, self.control)
+        for gpu_of_rank in work.quick():
+            self.offer(gpu_of_rank, "construct", preferred=True)
+        return work
+
     def construct(self) -> None:
         """Build placements from width vectors, for the largest cells that fit first."""
         for blocks in candidate_blocks(self.problem.workload.mesh):
-            if self.best is not None and self.control.over:
+            if self.best is not None and (self.control.over or self.near):
                 return
-            layout = lay_out(self.problem, blocks)
-            if layout is None:
-                continue
-            share = ANNEAL_SHARE if layout.cells <= PROVABLE_CELLS else 1.0
-            told = self.tier_bounds, self.learn, self.learn_all
-            for gpu_of_rank in placements(self.problem, layout, self.control, *told, share):
-                self.offer(gpu_of_rank, "construct", preferred=True)
-                if self.near or (self.best is not None and self.control.over):
-                    break
-            if self.best is not None and (layout.cells > SMALL_CELLS or self.near):
+            work, self.begun = self.begun, None
+            if work is None or work.layout.blocks != blocks:
+                layout = lay_out(self.problem, blocks)
+                if layout is None:
+                    continue
+                work = self._begin(layout)
+            self._build(work)
+            if self.best is not None and (work.layout.cells > SMALL_CELLS or self.near):
+                return
+
+    def _build(self, work: Constructions) -> None:
+        """All constructions of one layout, until the incumbent is good enough or the time is spent."""
+        share = ANNEAL_SHARE if work.layout.cells <= PROVABLE_CELLS else 1.0
+        for gpu_of_rank in placements(work, self.tier_bounds, self.learn, self.learn_all, share):
+            self.offer(gpu_of_rank, "construct", preferred=True)
+            if self.near or (self.best is not None and self.control.over):
                 return
 
     @property
