@@ -45,7 +45,7 @@ NEAR = 0.2
 BATCH = 0.4
 # The hottest walk of a round begins at this share of the costliest cell's bytes, times the root of its
 # moves a cell; those beside it are colder.
-HOT = 0.005
+HOT = 0.001
 HOTTEST = 0.2
 COOLED = 0.06
 COLDER = 2.0

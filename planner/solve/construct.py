@@ -19,7 +19,7 @@ from planner.solve.packing import packable
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
-from planner.solve.restarts import drafted, restarted
+from planner.solve.restarts import Restarts, drafted
 from planner.solve.rings import join_cells
 from planner.solve.shares import fits_shares, share_out_stages
 from planner.solve.stripes import lined_up, striped_home
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.1, 0.3, 0.3, 0.35
-WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.35, 0.6, 0.35
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.1, 0.35, 0.1, 0.25
+WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
+SLOW_CELLS = 400
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -69,7 +70,8 @@ def placements(
     """
     control = work.control
     if work.free:
-        yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
+        if work.layout.cells <= SLOW_CELLS:
+            yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
         yield from work.better(control.limited(OUTSIDE_SHARE, outside_in(work.tree, work.costs, control)))
 
     def teach(index: int, summed: float) -> None:
@@ -103,6 +105,7 @@ class Constructions:
         self.rules = _rules_on_cells(problem)
         self.free = self.several and not self.rules
         self.seeds = count(control.seed)
+        self.rounds = Restarts(self.tree, self.costs, control, self.seeds)
 
     def quick(self) -> Iterator[IntArray]:
         """GPU of every rank, shape (world_size,), for placements that take moments.
@@ -116,6 +119,9 @@ class Constructions:
             yield from self.better(iter([lined_up(self.tree, self.costs)]))
             draft = drafted(self.tree, self.costs, self.best, self.control, self.seeds)
             yield from self.better(self.control.limited(DRAFT_SHARE, draft))
+            # Of large jobs a single step of what comes next can take long on a busy machine.
+            if self.layout.cells > SLOW_CELLS:
+                yield from self.better(self.control.limited(RESTARTS_SHARE, self.restarts()))
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -144,7 +150,7 @@ class Constructions:
 
     def restarts(self) -> Iterator[IntArray]:
         """Walks from the outermost tier inwards."""
-        yield from restarted(self.tree, self.costs, self.best, self.control, self.seeds)
+        yield from self.rounds.better(self.best)
 
     def known(self, floors: FloatArray) -> list[float]:
         """Lower bound on the weighted bytes of every level but the root, constants left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,7 @@ HEATS = (0.2, 0.1, 0.4)
 # Of deterministic runs, which nobody's clock ends: rounds, and moves over all tiers.
 MOST_ROUNDS, MOST_MOVES = 24, 12_000_000
 TIMES_WALKED = 6
-FEWEST_FREED, MOST_FREED = 2, 5
+FEWEST_FREED, MOST_FREED = 2, 4
 SPREADS = (0.02, 0.1, 1.0)
 
 
@@ -43,30 +43,47 @@ def drafted(
         yield covered_top_down(tree, costs, coverage, Effort(DRAFT_MOVES_A_CELL), next(seeds), control)
 
 
-def restarted(
-    tree: Tree, costs: StageCosts, widths: IntArray, control: Control, seeds: Iterator[int]
-) -> Iterator[IntArray]:
-    """Width vectors of the innermost domains, shape (domains, P), each better than all before.
+class Restarts:
+    """Rounds of walks from the outermost tier inwards, each longer than the one before.
 
-    Rounds take turns: in one everything is placed afresh, in the next the outermost domains are cut into
+    They take turns: in one everything is placed afresh, in the next the outermost domains are cut into
     groups that hold much the same stages, and the cells of each group are placed afresh in it.
     """
-    if not worth_annealing(tree, costs) or not ready(state_of(tree, costs, widths), control):
-        return
-    least, moves, spent = tree_cost(tree, costs, widths), float(FIRST_MOVES_A_CELL), 0.0
-    with ThreadPoolExecutor(control.threads) as pool:
-        for turn in count():
-            if control.over or (control.deterministic and (turn >= MOST_ROUNDS or spent > MOST_MOVES)):
-                return
-            effort = Effort(int(moves), HEATS[turn // 2 % len(HEATS)])
-            work = _Round(tree, costs, effort, control, pool)
-            many = len(tree.levels[-2].room) > MOST_FREED
-            found = work.freed(widths, next(seeds)) if turn % 2 and many else work.afresh(seeds)
-            spent += moves * TIMES_WALKED * len(tree.levels) * costs.stages * costs.replicas
-            moves = min(MOST_MOVES_A_CELL, moves * GROWTH)
-            if (cost := tree_cost(tree, costs, found)) < least:
-                widths, least = found, cost
-                yield widths
+
+    def __init__(self, tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int]) -> None:
+        self.tree, self.costs, self.control, self.seeds = tree, costs, control, seeds
+        self.moves, self.spent, self.turn = float(FIRST_MOVES_A_CELL), 0.0, 0
+
+    def better(self, widths: IntArray) -> Iterator[IntArray]:
+        """Width vectors of the innermost domains, shape (domains, P), each better than all before."""
+        tree, costs = self.tree, self.costs
+        if not worth_annealing(tree, costs) or not ready(state_of(tree, costs, widths), self.control):
+            return
+        least = tree_cost(tree, costs, widths)
+        with ThreadPoolExecutor(self.control.threads) as pool:
+            while not self.over:
+                found = self._next(widths, pool)
+                if (cost := tree_cost(tree, costs, found)) < least:
+                    widths, least = found, cost
+                    yield widths
+
+    @property
+    def over(self) -> bool:
+        """Whether the time or, in a deterministic run, the work is spent."""
+        done = self.turn >= MOST_ROUNDS or self.spent > MOST_MOVES
+        return self.control.over or (self.control.deterministic and done)
+
+    def _next(self, widths: IntArray, pool: ThreadPoolExecutor) -> IntArray:
+        """What the next round finds."""
+        effort = Effort(int(self.moves), HEATS[self.turn // 2 % len(HEATS)])
+        work = _Round(self.tree, self.costs, effort, self.control, pool)
+        freeing = self.turn % 2 and len(self.tree.levels[-2].room) > MOST_FREED
+        self.turn += 1
+        self.spent += (
+            self.moves * TIMES_WALKED * len(self.tree.levels) * self.costs.stages * self.costs.replicas
+        )
+        self.moves = min(MOST_MOVES_A_CELL, self.moves * GROWTH)
+        return work.freed(widths, next(self.seeds)) if freeing else work.afresh(self.seeds)
 
 
 class _Round:
@@ -118,7 +135,7 @@ class _Round:
         held = summed(widths, above_each(self.tree, outermost), domains)
         centre = held @ np.arange(stages) / np.maximum(held.sum(axis=1), 1)
         order = np.argsort(centre + random.choice(SPREADS) * stages * random.standard_normal(domains))
-        size = int(random.integers(FEWEST_FREED, MOST_FREED))
+        size = int(random.integers(FEWEST_FREED, MOST_FREED + 1))
         number = np.empty(domains, np.int64)
         number[np.roll(order, int(random.integers(size)))] = np.arange(domains) // size
         return [number == each for each in range(int(number.max()) + 1)]

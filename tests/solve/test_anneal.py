@@ -215,7 +215,7 @@ def test_all_cells_of_a_stage_go_together(seed, every):
         stage, held = int(state.stage_of[cell]), int(state.widths[source, state.stage_of[cell]])
         free = int(state.room[target] - state.used[target] + state.widths[target, state.stage_of[back]])
         before, hot = recounted(tree, costs, state), bool(rng.random() < 0.7)
-        exchange_batch(state, cell, back, target, every, 1e9 if hot else 1e-9, 0.5)
+        exchange_batch(state, cell, back, target, 1.0, every, 1e9 if hot else 1e-9, 0.5)
         consistent(tree, costs, state)
         if hot:
             moved += 1
@@ -223,6 +223,40 @@ def test_all_cells_of_a_stage_go_together(seed, every):
         else:
             assert recounted(tree, costs, state) <= before
     assert moved or costs.stages == 1 or len(widths) == 1
+
+
+@pytest.mark.parametrize("portion", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_portion_of_a_stage_goes(seed, portion):
+    """Of the cells that could go one goes at least and never all but where there is one; arrays stay true."""
+    rng, tree, costs, widths = filled(seed)
+    state = state_of(tree, costs, widths)
+    for _ in range(40):
+        cell, back = rng.integers(len(state.leaf_of), size=2).tolist()
+        source, target = int(state.leaf_of[cell]), int(state.leaf_of[back])
+        stage, other = int(state.stage_of[cell]), int(state.stage_of[back])
+        if source == target or stage == other:
+            continue
+        held = int(state.widths[source, stage])
+        free = int(state.room[target] - state.used[target] + state.widths[target, other])
+        most = min(held, free)
+        every = bool(rng.random() < 0.5)
+        exchange_batch(state, cell, back, target, portion, every, 1e9, 0.5)
+        consistent(tree, costs, state)
+        gone = held - int(state.widths[source, stage])
+        assert gone == 1 + int(portion * (most - 1))
+
+
+def test_a_walk_of_some_stages_alone():
+    """Stages that a tree holds no cell of, as parts of a tree may, are never drawn and stay empty."""
+    _, tree, costs, widths = filled(2)
+    widths = widths.copy()
+    widths[:, 0] = 0
+    state = state_of(tree, costs, widths)
+    assert state.first.tolist() == [0, *np.cumsum(widths.sum(axis=0)).tolist()]
+    walk(state, 1e3, 1.0, 2_000, 1, Control(20.0))
+    assert not state.widths[:, 0].any()
+    assert state.widths[: len(widths)].sum(axis=0).tolist() == widths.sum(axis=0).tolist()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

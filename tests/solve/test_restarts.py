@@ -1,0 +1,113 @@
+"""Rounds of walks: only gains come out, work limits repeat, and small cases meet their optimum."""
+
+from __future__ import annotations
+
+from itertools import count, pairwise, product
+
+import numpy as np
+import pytest
+
+from planner.solve import restarts
+from planner.solve.blocks import candidate_blocks
+from planner.solve.control import Control
+from planner.solve.reduction import reduce_costs
+from planner.solve.restarts import Restarts, drafted
+from planner.solve.tree import tree_cost
+from tests.builders import grid_workload
+from tests.solve.test_anneal import filled, tree_over
+from tests.solve.test_top_down import holds
+
+# Of more than one tier, which is where there is anything to do.
+SEEDS = [seed for seed in range(12) if seed % 3]
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    """Deterministic runs of a few short rounds, in which even few outermost domains are freed."""
+    monkeypatch.setattr(restarts, "MOST_ROUNDS", 4)
+    monkeypatch.setattr(restarts, "FIRST_MOVES_A_CELL", 20)
+    monkeypatch.setattr(restarts, "MOST_FREED", 2)
+
+
+def rounds(tree, costs, widths, limit_s=20.0):
+    """What a run limited by work finds."""
+    control = Control(limit_s, deterministic=True)
+    return list(Restarts(tree, costs, control, count()).better(widths))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_only_better_placements_come_out(seed):
+    """Each placement is cheaper than all before, covers the job and keeps every room."""
+    _, tree, costs, widths = filled(seed)
+    found = rounds(tree, costs, widths)
+    prices = [tree_cost(tree, costs, each) for each in (widths, *found)]
+    assert all(after < before for before, after in pairwise(prices))
+    for each in found:
+        holds(tree, each, [costs.replicas] * costs.stages)
+
+
+def test_limited_by_work_rounds_repeat_themselves():
+    """The same seeds give the same placements, whatever the clock says."""
+    _, tree, costs, widths = filled(7)
+    first, second = (
+        [each.tolist() for each in rounds(tree, costs, widths, limit_s)] for limit_s in (20.0, 0.0)
+    )
+    assert first == second
+    assert first
+
+
+def test_rounds_go_on_where_they_ended():
+    """Asked again, the rounds after the last limit follow: walks have grown, and work spent is spent."""
+    _, tree, costs, widths = filled(7)
+    work = Restarts(tree, costs, Control(20.0, deterministic=True), count())
+    assert list(work.better(widths))
+    assert work.turn == 4
+    assert work.moves > restarts.FIRST_MOVES_A_CELL
+    assert list(work.better(widths)) == []
+
+
+def test_nothing_comes_once_told_to_stop():
+    """After a stop neither a draft nor a round begins."""
+    _, tree, costs, widths = filled(2)
+    control = Control(20.0, deterministic=True)
+    control.stop.set()
+    assert list(Restarts(tree, costs, control, count()).better(widths)) == []
+    assert list(drafted(tree, costs, widths, control, count())) == []
+
+
+def test_groups_part_the_outermost_domains():
+    """Each outermost domain is in one group, and each group has a few."""
+    tree = tree_over([[2, 2], [3], [2, 1], [2], [3], [2, 2], [1]], 3, 6)
+    costs = reduce_costs(
+        grid_workload(dp=6, pp=3).families, candidate_blocks(grid_workload(dp=6, pp=3).mesh)[0]
+    )
+    widths = np.zeros((10, 3), np.int32)
+    for seed in range(20):
+        work = restarts._Round(tree, costs, restarts.Effort(1), Control(1.0), None)
+        groups = np.stack(work._groups(widths, seed))
+        assert groups.sum(axis=0).tolist() == [1] * 7
+        assert 1 <= groups.sum(axis=1).min() <= groups.sum(axis=1).max() <= restarts.MOST_FREED
+
+
+def brute_force(tree, costs, replicas):
+    """The least cost over all width vectors of two stages on nodes that the cells fill."""
+    rooms = tree.levels[0].room.tolist()
+    least = np.inf
+    for first in product(*(range(min(room, replicas) + 1) for room in rooms)):
+        if sum(first) == replicas:
+            widths = np.asarray([[a, room - a] for a, room in zip(first, rooms, strict=True)], np.int32)
+            least = min(least, tree_cost(tree, costs, widths))
+    return least
+
+
+@pytest.mark.parametrize("payload", [(5, 1), (1, 5), (2, 3)])
+def test_small_cases_meet_the_optimum(payload):
+    """On a dozen cells over two tiers the rounds end at what brute force finds."""
+    nested = [[2, 1], [3], [2, 2], [2]]
+    shared, passed = payload
+    job = grid_workload(dp=6, pp=2, families=[("dp", "all_reduce", shared), ("pp", "path", passed)])
+    tree = tree_over(nested, 2, 6)
+    costs = reduce_costs(job.families, candidate_blocks(job.mesh)[0])
+    start = np.asarray([[1, 1], [1, 0], [1, 2], [1, 1], [1, 1], [1, 1]], np.int32)
+    found = [start, *rounds(tree, costs, start)]
+    assert tree_cost(tree, costs, found[-1]) == pytest.approx(brute_force(tree, costs, 6))
