@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 DRAFT_MOVES_A_CELL = 30
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
-# Of deterministic runs, which nobody's clock ends: rounds, and moves over all tiers.
-MOST_ROUNDS, MOST_MOVES = 24, 12_000_000
+# Of deterministic runs, which nobody's clock ends: rounds, moves for each cell, and moves in all.
+MOST_ROUNDS, MOST_WORK_A_CELL, MOST_WORK = 24, 30_000, 12_000_000
 TIMES_WALKED = 6
 FEWEST_FREED, MOST_FREED = 2, 4
 SPREADS = (0.02, 0.1, 1.0)
@@ -70,7 +70,8 @@ class Restarts:
     @property
     def over(self) -> bool:
         """Whether the time or, in a deterministic run, the work is spent."""
-        done = self.turn >= MOST_ROUNDS or self.spent > MOST_MOVES
+        most = min(MOST_WORK, MOST_WORK_A_CELL * self.costs.stages * self.costs.replicas)
+        done = self.turn >= MOST_ROUNDS or self.spent > most
         return self.control.over or (self.control.deterministic and done)
 
     def _next(self, widths: IntArray, pool: ThreadPoolExecutor) -> IntArray:
