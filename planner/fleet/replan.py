@@ -232,9 +232,7 @@ class _Run:
     def _resized(self, job: int, dp: int) -> Workload:
         """The job with another number of replicas."""
         workload = self.now[job].workload
-        other = resized(workload, dp, keep_batch=self._sizes(job).batch == "fixed")
-        # Of a served model the description does not say what memory it needs.
-        return other if other.memory_bytes else replace(other, memory_bytes=workload.memory_bytes)
+        return resized(workload, dp, keep_batch=self._sizes(job).batch == "fixed")
 
     def _repair(self, job: int, dp: int) -> None:
         self._replan(job, dp, self.room.of(job, self.now))
@@ -250,10 +248,7 @@ class _Run:
             raise InfeasibleError(
                 *(replace(each, message=f"{name}: {each.message}") for each in error.problems)
             ) from error
-        workload = repair.placement.workload
-        if workload.memory_bytes is None:
-            workload = replace(workload, memory_bytes=self.now[job].workload.memory_bytes)
-        self.now[job] = replace(repair.placement, workload=workload)
+        self.now[job] = repair.placement
         moved, least = self.moved.get(job, (0, 0))
         self.moved[job] = moved + len(repair.moved), least + repair.moved_lower_bound
 

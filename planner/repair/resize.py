@@ -54,7 +54,9 @@ def resized(workload: Workload, dp: int, *, keep_batch: bool = False) -> Workloa
     if "batch" in description and not keep_batch:
         batch = _mapping(description["batch"])
         description["batch"] = {**batch, "global": int(str(batch["global"])) // workload.mesh.dp * dp}
-    return build_workload(description, workload.name)
+    built = build_workload(description, workload.name)
+    # Of a served model the description does not say what memory it needs; replicas do not change it.
+    return built if built.memory_bytes else replace(built, memory_bytes=workload.memory_bytes)
 
 
 def _mapping(value: object) -> dict[str, object]:

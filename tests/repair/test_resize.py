@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.errors import InputError
 from planner.repair.resize import Resize, fewer_replicas, has_room, resized, unit_of_rank
-from planner.workload.load import load_workload
+from planner.workload.load import build_workload, load_workload
 from planner.workload.mesh import Mesh
 from tests.builders import grid_cluster, grid_workload
 
@@ -31,6 +33,14 @@ def test_the_batch_goes_with_the_replicas():
     assert resized(job, dp) is job
     with pytest.raises(InputError):
         resized(job, 3, keep_batch=True)
+
+
+def test_what_memory_stages_need_is_kept():
+    """Of a served model the description does not say it."""
+    traffic = {"dp": {"kind": "all_reduce", "bytes": "1 GB"}}
+    described = {"name": "served", "parallelism": {"dp": 4}, "traffic": traffic}
+    served = replace(build_workload(described, "served"), memory_bytes=(5e9,))
+    assert resized(served, 3).memory_bytes == (5e9,)
 
 
 def test_ranks_are_found_again():
