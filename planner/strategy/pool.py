@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # much is still to be measured, that is at most twice as long as the better of alone and with others.
 ALONE_SECONDS, ALONE = 3.0, 8
 PIECES_A_WORKER = 4
+# The first process alone heeds these.
+FOR_THE_FIRST = (signal.SIGINT, signal.SIGHUP)
 
 
 class Pool(Protocol):
@@ -62,10 +65,25 @@ class LocalPool:
         made: list[Measured] = []
         while len(made) < len(candidates) and (self.workers == 1 or self._alone_s < ALONE_SECONDS):
             made += self._alone(candidates[len(made) : len(made) + ALONE])
-        pieces = cut(candidates[len(made) :], self.workers * PIECES_A_WORKER)
-        if pieces:
-            made += [each for found in self._started().map(_measure, pieces) for each in found]
+        if len(made) < len(candidates):
+            made += self._together(candidates[len(made) :])
         return made
+
+    def _together(self, candidates: Sequence[Candidate]) -> list[Measured]:
+        """What others find; where one of them was killed, this process goes on alone."""
+        pieces = cut(candidates, self.workers * PIECES_A_WORKER)
+        try:
+            # A signal from a terminal goes to all processes, also to those that are still starting: they
+            # inherit what this thread has blocked.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_FIRST)
+            try:
+                found = self._started().map(_measure, pieces)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return [each for part in found for each in part]
+        except BrokenProcessPool:
+            self.workers = 1
+            return measure(self.question, self.outline, candidates)
 
     def _alone(self, candidates: Sequence[Candidate]) -> list[Measured]:
         since = monotonic()
@@ -91,8 +109,8 @@ _ASKED: list[tuple[Question, Outline]] = []
 
 
 def _prepare(question: Question, outline: Outline) -> None:
-    """In another process: remember what is asked. The first process alone heeds an interrupt."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    """In another process: remember what is asked, and leave interrupts to the first."""
+    for number in FOR_THE_FIRST:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _ASKED.append((question, outline))

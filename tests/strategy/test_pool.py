@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import pytest
 
 from planner.strategy import pool as pools
@@ -33,6 +35,18 @@ def test_other_processes_find_the_same(monkeypatch):
     monkeypatch.setattr(pools, "ALONE_SECONDS", 1e-9)
     monkeypatch.setattr(pools, "ALONE", 2)
     with LocalPool(QUESTION, OUTLINE, workers=2) as pool:
+        assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
+
+
+@pytest.mark.slow
+def test_goes_on_alone_where_others_were_killed(monkeypatch):
+    """With all that was asked for."""
+    monkeypatch.setattr(pools, "ALONE_SECONDS", 1e-9)
+    monkeypatch.setattr(pools, "ALONE", 2)
+    with LocalPool(QUESTION, OUTLINE, workers=2) as pool:
+        pool.measure(candidates())
+        for each in multiprocessing.active_children():
+            each.kill()
         assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
 
 
