@@ -16,12 +16,12 @@ constructions.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import EVEN_LOOKS, STEADY, Rounding, fractions
+from planner.solve.columns import EVEN_LOOKS, Rounding, fractions
+from planner.solve.joint_duals import Centre
 from planner.solve.pools import (
     WHOLE_JOB,
     counted_classes,
@@ -61,37 +61,6 @@ BROKEN = 1e-5
 NEW = 1e-9
 LEAST_SHARE = 1e-6
 WAYS = ("use_dual_simplex:true", "use_preprocessing:false", "use_dual_simplex:false")
-
-
-@dataclass(frozen=True, eq=False)
-class Centre:
-    """Duals, as pricing reads them.
-
-    Parameters
-    ----------
-    worth
-        For every group of rows what each width is worth, shape (P, N + 1).
-    shares
-        Which part of what each level pays is priced; its floor earns the rest. Shape (levels,).
-    rents
-        For each pool what every number of cells pays for its place in a domain, shape (room + 1,).
-    """
-
-    worth: dict[int, FloatArray]
-    shares: FloatArray
-    rents: list[FloatArray]
-
-    @property
-    def value(self) -> float:
-        """What the whole job is worth."""
-        return float(self.worth[WHOLE_JOB][:, -1].sum())
-
-    def towards(self, other: Centre) -> Centre:
-        """Duals between these and others, nearer to these."""
-        near, far = STEADY, 1 - STEADY
-        worth = {group: near * table + far * other.worth[group] for group, table in self.worth.items()}
-        rents = [near * rent + far * there for rent, there in zip(self.rents, other.rents, strict=True)]
-        return Centre(worth, near * self.shares + far * other.shares, rents)
 
 
 class JointProgramme:
