@@ -38,7 +38,7 @@ def test_the_batch_goes_with_the_replicas():
 def test_what_memory_stages_need_is_kept():
     """Of a served model the description does not say it."""
     traffic = {"dp": {"kind": "all_reduce", "bytes": "1 GB"}}
-    described = {"name": "served", "parallelism": {"dp": 4}, "traffic": traffic}
+    described = {"format_version": 1, "name": "served", "parallelism": {"dp": 4}, "traffic": traffic}
     served = replace(build_workload(described, "served"), memory_bytes=(5e9,))
     assert resized(served, 3).memory_bytes == (5e9,)
 
