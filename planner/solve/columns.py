@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 RELATIVE_TOLERANCE = 1e-9
 MAX_ROUNDS = 300
-EVEN_LOOKS = 10
+EVEN_LOOKS, FEW_LOOKS = 10, 6
+MARGIN = 0.05
 STEADY = 0.7
 PATIENCE = 3
 FIRST_PENALTY = 2.0
@@ -326,20 +327,36 @@ class _Generation:
     def begin_even(self) -> None:
         """Look for the best bound at which a cell of every stage is worth the same, and price steadily then.
 
-        That worth is where the cheapest vectors hold as many cells as there are.
+        That worth is where the cheapest vectors hold as many cells as there are. Of large
+        domains, which take long, one of their mean room shows about where that is, and fewer looks follow.
         """
         self.weight_of_best = STEADY
-        wanted, low, high = int(self.coverage.sum()), -2.0 * self.unit, 2.0 * self.unit
-        width = np.arange(self.prices.widest + 1)
-        for _ in range(EVEN_LOOKS):
+        low, high = -2.0 * self.unit, 2.0 * self.unit
+        if self.large:
+            low, high = self._near_even(low, high)
+        for _ in range(FEW_LOOKS if self.large else EVEN_LOOKS):
             if self.over:
                 return
             worth = (low + high) / 2
             duals = np.full(self.costs.stages, worth)
-            columns = self._take(duals, duals[:, None] * width, worth * wanted, alone=True)
+            table: FloatArray = duals[:, None] * np.arange(self.prices.widest + 1)
+            columns = self._take(duals, table, worth * int(self.coverage.sum()), alone=True)
             self._add(columns)
             held = sum(self.classes[best.kind].count * best.widths.sum() for best, *_ in columns)
-            low, high = (worth, high) if held < wanted else (low, worth)
+            low, high = (worth, high) if held < self.coverage.sum() else (low, worth)
+
+    def _near_even(self, low: float, high: float) -> tuple[float, float]:
+        """Where about the even worth lies, by large domains that all have the mean room."""
+        count = sum(k.count for k in self.classes)
+        mean = CapacityClass(max(1, sum(k.capacity * k.count for k in self.classes) // count), count)
+        prices = _LargePrices(self.costs, [mean], self.coverage)
+        width = np.arange(prices.widest + 1)
+        for _ in range(EVEN_LOOKS):
+            worth = (low + high) / 2
+            [(_, [best])] = prices.cheapest(np.full((self.costs.stages, 1), worth) * width)
+            low, high = (worth, high) if count * best.widths.sum() < self.coverage.sum() else (low, worth)
+        margin = MARGIN * self.unit
+        return low - margin, high + margin
 
     def run(self) -> None:
         """Generate columns until none can improve the programme."""
