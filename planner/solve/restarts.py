@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.anneal import ready, state_of, worth_annealing
-from planner.solve.top_down import Effort, above_each, covered_top_down, part_of, refined, settled
+from planner.solve.top_down import OUTERMOST, Effort, above_each, covered_top_down, part_of, refined, settled
 from planner.solve.tree import summed, tree_cost
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
 # Of deterministic runs, which nobody's clock ends: rounds, moves for each cell, and moves in all.
 MOST_ROUNDS, MOST_WORK_A_CELL, MOST_WORK = 24, 30_000, 12_000_000
-TIMES_WALKED = 6
+FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 20, 700_000
 FEWEST_FREED, MOST_FREED = 2, 4
 SPREADS = (0.02, 0.1, 1.0)
 
@@ -74,16 +74,34 @@ class Restarts:
         done = self.turn >= MOST_ROUNDS or self.spent > most
         return self.control.over or (self.control.deterministic and done)
 
+    @property
+    def _walked(self) -> int:
+        """Cells that one round walks over in all, each counted once for each walk over a tier."""
+        tiers = len(self.tree.levels) - 1
+        walks = len(OUTERMOST) + tiers * (tiers + 1) // 2
+        return walks * self.costs.stages * self.costs.replicas
+
+    @property
+    def _fitting(self) -> int:
+        """Moves for each cell of the next round: as many as there are likely to be time for.
+
+        A walk that is cut off is still hot, and worse than a short one that has cooled down.
+        """
+        if self.control.deterministic:
+            return int(self.moves)
+        fitting = self.control.left_s * MOVES_PER_SECOND / self._walked
+        return max(FEWEST_MOVES_A_CELL, int(min(self.moves, fitting)))
+
     def _next(self, widths: IntArray, pool: ThreadPoolExecutor) -> IntArray:
         """What the next round finds."""
-        effort = Effort(int(self.moves), HEATS[self.turn // 2 % len(HEATS)])
-        work = _Round(self.tree, self.costs, effort, self.control, pool)
+        moves = self._fitting
+        work = _Round(
+            self.tree, self.costs, Effort(moves, HEATS[self.turn // 2 % len(HEATS)]), self.control, pool
+        )
         freeing = self.turn % 2 and len(self.tree.levels[-2].room) > MOST_FREED
         self.turn += 1
-        self.spent += (
-            self.moves * TIMES_WALKED * len(self.tree.levels) * self.costs.stages * self.costs.replicas
-        )
-        self.moves = min(MOST_MOVES_A_CELL, self.moves * GROWTH)
+        self.spent += moves * self._walked
+        self.moves = min(MOST_MOVES_A_CELL, max(moves, FIRST_MOVES_A_CELL) * GROWTH)
         return work.freed(widths, next(self.seeds)) if freeing else work.afresh(self.seeds)
 
 
