@@ -41,6 +41,8 @@ DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.1, 0.35, 0.1, 0.25
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
 SLOW_CELLS = 400
+# Where there are walks, covering tier by tier is slow beyond this, and no better.
+OUTSIDE_CELLS = 4_000
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -72,7 +74,9 @@ def placements(
     if work.free:
         if work.layout.cells <= SLOW_CELLS:
             yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
-        yield from work.better(control.limited(OUTSIDE_SHARE, outside_in(work.tree, work.costs, control)))
+        if work.layout.cells <= OUTSIDE_CELLS or not worth_annealing(work.tree, work.costs):
+            outside = outside_in(work.tree, work.costs, control)
+            yield from work.better(control.limited(OUTSIDE_SHARE, outside))
 
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):

@@ -40,7 +40,9 @@ def drafted(
     """Width vectors of the innermost domains, shape (domains, P), placed once with few moves."""
     if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
         coverage = np.full(costs.stages, costs.replicas, np.int32)
-        yield covered_top_down(tree, costs, coverage, Effort(DRAFT_MOVES_A_CELL), next(seeds), control)
+        yield covered_top_down(
+            tree, costs, coverage, Effort(DRAFT_MOVES_A_CELL, outermost=2), next(seeds), control
+        )
 
 
 class Restarts:

@@ -46,11 +46,14 @@ class Effort:
         Where the walk begins, as a share of the costliest cell's bytes at the tier.
     batch
         Chance that several cells of a stage move at once.
+    outermost
+        Walks over the outermost tier, of which the cheapest is taken.
     """
 
     moves_a_cell: int
     heat: float = 0.2
     batch: float = 0.9
+    outermost: int = len(OUTERMOST)
 
 
 def covered_top_down(
@@ -63,7 +66,7 @@ def covered_top_down(
     place = len(tree.levels) - 2
     outermost = Tree(tree.levels[place:])
     best, least = None, np.inf
-    for turn, (heat, batch) in enumerate(OUTERMOST):
+    for turn, (heat, batch) in enumerate(OUTERMOST[: effort.outermost]):
         if best is not None and control.over:
             break
         tried = replace(effort, heat=heat, batch=batch)
