@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.1, 0.35, 0.1, 0.25
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.35, 0.1, 0.25
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
 SLOW_CELLS = 400
@@ -77,6 +77,8 @@ def placements(
         if work.layout.cells <= OUTSIDE_CELLS or not worth_annealing(work.tree, work.costs):
             outside = outside_in(work.tree, work.costs, control)
             yield from work.better(control.limited(OUTSIDE_SHARE, outside))
+        if control.over:
+            return
 
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):

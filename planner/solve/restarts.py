@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.int32]
 
-DRAFT_MOVES_A_CELL = 30
+DRAFT_MOVES_A_CELL, LEAN_OUTERMOST = 20, 2
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
 # Of deterministic runs, which nobody's clock ends: rounds, moves for each cell, and moves in all.
 MOST_ROUNDS, MOST_WORK_A_CELL, MOST_WORK = 24, 30_000, 12_000_000
-FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 20, 700_000
+FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 15, 700_000
 FEWEST_FREED, MOST_FREED = 2, 4
 SPREADS = (0.02, 0.1, 1.0)
 
@@ -41,8 +41,13 @@ def drafted(
     if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
         coverage = np.full(costs.stages, costs.replicas, np.int32)
         yield covered_top_down(
-            tree, costs, coverage, Effort(DRAFT_MOVES_A_CELL, outermost=2), next(seeds), control
+            tree, costs, coverage, Effort(DRAFT_MOVES_A_CELL, outermost=LEAN_OUTERMOST), next(seeds), control
         )
+
+
+def is_lean(effort: Effort) -> bool:
+    """Whether there is time for few walks only."""
+    return effort.outermost < len(OUTERMOST)
 
 
 class Restarts:
@@ -76,34 +81,37 @@ class Restarts:
         done = self.turn >= MOST_ROUNDS or self.spent > most
         return self.control.over or (self.control.deterministic and done)
 
-    @property
-    def _walked(self) -> int:
+    def _effort(self) -> Effort:
+        """How the next round walks: as many moves as there are likely to be time for.
+
+        A walk that is cut off is still hot, and worse than a short one that has cooled down. Where even
+        short ones hardly fit, fewer are made.
+        """
+        heat = HEATS[self.turn // 2 % len(HEATS)]
+        full = Effort(int(self.moves), heat)
+        if self.control.deterministic:
+            return full
+        budget = self.control.left_s * MOVES_PER_SECOND
+        if (fitting := budget / self._walked(full)) >= FIRST_MOVES_A_CELL:
+            return Effort(int(min(self.moves, fitting)), heat)
+        lean = Effort(0, heat, outermost=LEAN_OUTERMOST)
+        fitting = min(self.moves, budget / self._walked(lean))
+        return Effort(max(FEWEST_MOVES_A_CELL, int(fitting)), heat, outermost=LEAN_OUTERMOST)
+
+    def _walked(self, effort: Effort) -> int:
         """Cells that one round walks over in all, each counted once for each walk over a tier."""
         tiers = len(self.tree.levels) - 1
-        walks = len(OUTERMOST) + tiers * (tiers + 1) // 2
-        return walks * self.costs.stages * self.costs.replicas
-
-    @property
-    def _fitting(self) -> int:
-        """Moves for each cell of the next round: as many as there are likely to be time for.
-
-        A walk that is cut off is still hot, and worse than a short one that has cooled down.
-        """
-        if self.control.deterministic:
-            return int(self.moves)
-        fitting = self.control.left_s * MOVES_PER_SECOND / self._walked
-        return max(FEWEST_MOVES_A_CELL, int(min(self.moves, fitting)))
+        inside = tiers if is_lean(effort) else tiers * (tiers + 1) // 2
+        return (effort.outermost + inside) * self.costs.stages * self.costs.replicas
 
     def _next(self, widths: IntArray, pool: ThreadPoolExecutor) -> IntArray:
         """What the next round finds."""
-        moves = self._fitting
-        work = _Round(
-            self.tree, self.costs, Effort(moves, HEATS[self.turn // 2 % len(HEATS)]), self.control, pool
-        )
+        effort = self._effort()
+        work = _Round(self.tree, self.costs, effort, self.control, pool)
         freeing = self.turn % 2 and len(self.tree.levels[-2].room) > MOST_FREED
         self.turn += 1
-        self.spent += moves * self._walked
-        self.moves = min(MOST_MOVES_A_CELL, max(moves, FIRST_MOVES_A_CELL) * GROWTH)
+        self.spent += effort.moves_a_cell * self._walked(effort)
+        self.moves = min(MOST_MOVES_A_CELL, max(effort.moves_a_cell, FIRST_MOVES_A_CELL) * GROWTH)
         return work.freed(widths, next(self.seeds)) if freeing else work.afresh(self.seeds)
 
 
@@ -136,7 +144,8 @@ class _Round:
         seed *= 1_000
         job = tree, self.costs
         widths = covered_top_down(*job, coverage, self.effort, seed, self.control)
-        widths = refined(*job, widths, self.effort, seed + 100, self.control)
+        if not is_lean(self.effort):
+            widths = refined(*job, widths, self.effort, seed + 100, self.control)
         return settled(*job, widths, self.effort, seed + 200, self.control)
 
     def _again(self, widths: IntArray, group: BoolArray, seed: int) -> tuple[IntArray, IntArray]:
