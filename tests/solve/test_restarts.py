@@ -111,3 +111,13 @@ def test_small_cases_meet_the_optimum(payload):
     start = np.asarray([[1, 1], [1, 0], [1, 2], [1, 1], [1, 1], [1, 1]], np.int32)
     found = [start, *rounds(tree, costs, start)]
     assert tree_cost(tree, costs, found[-1]) == pytest.approx(brute_force(tree, costs, 6))
+
+
+def test_rounds_are_as_long_as_there_is_time_for():
+    """With little time a round makes few walks of few moves; with much all of them, and more moves."""
+    _, tree, costs, _ = filled(7)
+    short, long = (Restarts(tree, costs, Control(limit_s), count())._effort() for limit_s in (1e-6, 1e6))
+    assert restarts.is_lean(short)
+    assert short.moves_a_cell == restarts.FEWEST_MOVES_A_CELL
+    assert not restarts.is_lean(long)
+    assert long.moves_a_cell == restarts.FIRST_MOVES_A_CELL
