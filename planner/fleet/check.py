@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.fleet.fleet import PinRule
 from planner.fleet.placed import table_digest
 from planner.fleet.recount_flows import homes, pieces, recount_flow
 from planner.fleet.recount_spread import recount_spread
+from planner.fleet.rules import PinRule
 from planner.placement.check import Finding, Report, check
 from planner.placement.naming import SHOWN
 from planner.placement.recount import recount
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.fleet.fleet import TierRule
     from planner.fleet.flows import Flow
     from planner.fleet.placed import PlacedFleet, SharedTier
     from planner.fleet.recount_spread import Recounted
+    from planner.fleet.rules import TierRule
     from planner.placement.placement import Placement
 
     IntArray = NDArray[np.int64]

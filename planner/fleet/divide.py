@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.fleet.cut import Cut
-    from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
     from planner.fleet.partition import Region
     from planner.fleet.prices import Prices
+    from planner.fleet.rules import TierRule
     from planner.solve.control import Control
 
     IntArray = NDArray[np.int64]

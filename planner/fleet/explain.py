@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from planner.errors import Position
     from planner.fleet.cut import Cut
-    from planner.fleet.fleet import TierRule
     from planner.fleet.ground import Ground
+    from planner.fleet.rules import TierRule
     from planner.solve.control import Control
 
 LOOK_S = 10.0

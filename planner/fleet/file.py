@@ -19,10 +19,10 @@ from planner.fleet.file_schema import (
     SharedSection,
     SizesSection,
 )
-from planner.fleet.fleet import PinRule, TierRule, selected
 from planner.fleet.flow_file import flow_claim, flow_section
 from planner.fleet.load import different_cluster
 from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob, SharedTier, SizeRange
+from planner.fleet.rules import PinRule, TierRule, selected
 from planner.placement.file import from_bytes, to_bytes
 from planner.placement.parse import PLACEMENT_SUFFIX, contradiction, parse_as, read_bytes
 

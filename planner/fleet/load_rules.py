@@ -10,7 +10,7 @@ import numpy as np
 
 from planner.errors import CheckError, InputError, did_you_mean
 from planner.fleet.contents import make_flow
-from planner.fleet.fleet import PinRule, TierRule, selected
+from planner.fleet.rules import PinRule, TierRule, selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from planner.placement.placement import Status, relative_gap
 
 if TYPE_CHECKING:
-    from planner.fleet.fleet import PinRule, TierRule
     from planner.fleet.flows import Flow
     from planner.fleet.multicast import Spread
+    from planner.fleet.rules import PinRule, TierRule
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 

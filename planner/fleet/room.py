@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.fleet.fleet import PinRule
+from planner.fleet.rules import PinRule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from planner.fleet.fleet import TierRule
     from planner.fleet.placed import PlacedFleet
+    from planner.fleet.rules import TierRule
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster
 

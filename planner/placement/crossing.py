@@ -145,6 +145,20 @@ def weighted_seconds(cluster: Cluster, tier_bytes: Sequence[float]) -> float:
     return total
 
 
+def objective_bound(cluster: Cluster, objective: Objective, tier_bytes: FloatArray) -> float:
+    """Lower bound on an objective from those on the tiers' crossing bytes, shape (tiers,).
+
+    In bytes for ``cross_node``, else in seconds. The busiest domain of a tier is at least as busy as the
+    tier is on average.
+    """
+    if objective is Objective.CROSS_NODE:
+        return float(tier_bytes[cluster.boundary])
+    if objective is Objective.WEIGHTED:
+        return weighted_seconds(cluster, tier_bytes.tolist())
+    shares = zip(tier_bytes, cluster.tier_uplink_bytes_per_s, strict=True)
+    return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)
+
+
 def crossing_weights(cluster: Cluster, objective: Objective) -> FloatArray:
     """Cost of a crossing byte at each tier, shape (tiers,), in uplink seconds or a proxy of them.
 

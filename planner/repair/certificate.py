@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.crossing import weighted_seconds
-from planner.placement.placement import Objective
+from planner.placement.crossing import objective_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +46,7 @@ def bound_before(placement: Placement, task: Task) -> tuple[FloatArray, float] |
     if (task.available & ~could).any() or not _no_more_uplink(old, task.cluster):
         return None
     tiers = np.array([each.lower_bound_bytes for each in placement.claims.tiers])
-    return tiers, max(placement.claims.lower_bound, objective_bound(task, tiers))
+    return tiers, max(placement.claims.lower_bound, objective_bound(task.cluster, task.objective, tiers))
 
 
 def _no_more_uplink(old: Cluster, new: Cluster) -> bool:
@@ -59,20 +58,6 @@ def _no_more_uplink(old: Cluster, new: Cluster) -> bool:
         ):
             return False
     return True
-
-
-def objective_bound(task: Task, tier_bounds: FloatArray) -> float:
-    """The objective's bound that bounds on the tiers' bytes imply.
-
-    The busiest domain of a tier is at least as busy as the tier is on average.
-    """
-    cluster = task.cluster
-    if task.objective is Objective.CROSS_NODE:
-        return float(tier_bounds[cluster.boundary])
-    if task.objective is Objective.WEIGHTED:
-        return weighted_seconds(cluster, tier_bounds.tolist())
-    pairs = zip(tier_bounds.tolist(), cluster.tier_uplink_bytes_per_s, strict=True)
-    return max((crossing / uplink for crossing, uplink in pairs if uplink), default=0.0)
 
 
 def bound_anew(task: Task, value: float | None = None) -> tuple[FloatArray, float]:
@@ -87,10 +72,10 @@ def bound_anew(task: Task, value: float | None = None) -> tuple[FloatArray, floa
 
     problem = Problem(task.cluster, task.workload, task.objective, task.available)
     tiers = _tier_bounds(problem, priced=True)
-    bound = objective_bound(task, tiers)
+    bound = objective_bound(task.cluster, task.objective, tiers)
     if value is not None and value > bound * (1 + LOOSE) and task.ranks > SMALL_RANKS:
         tiers = np.maximum(tiers, _tier_bounds(problem, priced=False))
-        bound = objective_bound(task, tiers)
+        bound = objective_bound(task.cluster, task.objective, tiers)
     return tiers, bound
 
 

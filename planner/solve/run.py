@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InfeasibleError, InternalError, NoPlacementError
-from planner.placement.crossing import measure, weighted_seconds
+from planner.placement.crossing import measure, objective_bound, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
@@ -25,7 +25,7 @@ from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.rings import join_cells
-from planner.solve.tier_bounds import SMALL_CELLS, objective_bound, tier_bounds
+from planner.solve.tier_bounds import SMALL_CELLS, tier_bounds
 from planner.solve.tree import Tree
 from planner.workload.fit import check_fit
 
@@ -261,8 +261,14 @@ class _Run:
         """Take a lower bound on a tier's crossing bytes."""
         if bound_bytes > self.tier_bounds[tier]:
             self.tier_bounds[tier] = bound_bytes
-            self.bound = max(self.bound, objective_bound(self.problem, self.tier_bounds))
+            self.bound = max(
+                self.bound, objective_bound(self.problem.cluster, self.problem.objective, self.tier_bounds)
+            )
             self.report("construct")
+
+    def _implied_bound(self) -> float:
+        problem = self.problem
+        return objective_bound(problem.cluster, problem.objective, self.tier_bounds)
 
     def learn_all(self, bound: float) -> None:
         """Take a lower bound on the objective."""
@@ -273,7 +279,7 @@ class _Run:
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""
         self.tier_bounds = tier_bounds(self.problem, self.control)
-        self.bound = objective_bound(self.problem, self.tier_bounds)
+        self.bound = self._implied_bound()
         self.report("bound")
 
     def try_default_orders(self) -> None:

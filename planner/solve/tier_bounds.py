@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.crossing import weighted_seconds
-from planner.placement.placement import Objective
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
 from planner.solve.problem import whole_by_rule
@@ -50,17 +48,3 @@ def _bound_of(problem: Problem, tier: int, control: Control) -> float:
         if control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
             break
     return best
-
-
-def objective_bound(problem: Problem, tier_bytes: FloatArray) -> float:
-    """Lower bound on the objective that those on the tiers' crossing bytes, shape (tiers,), imply.
-
-    The busiest domain of a tier is at least as busy as the tier is on average.
-    """
-    cluster = problem.cluster
-    if problem.objective is Objective.CROSS_NODE:
-        return float(tier_bytes[cluster.boundary])
-    if problem.objective is Objective.WEIGHTED:
-        return weighted_seconds(cluster, tier_bytes.tolist())
-    shares = zip(tier_bytes, cluster.tier_uplink_bytes_per_s, strict=True)
-    return max((float(crossing / uplink) for crossing, uplink in shares if uplink), default=0.0)

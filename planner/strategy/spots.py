@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.strategy.outline import Level
+    from planner.strategy.level import Level
     from planner.workload.mesh import Mesh
 
     IntArray = NDArray[np.int64]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from planner.fleet.fleet import Fleet, Job, PinRule, TierRule
+from planner.fleet.fleet import Fleet, Job
+from planner.fleet.rules import PinRule, TierRule
 from planner.fleet.sizes import Sizes
 from planner.workload.load import build_workload
 from tests.builders import grid_workload, ragged_cluster

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from planner.errors import InfeasibleError
-from planner.fleet.fleet import TierRule
 from planner.fleet.plan import plan_fleet
+from planner.fleet.rules import TierRule
 from tests.builders import GPU, claimed, grid_cluster, grid_workload
 from tests.fleet.fleets import described, elastic, fleet, job, pin, tier_rule
 

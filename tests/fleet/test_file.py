@@ -11,9 +11,9 @@ from planner.errors import CheckError, InputError, UsageError
 from planner.fleet.check import check_fleet
 from planner.fleet.file import fleet_files, read_fleet
 from planner.fleet.file_schema import NAME_IN_FOLDER
-from planner.fleet.fleet import PinRule, selected
 from planner.fleet.folder import require_replaceable, write_folder
 from planner.fleet.plan import plan_fleet
+from planner.fleet.rules import PinRule, selected
 from planner.placement.check import check
 from planner.placement.file import read_placement
 from tests.builders import grid_cluster, grid_workload

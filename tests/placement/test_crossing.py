@@ -15,6 +15,7 @@ from planner.placement.crossing import (
     crossing_of_family,
     domain_egress,
     measure,
+    objective_bound,
     tier_domains,
     weighted_seconds,
 )
@@ -275,3 +276,13 @@ def test_bytes_scale_with_payloads(instance, factor):
     scaled = replace(workload, families=families)
     expected = [factor * each for each in measure(cluster, workload, gpus).tier_bytes]
     assert list(measure(cluster, scaled, gpus).tier_bytes) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"), [("weighted", 8 / 2 + 6 / 6), ("cross_node", 8.0), ("bottleneck", 8 / 2)]
+)
+def test_the_objective_is_bounded_by_what_crosses(objective, expected):
+    """Bytes over all uplinks of a tier: summed, of the nodes alone, or of the busiest tier."""
+    cluster = grid_cluster(2, 1, 2, uplinks=(1.0, 3.0))
+    found = objective_bound(cluster, Objective(objective), np.asarray([8.0, 6.0, 0.0]))
+    assert found == pytest.approx(expected)
