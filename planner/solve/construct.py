@@ -84,7 +84,8 @@ def placements(
         if work.every_placement_is_of(index):
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
-    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach)
+    least = work.least if work.free and work.costs.exact else np.inf
+    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach, least)
     yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
     if not work.free:
         return

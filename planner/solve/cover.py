@@ -74,7 +74,7 @@ def _covered(
         return Cover([], 0.0)
     if sum(k.count for k in classes) == 1:
         return Cover([Piece(0, coverage.astype(np.int32), 1)], float(costs.domain_bytes(coverage[None])[0]))
-    line = fill_in_line(costs, classes, coverage)
+    line = fill_in_line(costs, classes, coverage, hurried=control.over)
     if control.over:
         return Cover(line, -np.inf)
     if effort > 0 and packable(costs, classes):

@@ -39,6 +39,7 @@ def candidates(
     floors: Sequence[float],
     control: Control,
     learn: Callable[[int, float], None],
+    least: float = np.inf,
 ) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), by several constructions.
 
@@ -54,13 +55,16 @@ def candidates(
         beat the best so far is not cut further.
     learn
         Told the lower bound on a level's sum of f wherever covering it gave one.
+    least
+        Weighted bytes of the best placement known, where there is one: what cannot beat it is not cut
+        further either, and nothing is once the time is over.
     """
     if rules:
         ruled = ruled_widths(tree, costs, rules)
         if ruled is not None:
             yield _cut_below(tree, *ruled, costs, control)
         return
-    best, effort = np.inf, _effort_alone(control) if len(tree.levels) == 2 else LEAD_EFFORT
+    best, effort = least, _effort_alone(control) if len(tree.levels) == 2 else LEAD_EFFORT
     # The outermost tiers first: they are quick to cover, and what they give is the better start.
     for index in reversed(range(len(tree.levels) - 1)):
         if best < np.inf and control.over:
@@ -69,7 +73,7 @@ def candidates(
             start, bound = cover_level(tree, index, costs, control, effort)
             learn(index, bound)
             certain = cost_from(tree, index, costs, start) + sum(floors[:index])
-            if certain >= best:
+            if certain >= best or (best < np.inf and control.over):
                 continue
             widths = _cut_below(tree, index, start, costs, control)
         best = min(best, cost_from(tree, 0, costs, widths))

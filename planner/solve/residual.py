@@ -64,10 +64,13 @@ def place_rest(
     return [Piece(int(kind), row, 1) for kind, row in zip(kinds, widths, strict=True)]
 
 
-def fill_in_line(costs: StageCosts, classes: Sequence[CapacityClass], left: IntArray) -> list[Piece]:
+def fill_in_line(
+    costs: StageCosts, classes: Sequence[CapacityClass], left: IntArray, *, hurried: bool = False
+) -> list[Piece]:
     """Line the cells up and cut the line by the domains' rooms, for the best of several lines.
 
-    A line takes the stages in runs of `group`, and within a run one cell of each stage in turn.
+    A line takes the stages in runs of `group`, and within a run one cell of each stage in turn; of these
+    only the shortest and the longest where hurried.
     """
     kinds = np.repeat(np.arange(len(classes)), [k.count for k in classes])
     rooms = np.asarray([classes[int(kind)].capacity for kind in kinds])
@@ -76,7 +79,7 @@ def fill_in_line(costs: StageCosts, classes: Sequence[CapacityClass], left: IntA
     share = np.concatenate([(np.arange(cells) + 0.5) / cells for cells in left if cells])
     best, least = np.zeros((len(kinds), costs.stages), np.int32), np.inf
     domain = np.repeat(np.arange(len(kinds)), np.diff(ends, prepend=0))
-    for group in range(1, costs.stages + 1):
+    for group in {1, costs.stages} if hurried else range(1, costs.stages + 1):
         line = stage[np.lexsort((stage, share, stage // group))]
         counts = np.bincount(domain * costs.stages + line, minlength=best.size)
         widths = counts.reshape(best.shape).astype(np.int32)

@@ -62,6 +62,17 @@ def test_constructions_are_placements(seed):
         assert best <= tree_cost(tree, costs, other) + 1e-9
 
 
+def test_what_cannot_beat_a_known_placement_is_not_given():
+    """Where tiers inside cost more than what is known, and where time is over, nothing is cut further."""
+    _, tree, costs = grid(1)
+    control = Control(20.0, workers=1)
+    found = [tree_cost(tree, costs, w) for w in candidates(tree, costs, {}, no_floors(tree), control, ignore)]
+    dear = [1e9] * len(tree.levels)
+    assert not list(candidates(tree, costs, {}, dear, control, ignore, min(found)))
+    over = Control(0.0, workers=1)
+    assert not list(candidates(tree, costs, {}, no_floors(tree), over, ignore, max(found) * 2))
+
+
 def test_cost_of_a_tree_adds_up():
     """The cost is the sum over levels of weight times f, the root left out."""
     rng, tree, costs = grid(2)

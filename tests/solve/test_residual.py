@@ -9,7 +9,15 @@ import pytest
 
 from planner.solve.columns import CapacityClass
 from planner.solve.control import Control
-from planner.solve.residual import SCALE_LIMIT, fill, fill_in_line, place_rest, share_out, whole_numbers
+from planner.solve.residual import (
+    SCALE_LIMIT,
+    fill,
+    fill_in_line,
+    pieces_bytes,
+    place_rest,
+    share_out,
+    whole_numbers,
+)
 from tests.solve.test_cover import drawn, holds
 from tests.solve.vectors import every_vector, random_costs
 
@@ -33,7 +41,11 @@ def test_lines_place_every_cell(slack):
     """Cells lined up and cut by the rooms cover exactly, with slack left in the last domains."""
     for seed in range(40):
         costs, classes, coverage = drawn(seed, slack)
-        holds(fill_in_line(costs, classes, coverage), classes, coverage, every_domain=False)
+        best = fill_in_line(costs, classes, coverage)
+        holds(best, classes, coverage, every_domain=False)
+        hurried = fill_in_line(costs, classes, coverage, hurried=True)
+        holds(hurried, classes, coverage, every_domain=False)
+        assert pieces_bytes(costs, best) <= pieces_bytes(costs, hurried)
 
 
 def test_cells_that_do_not_fit_are_a_mistake_of_ours():
