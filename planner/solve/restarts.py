@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST = 20, 2
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
-# Of deterministic runs, which nobody's clock ends: rounds, moves for each cell, and moves in all.
-MOST_ROUNDS, MOST_WORK_A_CELL, MOST_WORK = 24, 30_000, 12_000_000
+# More than so many moves for each cell find nothing new in a small job.
+MOST_WORK_A_CELL = 30_000
+# Of deterministic runs, which nobody's clock ends: rounds, and moves in all.
+MOST_ROUNDS, MOST_WORK = 24, 12_000_000
 FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 15, 700_000
 FEWEST_FREED, MOST_FREED = 2, 4
 SPREADS = (0.02, 0.1, 1.0)
@@ -76,10 +78,10 @@ class Restarts:
 
     @property
     def over(self) -> bool:
-        """Whether the time or, in a deterministic run, the work is spent."""
-        most = min(MOST_WORK, MOST_WORK_A_CELL * self.costs.stages * self.costs.replicas)
-        done = self.turn >= MOST_ROUNDS or self.spent > most
-        return self.control.over or (self.control.deterministic and done)
+        """Whether the time or the work is spent."""
+        if self.control.over or self.spent > MOST_WORK_A_CELL * self.costs.stages * self.costs.replicas:
+            return True
+        return self.control.deterministic and (self.turn >= MOST_ROUNDS or self.spent > MOST_WORK)
 
     def _effort(self) -> Effort:
         """How the next round walks: as many moves as there are likely to be time for.

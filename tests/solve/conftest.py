@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve import anneal
+from planner.solve import anneal, restarts
 from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.problem import Problem, lay_out
@@ -33,6 +33,8 @@ def short_walks(monkeypatch, compiled):
     monkeypatch.setattr(anneal, "FIRST_MOVES_A_CELL", 2)
     monkeypatch.setattr(anneal, "MOST_MOVES_A_CELL", 500)
     monkeypatch.setattr(anneal, "MOST_WORK_A_CELL", 500)
+    monkeypatch.setattr(restarts, "FIRST_MOVES_A_CELL", 2)
+    monkeypatch.setattr(restarts, "MOST_WORK_A_CELL", 100)
 
 
 @pytest.fixture(params=["short walks", pytest.param("long walks", marks=pytest.mark.slow)])
