@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.35, 0.1, 0.25
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
-SLOW_CELLS = 400
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 OUTSIDE_CELLS = 4_000
 
@@ -72,8 +71,8 @@ def placements(
     """
     control = work.control
     if work.free:
-        if work.layout.cells <= SLOW_CELLS:
-            yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
+        yield from work.better(control.limited(DRAFT_SHARE, work.draft()))
+        yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
         if work.layout.cells <= OUTSIDE_CELLS or not worth_annealing(work.tree, work.costs):
             outside = outside_in(work.tree, work.costs, control)
             yield from work.better(control.limited(OUTSIDE_SHARE, outside))
@@ -124,11 +123,6 @@ class Constructions:
             self.least = np.inf
         elif self.several:
             yield from self.better(iter([lined_up(self.tree, self.costs)]))
-            draft = drafted(self.tree, self.costs, self.best, self.control, self.seeds)
-            yield from self.better(self.control.limited(DRAFT_SHARE, draft))
-            # Of large jobs a single step of what comes next can take long on a busy machine.
-            if self.layout.cells > SLOW_CELLS:
-                yield from self.better(self.control.limited(RESTARTS_SHARE, self.restarts()))
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -154,6 +148,10 @@ class Constructions:
         """Walks from the best."""
         if worth_annealing(self.tree, self.costs):
             yield from annealed(self.tree, self.costs, self.best, self.control, self.seeds)
+
+    def draft(self) -> Iterator[IntArray]:
+        """One short walk from the outermost tier inwards."""
+        yield from drafted(self.tree, self.costs, self.best, self.control, self.seeds)
 
     def restarts(self) -> Iterator[IntArray]:
         """Walks from the outermost tier inwards."""
