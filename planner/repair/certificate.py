@@ -117,7 +117,8 @@ def _without_rounding(costs: StageCosts, whole: IntArray, *, priced: bool) -> fl
     """Bound of one tier whose domains hold `whole` cells each, shape (domains,): relaxed, or by prices."""
     from planner.repair.prices import priced_bound
     from planner.solve.bound import rounded_up
-    from planner.solve.columns import CapacityClass, large, relax
+    from planner.solve.columns import large, relax
+    from planner.solve.master import CapacityClass
 
     capacity, count = np.unique(np.minimum(whole, costs.stages * costs.replicas), return_counts=True)
     classes = [CapacityClass(*each) for each in zip(capacity.tolist(), count.tolist(), strict=True)]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass, large, relax
+from planner.solve.columns import large, relax
 from planner.solve.levels import linear_credit
+from planner.solve.master import CapacityClass
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
 from planner.solve.pricing import price
 

@@ -10,9 +10,9 @@ import numpy as np
 from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.bound import rounded_up
-from planner.solve.columns import CapacityClass
 from planner.solve.hierarchy import candidates
 from planner.solve.joint import joint_bound
+from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
 from planner.solve.outside_in import outside_in
 from planner.solve.packing import packable

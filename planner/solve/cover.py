@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass, Column, relax
+from planner.solve.columns import relax
+from planner.solve.master import CapacityClass, Column
 from planner.solve.packing import Cover, Packing, packable
 from planner.solve.polish import polish
 from planner.solve.residual import Piece, fill_in_line, pieces_bytes, place_rest, whole_numbers

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass
 from planner.solve.cover import cover
 from planner.solve.exchange import swap_children
+from planner.solve.master import CapacityClass
 from planner.solve.residual import fill_in_line
 from planner.solve.tree import cost_from
 

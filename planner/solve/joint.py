@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import EVEN_LOOKS, Rounding, fractions
+from planner.solve.columns import EVEN_LOOKS
 from planner.solve.joint_duals import Centre
+from planner.solve.master import Rounding, fractions
 from planner.solve.pools import (
     WHOLE_JOB,
     counted_classes,

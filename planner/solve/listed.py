@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import Rounding
+from planner.solve.master import Rounding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

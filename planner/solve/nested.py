@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
 from planner.solve.listed import Listed, relax_listed
+from planner.solve.master import CapacityClass
 from planner.solve.tree import Tree, summed
 from planner.solve.vectors import TooManyError, Vectors, Words, all_vectors
 

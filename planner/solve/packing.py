@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.columns import CapacityClass
     from planner.solve.control import Control, Search
+    from planner.solve.master import CapacityClass
     from planner.solve.reduction import StageCosts
     from planner.solve.segments import Segments, Steps
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import fits_pricing
+from planner.solve.tree import Tree, above_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.reduction import StageCosts
-    from planner.solve.tree import Level, Tree
+    from planner.solve.tree import Level
 
 WHOLE_JOB = 0
 
@@ -113,13 +114,11 @@ def separate_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Do
     return found
 
 
-def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int64]:
+def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int32]:
     """Domain of an outer level around each domain of an inner one."""
-    places = [level.tier for level in tree.levels]
-    above = np.arange(len(inner.room))
-    for level in tree.levels[places.index(inner.tier) : places.index(outer.tier)]:
-        above = np.asarray(level.parent[above], np.int64)
-    return above
+    tiers = [level.tier for level in tree.levels]
+    first = tiers.index(inner.tier)
+    return above_each(Tree(tree.levels[first:]), tiers.index(outer.tier) - first)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.columns import CapacityClass
     from planner.solve.control import Control
+    from planner.solve.master import CapacityClass
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.anneal import ready, state_of, worth_annealing
-from planner.solve.top_down import OUTERMOST, Effort, above_each, covered_top_down, part_of, refined, settled
-from planner.solve.tree import summed, tree_cost
+from planner.solve.top_down import OUTERMOST, Effort, covered_top_down, part_of, refined, settled
+from planner.solve.tree import above_each, summed, tree_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -261,9 +261,7 @@ class _Run:
         """Take a lower bound on a tier's crossing bytes."""
         if bound_bytes > self.tier_bounds[tier]:
             self.tier_bounds[tier] = bound_bytes
-            self.bound = max(
-                self.bound, objective_bound(self.problem.cluster, self.problem.objective, self.tier_bounds)
-            )
+            self.bound = max(self.bound, self._implied_bound())
             self.report("construct")
 
     def _implied_bound(self) -> float:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.columns import CapacityClass
     from planner.solve.control import Control
+    from planner.solve.master import CapacityClass
     from planner.solve.pricing import Priced
     from planner.solve.reduction import StageCosts
 

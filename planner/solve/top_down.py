@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.anneal import costliest_cell, state_of, walk
-from planner.solve.tree import Tree, summed, tree_cost
+from planner.solve.tree import Tree, above_each, summed, tree_cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,14 +138,6 @@ def _cut_by_rooms(level: Level, order: IntArray, cells: IntArray) -> IntArray:
     first = np.searchsorted(parent, parent)
     taken = np.clip(cells[parent] - (before - before[first]), 0, room)
     return np.repeat(order, taken)
-
-
-def above_each(tree: Tree, index: int) -> IntArray:
-    """Domain of level `index` around each innermost domain, shape (domains,)."""
-    above = np.arange(len(tree.levels[0].room), dtype=np.int32)
-    for level in tree.levels[:index]:
-        above = level.parent[above]
-    return above
 
 
 def costs_inside(tree: Tree, costs: StageCosts, index: int, widths: IntArray) -> FloatArray:

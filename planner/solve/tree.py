@@ -72,6 +72,14 @@ def summed(widths: IntArray, parent: IntArray, domains: int) -> IntArray:
     return np.stack(columns, axis=1).astype(np.int32)
 
 
+def above_each(tree: Tree, index: int) -> IntArray:
+    """Domain of level `index` around each innermost domain, shape (domains,)."""
+    above = np.arange(len(tree.levels[0].room), dtype=np.int32)
+    for level in tree.levels[:index]:
+        above = level.parent[above]
+    return above
+
+
 def _classes(kind: IntArray, parent: IntArray, domains: int) -> IntArray:
     """Class of each outer domain: which inner classes it holds, and how many of each."""
     members: list[Counter[int]] = [Counter() for _ in range(domains)]

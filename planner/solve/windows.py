@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass
+from planner.solve.master import CapacityClass
 from planner.solve.packing import met, pack
 from planner.solve.residual import Piece, pieces_bytes
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from planner.repair.prices import best_level, priced_bound
 from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
+from planner.solve.master import CapacityClass
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload
 from tests.solve.vectors import least_cover, ragged_classes, random_costs

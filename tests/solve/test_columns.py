@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import CapacityClass, Rounding, relax
+from planner.solve.columns import relax
 from planner.solve.control import Control
+from planner.solve.master import CapacityClass, Rounding
 from planner.solve.reduction import reduce_costs
 from tests.builders import grid_workload
 from tests.solve.vectors import every_vector, least_cover, ragged_classes, random_costs

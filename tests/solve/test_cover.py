@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
 from planner.solve.control import Control
 from planner.solve.cover import cover
+from planner.solve.master import CapacityClass
 from planner.solve.residual import fill, fill_in_line, pieces_bytes
 from tests.solve.vectors import random_costs
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
 from planner.solve.control import Control
+from planner.solve.master import CapacityClass
 from planner.solve.packing import Packing, PackingModel, met, pack, packable, split
 from planner.solve.pricing import price
 from planner.solve.reduction import reduce_costs

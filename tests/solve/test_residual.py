@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from planner.solve.columns import CapacityClass
 from planner.solve.control import Control
+from planner.solve.master import CapacityClass
 from planner.solve.residual import (
     SCALE_LIMIT,
     fill,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
+from planner.solve.master import CapacityClass
 from planner.solve.packing import split
 from planner.solve.pricing import price
 from planner.solve.segments import Excess, Segments, nearest_segments

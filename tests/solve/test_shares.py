@@ -7,8 +7,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
 from planner.solve.control import Control
+from planner.solve.master import CapacityClass
 from planner.solve.shares import MOST_CELLS, cheapest_shares, fits_shares, share_out_stages
 from tests.benchmarks.instances import FAMILIES, instance
 from tests.solve.test_columns import covered

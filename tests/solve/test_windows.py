@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from planner.solve.columns import CapacityClass, relax
+from planner.solve.columns import relax
 from planner.solve.control import Control
+from planner.solve.master import CapacityClass
 from planner.solve.residual import Piece, fill_in_line, pieces_bytes
 from planner.solve.windows import LENGTHS, improve
 from tests.solve.test_cover import holds

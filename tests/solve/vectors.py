@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from planner.solve.columns import CapacityClass
+from planner.solve.master import CapacityClass
 from planner.solve.reduction import StageCosts
 
 
