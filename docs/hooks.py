@@ -260,7 +260,9 @@ def _options(options: Sequence[Option]) -> list[str]:
 
 def schema_page(model: Any, title: str, introduction: str) -> str:
     """A page for a pydantic model: a table for it and for every model inside it."""
-    schema = model.model_json_schema(by_alias=True)
+    from planner.report.schemas import Described
+
+    schema = model.model_json_schema(schema_generator=Described)
     definitions = schema.get("$defs", {})
     plain = {name: each for name, each in definitions.items() if "properties" not in each}
     parts = [f"# {title}\n", f"{introduction}\n", *_section(_inlined(schema, plain))]

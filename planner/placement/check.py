@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from planner.placement.rails import RailChange
 
     IntArray = NDArray[np.int64]
+    Domains = list[NDArray[np.int32]]
 
 TOLERANCE = 1e-9
 
@@ -135,11 +136,11 @@ class _Checker:
         return len(self.gpu) == self.mesh.world_size and bool(inside)
 
     @cached_property
-    def domains(self) -> list[IntArray]:
+    def domains(self) -> Domains:
         """For each tier the domain of every rank."""
-        found = [self.cluster.gpu_node[self.gpu].astype(np.int64)]
+        found = [self.cluster.gpu_node[self.gpu].astype(np.int32)]
         for tier in self.cluster.tiers[:-1]:
-            found.append(tier.parent[found[-1]].astype(np.int64))
+            found.append(tier.parent[found[-1]].astype(np.int32))
         return found
 
     @cached_property
@@ -264,7 +265,7 @@ class _Checker:
         cluster = self.cluster
         nic = cluster.gpu_nic[self.gpu].astype(np.int64)
         used = np.flatnonzero(nic >= 0)
-        index = self._nics(self.domains[0][used], nic[used])
+        index = self._nics(self.domains[0][used].astype(np.int64), nic[used])
         live = (index >= 0) & np.append(cluster.nic_in_service, np.False_)[index]
         dead = used[~live]
         if dead.size:
@@ -376,7 +377,12 @@ class _Checker:
         keys = (self.cluster.nic_node.astype(np.int64) << 32) + self.cluster.nic_local
         order = np.argsort(keys, kind="stable")
         keys, order = np.append(keys[order], -1), np.append(order, -1)
-        place = np.searchsorted(keys[:-1], wanted := (node << 32) + local)
+        wanted = (node << 32) + local
+        # Where a node's NICs are numbered from 0 each is as far from the first; others are looked for.
+        first = np.searchsorted(keys[:-1], np.arange(self.cluster.nodes) << 32)
+        place = np.minimum(first[node] + local, len(order) - 1)
+        elsewhere = np.flatnonzero(keys[place] != wanted)
+        place[elsewhere] = np.searchsorted(keys[:-1], wanted[elsewhere])
         return np.where(keys[place] == wanted, order[place], -1)
 
     def _ranks_where(self, ranks: IntArray, what: str) -> str:

@@ -44,7 +44,7 @@ class Shares:
 def shares_of(who: Membership, domain: IntArray, bits_of_rank: Bits) -> Shares:
     """The shares of a family's groups; `domain` and `bits_of_rank` have an entry for every rank."""
     domains = int(domain.max(initial=0)) + 1
-    keys = who.group * domains + domain[who.ranks]
+    keys = who.group.astype(np.int64) * domains + domain[who.ranks]
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     starts = np.flatnonzero(np.diff(keys, prepend=-1))

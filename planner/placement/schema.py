@@ -66,9 +66,7 @@ Names = Annotated[list[Text], AfterValidator(_all_printable)]
 class Section(BaseModel):
     """Base of all sections: nothing unknown, nothing converted, no NaN."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class IndexRuns(Section):

@@ -46,7 +46,8 @@ def payload_of_groups(mesh: Mesh, family: Family) -> FloatArray:
 class Runs:
     """Ranks of each group in each domain it touches; groups inside one domain are left out.
 
-    Entries are sorted by group and domain, each of shape (entries,).
+    Entries are sorted by group and domain, each of shape (entries,); `touched` is how many of them each
+    group has, shape (groups,).
     """
 
     kind: Kind
@@ -55,6 +56,7 @@ class Runs:
     group: NDArray[np.int64]
     domain: IntArray
     count: NDArray[np.int64]
+    touched: NDArray[np.int64]
 
     @property
     def size(self) -> int:
@@ -67,12 +69,11 @@ class Runs:
 
     def by_group(self) -> FloatArray:
         """Crossing bytes of each group, shape (groups,)."""
-        touched = self._touched()
         if self.kind is Kind.ALL_TO_ALL:
             inside = _summed(self.group, self.count.astype(np.float64) ** 2, len(self.payload))
-            pairs = np.where(touched > 0, float(self.ranks) ** 2 - inside, 0.0)
+            pairs = np.where(self.touched > 0, float(self.ranks) ** 2 - inside, 0.0)
             return self.payload * pairs
-        return TOUCH_FACTOR[self.kind] * self.payload * np.maximum(touched - 1, 0)
+        return TOUCH_FACTOR[self.kind] * self.payload * np.maximum(self.touched - 1, 0)
 
     def total(self) -> float:
         """Crossing bytes of all groups."""
@@ -84,7 +85,7 @@ class Runs:
         if self.kind is Kind.ALL_TO_ALL:
             leaving = payload * self.count * (self.ranks - self.count)
         else:
-            touched = self._touched()[self.group]
+            touched = self.touched[self.group]
             leaving = TOUCH_FACTOR[self.kind] * payload * (touched - 1) / touched
         return _summed(self.domain, leaving, domains)
 
@@ -98,19 +99,14 @@ class Runs:
         starts = np.flatnonzero(
             np.concatenate(([True], (group[1:] != group[:-1]) | (domain[1:] != domain[:-1])))
         )
-        merged = replace(
-            self, group=group[starts], domain=domain[starts], count=np.add.reduceat(count, starts)
-        )
-        return merged._split_only()
-
-    def _touched(self) -> NDArray[np.int64]:
-        """Domains that each group touches; 0 for the groups that were left out."""
-        return np.bincount(self.group, minlength=len(self.payload))
-
-    def _split_only(self) -> Runs:
-        """Without the groups that touch one domain only."""
-        split = self._touched()[self.group] > 1
-        return replace(self, group=self.group[split], domain=self.domain[split], count=self.count[split])
+        group, domain = group[starts], domain[starts]
+        touched = np.bincount(group, minlength=len(self.payload))
+        count = np.add.reduceat(count, starts)
+        if (touched == 1).any():
+            split = touched[group] > 1
+            group, domain, count = group[split], domain[split], count[split]
+            touched[touched == 1] = 0
+        return replace(self, group=group, domain=domain, count=count, touched=touched)
 
 
 def runs_of(kind: Kind, domain: IntArray, payload: FloatArray) -> Runs:
@@ -122,7 +118,8 @@ def runs_of(kind: Kind, domain: IntArray, payload: FloatArray) -> Runs:
     starts = np.flatnonzero(new)
     count = np.diff(starts, append=sorted_rows.size)
     group = rows[starts // max(sorted_rows.shape[1], 1)]
-    return Runs(kind, domain.shape[1], payload, group, sorted_rows.ravel()[starts], count)
+    touched = np.bincount(group, minlength=len(domain))
+    return Runs(kind, domain.shape[1], payload, group, sorted_rows.ravel()[starts], count, touched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +153,8 @@ class Edges:
         """The same pairs over the enclosing domains."""
         first, second = parent[self.ends[0]], parent[self.ends[1]]
         apart = first != second
+        if apart.all():
+            return replace(self, ends=(first, second))
         return Edges(self.groups, self.payload[apart], self.group[apart], (first[apart], second[apart]))
 
 
@@ -164,9 +163,10 @@ def edges_of(family: Family, domain: IntArray, stage: IntArray, payload: FloatAr
     closed = family.kind is Kind.RING and domain.shape[1] > 1
     first = domain if closed else domain[:, :-1]
     second = np.roll(domain, -1, axis=1) if closed else domain[:, 1:]
-    group, position = np.nonzero(first != second)
-    each = payload[position] if "pp" in family.axes else payload[stage[group]]
-    return Edges(len(domain), each, group, (first[group, position], second[group, position]))
+    apart = np.flatnonzero(first != second)
+    group = apart // max(first.shape[1], 1)
+    each = payload[apart - group * first.shape[1]] if "pp" in family.axes else payload[stage[group]]
+    return Edges(len(domain), each, group, (first.ravel()[apart], second.ravel()[apart]))
 
 
 def _summed(index: NDArray[np.integer], values: FloatArray, size: int) -> FloatArray:

@@ -25,7 +25,7 @@ MOST_ATTEMPTS = 4
 class Authored(BaseModel):
     """Base of the models of authored files: nothing unknown, nothing converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def require_unless_included(schema: dict[str, Any]) -> None:

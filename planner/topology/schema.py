@@ -87,7 +87,6 @@ class Row(BaseModel):
         extra="allow",
         strict=True,
         frozen=True,
-        use_attribute_docstrings=True,
         json_schema_extra={"additionalProperties": {"type": "string"}},
     )
 
