@@ -1,9 +1,11 @@
 """Letting a fleet go on when hardware fails or returns: who moves, who gives way, who grows.
 
 Jobs of which no GPU failed stay where they are. Those that were hit are repaired one by one, the highest
-priority first, on what no other job holds (`planner.repair`). Where that is too little, elastic jobs give
-replicas back, those of the lowest priority first and none of a higher priority than the job that was hit;
-among equals that job itself. When hardware returns, jobs grow again, the highest priority first.
+priority first, on what no other job holds (`planner.repair`): with the fewest moves and, among those, the
+least objective of the job, or out of the others' way where that makes the fleet's objective less. Where
+there is too little room, elastic jobs give replicas back, those of the lowest priority first and none of
+a higher priority than the job that was hit; among equals that job itself. When hardware returns, jobs
+grow again, the highest priority first.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ from planner.errors import InfeasibleError, InputError
 from planner.fleet.bounds import bound_job
 from planner.fleet.claims import bounded, fleet_claims, settled
 from planner.fleet.fleet import Fleet, Job
+from planner.fleet.flows import flow_bytes
 from planner.fleet.ground import Ground
-from planner.fleet.placed import PlacedFleet, PlacedJob, SizeRange, table_digest
+from planner.fleet.placed import FlowClaim, PlacedFleet, PlacedJob, SizeRange, table_digest
 from planner.fleet.room import Room
 from planner.fleet.sizes import Sizes
+from planner.fleet.value import fleet_value
 from planner.repair import Wishes, replan
 from planner.repair.resize import fewer_replicas, has_room, resized
 from planner.solve.control import Control
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
+    from planner.repair import Repair
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -239,18 +244,57 @@ class _Run:
 
     def _replan(self, job: int, dp: int, available: BoolArray) -> None:
         """Move as few ranks of a job as can be onto the GPUs that it may use."""
-        own = replace(self.cluster, gpu_in_service=self.cluster.gpu_in_service & available)
+        repair = self._repaired(job, dp, available)
+        placements = [repair.placement]
+        beside = self._apart(job, available)
+        if beside is not None:
+            try:
+                other = self._repaired(job, dp, beside)
+            except InfeasibleError:
+                # Without the domains of others there is no room.
+                other = repair
+            if len(other.moved) <= len(repair.moved):
+                placements.append(other.placement)
+        self.now[job] = min(placements, key=lambda each: self._value_s(job, each))
+        moved, least = self.moved.get(job, (0, 0))
+        self.moved[job] = moved + len(repair.moved), least + repair.moved_lower_bound
+
+    def _repaired(self, job: int, dp: int, available: BoolArray) -> Repair:
+        """A job by itself, with the fewest moves and the least objective among those."""
         wishes = Wishes(dp, shrink=False, keep_batch=self._sizes(job).batch == "fixed")
         try:
-            repair = replan(self.now[job], own, wishes, stop=self.stop)
+            return replan(self.now[job], self.cluster, wishes, allowed=available, stop=self.stop)
         except InfeasibleError as error:
             name = self.placed.jobs[job].name
             raise InfeasibleError(
                 *(replace(each, message=f"{name}: {each.message}") for each in error.problems)
             ) from error
-        self.now[job] = repair.placement
-        moved, least = self.moved.get(job, (0, 0))
-        self.moved[job] = moved + len(repair.moved), least + repair.moved_lower_bound
+
+    def _apart(self, job: int, available: BoolArray) -> BoolArray | None:
+        """Those of the GPUs that are in no domain with an uplink which others are in and the job is not.
+
+        None where that are all of them.
+        """
+        found = available.copy()
+        for tier, domain in zip(self.cluster.tiers, self.cluster.domain_of_gpu, strict=True):
+            if tier.uplink_bytes_per_s is not None:
+                of_others = np.zeros(tier.domains, np.bool_)
+                for other, placement in enumerate(self.now):
+                    if other != job:
+                        of_others[domain[placement.gpu_of_rank]] = True
+                of_others[domain[self.now[job].gpu_of_rank]] = False
+                found &= ~of_others[domain]
+        return found if (found != available).any() else None
+
+    def _value_s(self, job: int, placement: Placement) -> float:
+        """The fleet's objective with a job placed so and all others as they are now."""
+        now = [placement if index == job else each for index, each in enumerate(self.now)]
+        flows = [
+            FlowClaim(flow, tuple(flow_bytes(flow, now[flow.source], now[flow.target])))
+            for flow in (claim.flow for claim in self.placed.claims.flows)
+        ]
+        priorities = [each.priority for each in self.placed.jobs]
+        return fleet_value(self.cluster, now, priorities, flows).total_s
 
     def _grow(self, job: int) -> None:
         """Give a job back what it lacks, as far as there is room."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.crossing import objective_bound
+from planner.errors import InternalError
+from planner.placement.crossing import measure, objective_bound
+from planner.placement.placement import Claims, Objective, Status, TierClaim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +30,34 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
+MET = 1e-9
 SMALL_RANKS = 1000
 LOOSE = 0.05
+
+
+def claims_of(before: Placement, task: Task, gpu_of_rank: IntArray) -> Claims:
+    """What holds of a repaired placement, with bounds carried over where they still prove something."""
+    found = measure(task.cluster, task.workload, gpu_of_rank)
+    value = found.value(task.objective)
+    carried = bound_before(before, task)
+    # Claims of a file are not proven to whoever reads it: what is above a value that is reached is wrong.
+    if carried is not None and (
+        carried[1] > value * (1 + MET) or (carried[0] > np.array(found.tier_bytes) * (1 + MET)).any()
+    ):
+        carried = None
+    tier_bounds, bound = carried or bound_anew(task, value)
+    met = value <= bound * (1 + MET)
+    if bound > value * (1 + 1e3 * MET):
+        raise InternalError.of("X003", f"a lower bound of {bound} lies above a value of {value}")
+    tiers = zip(task.cluster.tiers, found.tier_bytes, tier_bounds.tolist(), strict=True)
+    return Claims(
+        objective=Objective(task.objective),
+        value=value,
+        lower_bound=value if met else min(bound, value),
+        status=Status.OPTIMAL if met else Status.FEASIBLE,
+        weighted_s=found.weighted_s,
+        tiers=tuple(TierClaim(tier.name, crossing, min(low, crossing)) for tier, crossing, low in tiers),
+    )
 
 
 def bound_before(placement: Placement, task: Task) -> tuple[FloatArray, float] | None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import InfeasibleError, InternalError, NoPlacementError
+from planner.errors import InfeasibleError, NoPlacementError
 from planner.placement.crossing import crossing_weights, measure
-from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.placement.placement import Placement, Status
 from planner.repair.afresh import afresh
-from planner.repair.certificate import bound_anew, bound_before
+from planner.repair.certificate import claims_of
 from planner.repair.drop import Drop, drop
 from planner.repair.exact import Limit, best_within
 from planner.repair.fill import fill
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
-
-MET = 1e-9
 
 # Objectives are told apart from here on, as a share.
 BETTER = 1e-9
@@ -132,6 +130,7 @@ def replan(
     cluster: Cluster,
     wishes: Wishes | None = None,
     *,
+    allowed: BoolArray | None = None,
     stop: threading.Event | None = None,
 ) -> Repair:
     """Let a job go on, on hardware that changed.
@@ -144,6 +143,8 @@ def replan(
         Its hardware in the new state, see `planner.repair.service.with_health`.
     wishes
         What else is asked; nothing where None.
+    allowed
+        GPUs that may hold a rank, shape (gpus,); all that are in service where None.
     stop
         Set from outside to be content with the places found so far.
 
@@ -152,7 +153,7 @@ def replan(
     InfeasibleError
         No replica can go on, or fewer than was asked for.
     """
-    return Run(placement, cluster, wishes or Wishes(), stop).work()
+    return Run(placement, cluster, wishes or Wishes(), stop, allowed).work()
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ class Run:
 
     Parameters
     ----------
-    placement, cluster, wishes, stop
+    placement, cluster, wishes, stop, allowed
         As `replan` takes them.
     """
 
@@ -190,6 +191,7 @@ class Run:
     cluster: Cluster
     wishes: Wishes
     stop: threading.Event | None
+    allowed: BoolArray | None = None
     started: float = field(default_factory=time.monotonic)
     proven: bool = False
 
@@ -271,7 +273,7 @@ class Run:
     def _job(self) -> tuple[Workload, BoolArray, BoolArray | None]:
         """The job to be, GPUs that may hold it, and those without spares where these are enough."""
         cluster, old = self.cluster, self.placement.workload
-        usable = cluster.gpu_in_service & large_enough(cluster, old)
+        usable = self._usable(cluster) & large_enough(cluster, old)
         held = np.zeros(cluster.gpus, np.bool_)
         held[self.placement.gpu_of_rank] = True
         kept_free = usable & (~cluster.gpu_spare | held)
@@ -281,6 +283,10 @@ class Run:
         if has_room(wanted, cluster, usable):
             return wanted, usable, None
         return self._shrunk(wanted, usable), usable, None
+
+    def _usable(self, cluster: Cluster) -> BoolArray:
+        """GPUs in service that are allowed, shape (gpus,)."""
+        return cluster.gpu_in_service if self.allowed is None else cluster.gpu_in_service & self.allowed
 
     def _asked(self, dp: int) -> Workload:
         """The job with as many replicas as was asked for."""
@@ -301,7 +307,7 @@ class Run:
         mesh, gpus = wanted.mesh, int(np.count_nonzero(usable))
         message = (
             f"{wanted.name} cannot go on with dp {mesh.dp}: it has {mesh.world_size:,} ranks, and {gpus:,} "
-            f"GPUs are in service"
+            f"GPUs are in service{'' if self.allowed is None else ' and free for it'}"
         )
         if wanted.keep and gpus >= mesh.world_size:
             rules = ", ".join(f"{axis}: {tier}" for axis, tier in wanted.keep.items())
@@ -352,7 +358,7 @@ class Run:
         cluster = self.cluster
         if in_use.any():
             cluster = replace(cluster, gpu_spare=cluster.gpu_spare & ~used)
-        usable = cluster.gpu_in_service & ~cluster.gpu_spare
+        usable = self._usable(cluster) & ~cluster.gpu_spare
         settled = replace(task, cluster=cluster, available=usable)
         claims = claims_of(self.placement, settled, gpu_of_rank)
         moved = task.moved(gpu_of_rank)
@@ -379,28 +385,3 @@ def _renumbered(chosen: Drop, units: int) -> IntArray:
     found[stays] = stays
     found[found < 0] = chosen.units[chosen.units >= units]
     return found
-
-
-def claims_of(before: Placement, task: Task, gpu_of_rank: IntArray) -> Claims:
-    """What holds of a repaired placement, with bounds carried over where they still prove something."""
-    found = measure(task.cluster, task.workload, gpu_of_rank)
-    value = found.value(task.objective)
-    carried = bound_before(before, task)
-    # Claims of a file are not proven to whoever reads it: what is above a value that is reached is wrong.
-    if carried is not None and (
-        carried[1] > value * (1 + MET) or (carried[0] > np.array(found.tier_bytes) * (1 + MET)).any()
-    ):
-        carried = None
-    tier_bounds, bound = carried or bound_anew(task, value)
-    met = value <= bound * (1 + MET)
-    if bound > value * (1 + 1e3 * MET):
-        raise InternalError.of("X003", f"a lower bound of {bound} lies above a value of {value}")
-    tiers = zip(task.cluster.tiers, found.tier_bytes, tier_bounds.tolist(), strict=True)
-    return Claims(
-        objective=Objective(task.objective),
-        value=value,
-        lower_bound=value if met else min(bound, value),
-        status=Status.OPTIMAL if met else Status.FEASIBLE,
-        weighted_s=found.weighted_s,
-        tiers=tuple(TierClaim(tier.name, crossing, min(low, crossing)) for tier, crossing, low in tiers),
-    )

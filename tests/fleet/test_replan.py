@@ -17,10 +17,14 @@ from planner.fleet.load import load_fleet
 from planner.fleet.placed import PlacedFleet, PlacedJob, SizeRange, table_digest
 from planner.fleet.plan import plan_fleet
 from planner.fleet.replan import least_that, replan_fleet
+from planner.fleet.value import fleet_value
+from planner.placement.placement import Objective
 from planner.repair import Health, with_health
+from planner.repair.task import Task
 from planner.topology.load import load_topology
-from tests.builders import claimed, grid_cluster, grid_workload
+from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
 from tests.fleet.fleets import job, pin, tier_rule
+from tests.repair.brute_force import moves_of, placements
 
 CLUSTER = grid_cluster(3, 2, 4, uplinks=(10.0, 20.0))
 TRAFFIC = [("tp", "all_reduce", 9.0), ("dp", "all_reduce", 1.0)]
@@ -195,6 +199,77 @@ def test_random_failures(seed):
             old, new = before.placement.gpu_of_rank, after.placement.gpu_of_rank
             assert len(set(new.tolist()) - set(old.tolist())) <= repair.moved + max(0, len(new) - len(old))
         now = found.placed
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_fewest_moves_then_least_objective(seed):
+    """A job that was hit moves as little as it must and then pays the least, or the fleet gains by more."""
+    rng = np.random.default_rng(seed)
+    uplinks = [rng.choice([1.0, 5.0, 30.0], n) for n in (6, 3)]
+    cluster = ragged_cluster([[2, 2], [2, 2], [2, 2]], uplinks=[each.tolist() for each in uplinks])
+    small = grid_workload(pp=2, dp=2, families=[("pp", "path", 3.0), ("dp", "all_reduce", 2.0)])
+    order = rng.permutation(12)
+    before = placed(
+        ("hit", float(rng.integers(1, 3)), small, order[:4], dp(2, 2)),
+        ("other", 1.0, grid_workload(dp=4, families=[("dp", "all_reduce", 5.0)]), order[4:8], dp(4, 4)),
+        cluster=cluster,
+    )
+    left = down(cluster, *order[: rng.integers(1, 3)])
+    found = replan_fleet(before, left)
+    assert check_fleet(found.placed).ok
+    hit, other = (each.placement for each in found.placed.jobs)
+    free = left.gpu_in_service.copy()
+    free[other.gpu_of_rank] = False
+    task = Task(left, small, Objective.WEIGHTED, free, before.jobs[0].placement.gpu_of_rank)
+    tables = placements(task)
+    moves = moves_of(task, tables)
+    assert found.jobs[0].moved == found.jobs[0].moved_lower_bound == moves.min()
+    priorities = [each.priority for each in before.jobs]
+    values = [
+        fleet_value(left, [claimed(left, small, table), other], priorities)
+        for table in tables[moves == moves.min()]
+    ]
+    least = min(each.weighted_s[0] for each in values)
+    least_so = min(each.total_s for each in values if each.weighted_s[0] <= least * (1 + 1e-9))
+    assert hit.claims.weighted_s <= least * (1 + 1e-9) or found.placed.claims.value_s < least_so
+
+
+def test_uplinks_of_the_whole_cluster_count():
+    """What a job pays for a byte does not depend on how many nodes others fill."""
+    # With all twelve nodes in view a byte out of a rack costs more than one out of a node.
+    cluster = grid_cluster(2, 6, 4, uplinks=(1.0, 4.0))
+    silent = [("dp", "all_reduce", 0.0)]
+    free = [4, 8, 24, 25]
+    before = placed(
+        ("hit", 1.0, grid_workload(dp=4, families=[("dp", "all_reduce", 1.0)]), range(4), dp(4, 4)),
+        (
+            "other",
+            1.0,
+            grid_workload(dp=40, families=silent),
+            [gpu for gpu in range(4, 48) if gpu not in free],
+            dp(40, 40),
+        ),
+        cluster=cluster,
+    )
+    found = replan_fleet(before, down(cluster, 0, 1))
+    assert set(found.placed.jobs[0].placement.gpu_of_rank.tolist()) == {2, 3, 4, 8}
+
+
+def test_out_of_the_others_way():
+    """Of two places that cost a job the same it takes the one where it meets nobody on an uplink."""
+    cluster = grid_cluster(6, 1, 4, uplinks=(None, 10.0))
+    four = grid_workload(dp=4, families=[("dp", "all_reduce", 1.0)])
+    before = placed(
+        ("hit", 1.0, four, [0, 1, 4, 5], dp(4, 4)),
+        ("beside", 1.0, four, [2, 3, 6, 7], dp(4, 4)),
+        ("inside", 1.0, four, [8, 9, 10, 11], dp(4, 4)),
+        ("across", 1.0, four, [12, 13, 16, 17], dp(4, 4)),
+        cluster=cluster,
+    )
+    found = replan_fleet(before, down(cluster, 0, 1))
+    assert check_fleet(found.placed).ok
+    assert found.jobs[0].moved == 2
+    assert set(found.placed.jobs[0].placement.gpu_of_rank.tolist()) == {20, 21, 4, 5}
 
 
 def test_roles_go_on(tmp_path):
