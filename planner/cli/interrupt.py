@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How long work that can be done without may go on after a signal, and how often that is looked at.
+GRACE_SECONDS, LOOK_SECONDS = 1.0, 0.05
+
 
 class Interrupt:
     """A context in which a signal sets `stop` rather than ending the process.
@@ -57,10 +60,16 @@ class Interrupt:
 
     def run(self, work: Callable[[], T]) -> T:
         """Result of `work`, run where it does not keep signals from being handled."""
-        from concurrent.futures import Future
+        return _started(work).result()
 
-        outcome: Future[T] = Future()
-        threading.Thread(target=_settle, args=(outcome, work), name="solve", daemon=True).start()
+    def run_or(self, work: Callable[[], T], instead: T) -> T:
+        """Result of `work`, or `instead` where that is not there a moment after the first signal."""
+        from concurrent.futures import wait
+
+        outcome = _started(work)
+        while wait([outcome], LOOK_SECONDS).not_done:
+            if self.stop.is_set() and wait([outcome], GRACE_SECONDS).not_done:
+                return instead
         return outcome.result()
 
     def run_for(self, work: Callable[[], T], output: Path, wanted: str) -> T:
@@ -91,6 +100,15 @@ class Interrupt:
             os._exit(INTERRUPTED)
         self.stop.set()
         write_error(f"interrupted: keeping {self.kept}; once more to stop at once")
+
+
+def _started(work: Callable[[], T]) -> Future[T]:
+    """What `work` comes to, in a thread of its own."""
+    from concurrent.futures import Future
+
+    outcome: Future[T] = Future()
+    threading.Thread(target=_settle, args=(outcome, work), name="solve", daemon=True).start()
+    return outcome
 
 
 def _settle(outcome: Future[T], work: Callable[[], T]) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Columns of what goes into a file or a pipe: rows of a table stay in one line each.
 PAGE = 160
 _LINE_OR_STYLE = re.compile(r"(\n|\x1b\[[0-9;]*m)")
+# What tables are padded with up to their right edge.
+_ENDS = re.compile(r" +$", re.MULTILINE)
 
 
 def show(*renderables: RenderableType) -> None:
@@ -41,7 +43,8 @@ def show(*renderables: RenderableType) -> None:
     )
     for renderable in renderables:
         console.print(renderable, soft_wrap=isinstance(renderable, str))
-    _write_result(_without_controls(page.getvalue()))
+    text = _without_controls(page.getvalue())
+    _write_result(text if sys.stdout.isatty() else _ENDS.sub("", text))
 
 
 def _width() -> int | None:

@@ -32,11 +32,11 @@ def replan(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW", help="Placement file to write.")],
     down: Annotated[
         list[str] | None,
-        typer.Option(metavar=SELECTOR, help="What fails, such as u001/r3/t05; may be given several times."),
+        typer.Option(metavar=SELECTOR, help="What fails, such as p01/u01/r1/t05; repeatable."),
     ] = None,
     up: Annotated[
         list[str] | None,
-        typer.Option(metavar=SELECTOR, help="What returns; may be given several times."),
+        typer.Option(metavar=SELECTOR, help="What returns; repeatable."),
     ] = None,
     health: Annotated[
         Path | None,

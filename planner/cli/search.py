@@ -86,9 +86,10 @@ def search(
             "U008", "--workers with --dask", expected="one of them: Dask has workers of its own"
         )
     from planner.report.search import search_document, search_view
+    from planner.strategy.columns import StoppedError
     from planner.strategy.faster_cuts import with_faster_cuts
     from planner.strategy.outline import Outline
-    from planner.strategy.ranking import ranked
+    from planner.strategy.ranking import Ranked, ranked
     from planner.strategy.search import search as best_of
     from planner.topology.load import load_topology
 
@@ -99,17 +100,23 @@ def search(
     with Interrupt("the best strategies so far, if any") as interrupt:
         with (
             _record(resume, question, outline, cluster.name) as record,
-            _pool(question, outline, workers, dask) as pool,
+            _pool(question, outline, workers, dask, interrupt) as pool,
             shown_progress() as progress,
         ):
             options: Any = {"pool": pool, "record": record, "progress": progress, "stop": interrupt.stop}
-            answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
+            try:
+                answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
+            except StoppedError:
+                write_error("interrupted before any strategy was simulated; nothing written")
+                raise typer.Exit(INTERRUPTED) from None
         _require_any(answer, question, outline)
         if not interrupt.stop.is_set():
-            answer = with_faster_cuts(answer, outline)
+            uncut = answer
+            answer = interrupt.run_or(lambda: with_faster_cuts(uncut, outline), uncut)
         limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
-        ranking = interrupt.run(
-            lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits)
+        ranking = interrupt.run_or(
+            lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits),
+            [Ranked(found) for found in answer.best],
         )
     if output is not None:
         _write(ranking[0], model, rules, output)
@@ -144,7 +151,7 @@ def _question(
 
 
 def _pool(
-    question: Question, outline: Outline, workers: int | None, dask: str | None
+    question: Question, outline: Outline, workers: int | None, dask: str | None, interrupt: Interrupt
 ) -> AbstractContextManager[Pool]:
     """Who simulates."""
     if dask is not None:
@@ -153,7 +160,7 @@ def _pool(
         return DaskPool(dask, question, outline)
     from planner.strategy.pool import LocalPool
 
-    return LocalPool(question, outline, workers)
+    return LocalPool(question, outline, workers, interrupt.stop)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Either a short list of selectors, all that is out of service and nothing else:
 
     format_version: 1
-    down: ["u001/r3/t05", "u007/r1/t02/gpu3"]
+    down: ["p01/u01/r1/t05", "p01/u07/r1/t02/gpu3"]
 
 or a topology file of the same hardware in its new state, uplinks included.
 """

@@ -18,6 +18,8 @@ from planner.strategy.least_time import least_time
 from planner.strategy.space import ORDERS, Question, sharings
 
 if TYPE_CHECKING:
+    import threading
+
     from numpy.typing import NDArray
 
     from planner.strategy.outline import Outline
@@ -32,15 +34,16 @@ ROUNDING = 1 - 1e-9
 
 @dataclass(frozen=True)
 class Bounds:
-    """Lower bounds for the strategies of a question."""
+    """Lower bounds for the strategies of a question; `StoppedError` where `stop` comes first."""
 
     question: Question
     outline: Outline
+    stop: threading.Event | None = None
 
     @cached_property
     def columns(self) -> Columns:
         """The strategies."""
-        return Columns.of(self.question)
+        return Columns.of(self.question, self.stop)
 
     @cached_property
     def ways(self) -> list[DataParallel]:

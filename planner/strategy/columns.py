@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,13 +12,28 @@ from planner.strategy.space import Question, Strategy, strategies
 from planner.workload.job import Recompute, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import threading
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     IntArray = NDArray[np.int64]
 
+T = TypeVar("T")
+
 SCHEDULES, RECOMPUTES = tuple(Schedule), tuple(Recompute)
+
+
+class StoppedError(Exception):
+    """What was being made was told to end before there was any of it."""
+
+
+def heeding(stop: threading.Event | None, each: Iterable[T]) -> Iterator[T]:
+    """One after the other; raises `StoppedError` once `stop` is set."""
+    for one in each:
+        if stop is not None and stop.is_set():
+            raise StoppedError
+        yield one
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +48,21 @@ class Columns:
         The same as numbers, of shape (9, strategies): schedule and recomputation as their places among all.
     microbatches
         Microbatches of a replica in a step, shape (strategies,).
+    stop
+        Ends whatever goes through the groups of the strategies, once set.
     """
 
     rows: list[Strategy]
     values: IntArray
     microbatches: IntArray
+    stop: threading.Event | None = None
 
     @classmethod
-    def of(cls, question: Question) -> Columns:
+    def of(cls, question: Question, stop: threading.Event | None = None) -> Columns:
         """The columns of everything that `strategies` gives."""
         schedule = {each: number for number, each in enumerate(SCHEDULES)}
         recompute = {each: number for number, each in enumerate(RECOMPUTES)}
-        rows = list(strategies(question))
+        rows = list(heeding(stop, strategies(question)))
         columns = np.zeros((len(Strategy._fields), len(rows)), np.int64)
         if rows:
             *degrees, schedules, recomputes = zip(*rows, strict=True)
@@ -52,7 +70,7 @@ class Columns:
             columns[-2] = [schedule[each] for each in schedules]
             columns[-1] = [recompute[each] for each in recomputes]
         found = cls(rows, columns, np.zeros(0, np.int64))
-        return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]))
+        return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]), stop)
 
     def __getitem__(self, name: str) -> IntArray:
         """One column, shape (strategies,)."""
@@ -82,7 +100,7 @@ class Columns:
             column = self[name]
             key = key * (int(column.max(initial=0)) + 1) + column
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        return Groups(first, group.ravel())
+        return Groups(first, group.ravel(), self.stop)
 
 
 def numbered(values: NDArray[np.float64]) -> IntArray:
@@ -101,10 +119,13 @@ class Groups:
         One strategy of each group, shape (groups,).
     of
         Group of every strategy, shape (strategies,).
+    stop
+        Ends whatever goes through the groups, once set.
     """
 
     first: IntArray
     of: IntArray
+    stop: threading.Event | None = None
 
     @cached_property
     def members(self) -> list[IntArray]:
@@ -115,7 +136,7 @@ class Groups:
 
     def of_wanted(self, wanted: NDArray[np.bool_]) -> Iterator[IntArray]:
         """Those of each group that are `wanted`, groups without any left out."""
-        for members in self.members:
+        for members in heeding(self.stop, self.members):
             rows = members[wanted[members]]
             if len(rows):
                 yield rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from itertools import takewhile
+from multiprocessing import active_children, get_context, parent_process
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # much is still to be measured, that is at most twice as long as the better of alone and with others.
 ALONE_SECONDS, ALONE = 3.0, 8
 PIECES_A_WORKER = 4
+# Seconds from one look at whether to stop to the next, while others measure.
+LOOK_SECONDS = 0.1
 # The first process alone heeds these.
 FOR_THE_FIRST = (signal.SIGINT, signal.SIGHUP)
 
@@ -33,7 +36,7 @@ class Pool(Protocol):
     """Measures candidates, in whatever order and place."""
 
     def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
-        """What each of them takes."""
+        """What each of them takes, or the first of them where the pool was told to stop."""
 
 
 class LocalPool:
@@ -43,10 +46,20 @@ class LocalPool:
     ----------
     workers
         Processes that measure; by default as many as there are cores for this one.
+    stop
+        Once set, no more is measured than the first few of those that are asked for, and what others are
+        at is given up.
     """
 
-    def __init__(self, question: Question, outline: Outline, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        question: Question,
+        outline: Outline,
+        workers: int | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.question, self.outline = question, outline
+        self.stop = stop or threading.Event()
         self.workers = workers or len(os.sched_getaffinity(0))
         self._others: ProcessPoolExecutor | None = None
         self._alone_s = 0.0
@@ -58,16 +71,25 @@ class LocalPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._others is not None:
+            if self.stop.is_set():
+                # What they are at may take longer than anyone who interrupts will wait.
+                for child in set(active_children()) - self._before:
+                    child.terminate()
             self._others.shutdown(cancel_futures=True)
 
     def measure(self, candidates: Sequence[Candidate]) -> list[Measured]:
-        """What each of them takes."""
+        """What each of them takes, or the first few where the pool was told to stop."""
         made: list[Measured] = []
-        while len(made) < len(candidates) and (self.workers == 1 or self._alone_s < ALONE_SECONDS):
+        while len(made) < len(candidates) and self._goes_on_alone():
             made += self._alone(candidates[len(made) : len(made) + ALONE])
+            if self.stop.is_set():
+                return made
         if len(made) < len(candidates):
             made += self._together(candidates[len(made) :])
         return made
+
+    def _goes_on_alone(self) -> bool:
+        return self.workers == 1 or self._alone_s < ALONE_SECONDS or self.stop.is_set()
 
     def _together(self, candidates: Sequence[Candidate]) -> list[Measured]:
         """What others find; where one of them was killed, this process goes on alone."""
@@ -77,13 +99,17 @@ class LocalPool:
             # inherit what this thread has blocked.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_FIRST)
             try:
-                found = self._started().map(_measure, pieces)
+                others = self._started()
+                found = [others.submit(_measure, piece) for piece in pieces]
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            return [each for part in found for each in part]
+            while not self.stop.is_set() and wait(found, LOOK_SECONDS).not_done:
+                pass
+            done = takewhile(lambda part: part.done(), found)
+            return [each for part in done for each in part.result()]
         except BrokenProcessPool:
             self.workers = 1
-            return measure(self.question, self.outline, candidates)
+            return self.measure(candidates)
 
     def _alone(self, candidates: Sequence[Candidate]) -> list[Measured]:
         since = monotonic()
@@ -93,6 +119,7 @@ class LocalPool:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._others is None:
+            self._before = set(active_children())
             self._others = ProcessPoolExecutor(
                 self.workers, get_context("spawn"), _prepare, (self.question, self.outline)
             )

@@ -107,8 +107,13 @@ def search(
         What is known already, and learns what is simulated.
     stop
         Ends the search with what it has, once set; where that is nothing, with what the bound is least of.
+
+    Raises
+    ------
+    StoppedError
+        Where `stop` was set before there were bounds.
     """
-    with LocalPool(question, outline) as here:
+    with LocalPool(question, outline, stop=stop) as here:
         looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
         best = looked.fastest(keep) or looked.likeliest()
         frugal, whole = looked.front() if front else (best, False)
@@ -146,7 +151,7 @@ class _Looked:
     ) -> None:
         self.question, self.outline, self.pool = question, outline, pool
         self.progress, self.stop = progress, stop
-        self.bounds = Bounds(question, outline)
+        self.bounds = Bounds(question, outline, stop)
         self.record = record
         bounds = self.bounds.time_s.ravel()
         self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]
@@ -214,14 +219,16 @@ class _Looked:
         return steps[keep - 1] if len(steps) >= keep else float("inf")
 
     def _measure(self, flats: list[int]) -> None:
-        """Simulate those that are not known yet."""
+        """Simulate those that are not known yet; only the first of them where the search is stopped."""
         new = [flat for flat in flats if flat not in self.record.measured]
         found = self.pool.measure([self.candidate(flat) for flat in new])
-        self.record.add(dict(zip(new, found, strict=True)))
+        self.record.add(dict(zip(new, found, strict=False)))
 
     def _take(self, best: dict[int, tuple[float, int]], flats: list[int], limit: float) -> None:
-        """Keep of each strategy the fastest candidate that fits."""
+        """Keep of each strategy the fastest candidate that was simulated and fits."""
         for flat in flats:
+            if flat not in self.record.measured:
+                continue
             found, row = self.record.measured[flat], int(self._parts(np.array(flat))[2])
             if found.memory_bytes <= min(limit, float(self.bounds.limit_bytes[row])):
                 best[row] = min(best.get(row, (float("inf"), flat)), (found.step_s, flat))

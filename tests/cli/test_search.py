@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
 
@@ -100,24 +101,51 @@ def test_interrupted(topology, tmp_path, monkeypatch):
 
 def test_interrupted_before_anything_was_simulated(topology, tmp_path, monkeypatch):
     """The one with the least bound is shown and written."""
+    _interrupted_at(monkeypatch, "planner.strategy.search._Looked.fastest", lambda *_: [])
+    best = tmp_path / "best.yaml"
+    outcome = planner("search", topology, *ASKED, "-o", best)
+    assert outcome.code == 130
+    assert "1 simulated before the search was stopped" in outcome.out
+    assert load_workload(best).mesh.world_size <= 16
+
+
+def test_interrupted_before_there_are_bounds(topology, tmp_path, monkeypatch):
+    """There is nothing to choose by, and nothing is written."""
+    _interrupted_at(monkeypatch, "planner.strategy.search.Bounds", Bounds)
+    best = tmp_path / "best.yaml"
+    outcome = planner("search", topology, *ASKED, "-o", best)
+    assert outcome.code == 130
+    assert "interrupted before any strategy was simulated; nothing written" in outcome.err
+    assert not outcome.out
+    assert not best.exists()
+
+
+def test_interrupted_while_strategies_are_placed(topology, tmp_path, monkeypatch):
+    """They are shown as they were found, however long a placement goes on."""
+    done = threading.Event()
+    _interrupted_at(monkeypatch, "planner.strategy.ranking.place", lambda *_, **__: done.wait(60))
+    best = tmp_path / "best.yaml"
+    outcome = planner("search", topology, *ASKED, "-o", best)
+    done.set()
+    assert outcome.code == 130
+    assert load_workload(best).mesh.world_size <= 16
+
+
+def _interrupted_at(monkeypatch, called, then):
+    """Have a signal come when something is called, and that do `then`."""
     interrupts = []
 
     def heeded(kept):
         interrupts.append(Interrupt(kept))
         return interrupts[0]
 
-    def interrupt(*asked):
+    def interrupt(*asked, **options):
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupts[0].stop.wait(60)
-        return Bounds(*asked)
+        return then(*asked, **options)
 
-    monkeypatch.setattr("planner.strategy.search.Bounds", interrupt)
+    monkeypatch.setattr(called, interrupt)
     monkeypatch.setattr("planner.cli.search.Interrupt", heeded)
-    best = tmp_path / "best.yaml"
-    outcome = planner("search", topology, *ASKED, "-o", best)
-    assert outcome.code == 130
-    assert "1 simulated before the search was stopped" in outcome.out
-    assert load_workload(best).mesh.world_size <= 16
 
 
 def test_options_that_exclude_each_other(topology):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 
 import pytest
 
@@ -48,6 +49,30 @@ def test_goes_on_alone_where_others_were_killed(monkeypatch):
         for each in multiprocessing.active_children():
             each.kill()
         assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates())
+
+
+def test_told_to_stop(monkeypatch):
+    """A pool that was told to stop measures a few, for whoever has nothing yet."""
+    monkeypatch.setattr(pools, "ALONE", 2)
+    monkeypatch.setattr(pools, "ALONE_SECONDS", 0.0)
+    stop = threading.Event()
+    stop.set()
+    with LocalPool(QUESTION, OUTLINE, workers=2, stop=stop) as pool:
+        assert pool.measure(candidates()) == measure(QUESTION, OUTLINE, candidates()[:2])
+
+
+@pytest.mark.slow
+def test_others_that_measure_for_long_are_ended(monkeypatch):
+    """Who stops a pool need not wait for what other processes are at."""
+    monkeypatch.setattr(pools, "ALONE_SECONDS", 1e-9)
+    monkeypatch.setattr(pools, "ALONE", 1)
+    stop = threading.Event()
+    with LocalPool(QUESTION, OUTLINE, workers=2, stop=stop) as pool:
+        pool.measure(candidates())
+        threading.Timer(0.3, stop.set).start()
+        many = candidates() * 20000
+        assert len(pool.measure(many)) < len(many)
+    assert not multiprocessing.active_children()
 
 
 def test_one_process_goes_on_alone(monkeypatch):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import cached_property
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from planner.strategy.bounds import Bounds
+from planner.strategy.columns import StoppedError
 from planner.strategy.measure import Candidate, measure
 from planner.strategy.search import SLOWEST_OF_FRONT, Found, pareto, search
 from planner.strategy.space import ORDERS, sharings, strategies
@@ -91,23 +94,44 @@ def test_front_is_that_of_the_whole_space(asked):
     ]
 
 
-def test_stopped_before_anything_was_simulated():
-    """What the bound is least of is simulated, alone."""
+def stopped_after_bounds(monkeypatch):
+    """An event that is set once bounds are made."""
     stop = threading.Event()
-    stop.set()
+
+    class Stopping(Bounds):
+        @cached_property
+        def time_s(self):
+            found = Bounds.time_s.func(self)
+            stop.set()
+            return found
+
+    monkeypatch.setattr("planner.strategy.search.Bounds", Stopping)
+    return stop
+
+
+def test_stopped_before_anything_was_simulated(monkeypatch):
+    """What the bound is least of is simulated, alone."""
+    stop = stopped_after_bounds(monkeypatch)
     answer = search(QUESTION, OUTLINE, stop=stop)
+    monkeypatch.undo()
     whole = search(QUESTION, OUTLINE, keep=1, front=False)
     assert len(answer.best) == answer.simulated == 1
     assert whole.best[0].step_s <= answer.best[0].step_s < 1.5 * whole.best[0].step_s
     assert not answer.complete
 
 
-def test_stopped_where_nothing_fits():
+def test_stopped_where_nothing_fits(monkeypatch):
     """There is nothing to simulate then."""
     tiny = replace(OUTLINE, gpu=replace(OUTLINE.gpu, memory_bytes=1e6))
+    assert search(QUESTION, tiny, stop=stopped_after_bounds(monkeypatch)).best == ()
+
+
+def test_stopped_before_there_are_bounds():
+    """There is nothing to choose by then, and the search says so at once."""
     stop = threading.Event()
     stop.set()
-    assert search(QUESTION, tiny, stop=stop).best == ()
+    with pytest.raises(StoppedError):
+        search(QUESTION, OUTLINE, stop=stop)
 
 
 def test_stopped_early():
