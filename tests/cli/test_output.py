@@ -39,6 +39,17 @@ def test_rows_stay_whole_where_they_are_piped(capsys, monkeypatch):
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
 
+def test_lines_end_where_their_text_does(capsys):
+    """Tables that are piped are not padded up to their right edge."""
+    shown = table("name", "what it is")
+    shown.add_row("short", "a")
+    shown.add_row("", "a good deal longer")
+    show(shown, "a title  ")
+    lines = capsys.readouterr().out.splitlines()
+    assert " short   a" in lines
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 def test_emit_is_one_document(capsys):
     """Plain data comes out as JSON that reads back equal."""
     emit({"a": [1, None]})

@@ -58,6 +58,12 @@ class Report:
     position: Position | None = None
 
 
+def _plain(line: Position) -> Position:
+    """A line without colours, and no longer than any that says something."""
+    text = ESCAPE.sub("", line.text[:LONGEST_LINE])
+    return line if text == line.text else replace(line, text=text)
+
+
 class Reports:
     """All that a text says of GPUs, apart from the matrix between them."""
 
@@ -67,7 +73,7 @@ class Reports:
         self._by_bus: dict[str, Report] = {}
         self._by_index: dict[int, Report] = {}
         self._last: Report | None = None
-        lines = [replace(line, text=ESCAPE.sub("", line.text[:LONGEST_LINE])) for line in lines]
+        lines = [_plain(line) for line in lines]
         for line in lines:
             if line.text.strip():
                 self._line(line.text, line)
