@@ -41,7 +41,7 @@ def test_rows_stay_whole_where_they_are_piped(capsys, monkeypatch):
 
 def test_lines_end_where_their_text_does(capsys):
     """Tables that are piped are not padded up to their right edge."""
-    shown = table("name", "what it is")
+    shown = table("name", "what it is", left=2)
     shown.add_row("short", "a")
     shown.add_row("", "a good deal longer")
     show(shown, "a title  ")
