@@ -84,7 +84,7 @@ def state_of(tree: Tree, costs: StageCosts, widths: IntArray) -> State:
         cell_at=cell_at,
         holding=costs.holding(costs.replicas + 1),
         **_insides(levels, np.stack(above)),
-        **_edges(costs),
+        **edges_of(costs),
     )
 
 
@@ -104,9 +104,15 @@ def _insides(levels: Sequence[Level], above: IntArray) -> dict[str, NDArray[Any]
 def ready(state: State, control: Control) -> bool:
     """Whether walks can begin: the inner loop is compiled, once after an installation, as time allows."""
     from planner.solve.anneal_kernel import anneal
+    from planner.solve.inside_kernel import anneal_each
 
     def compile_it() -> None:
-        anneal(state, 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0)
+        how = 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0
+        anneal(state, *how)
+        nowhere, tables = np.zeros(0, np.int32), (state.holding, state.beside, state.kept)
+        anneal_each(
+            state.widths, state.room, state.above, state.above, nowhere, nowhere, state.weights, *tables, *how
+        )
 
     if control.deterministic:
         compile_it()
@@ -142,8 +148,8 @@ def walk(
         anneal(state, begin, end, moves // chunks, whole, near, batch, each)
 
 
-def _edges(costs: StageCosts) -> dict[str, NDArray[Any]]:
-    """The arrays `beside` and `kept` of a state."""
+def edges_of(costs: StageCosts) -> dict[str, NDArray[Any]]:
+    """The arrays `beside` and `kept` of a state: which stages have edges, and what these keep home."""
     stages = np.arange(costs.stages)
     edges = [(int(p), int(p) + 1, float(v)) for p, v in zip(stages, costs.v, strict=False)]
     if costs.v_wrap:

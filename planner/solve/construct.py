@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
+from planner.solve.beside import Beside
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
 from planner.solve.joint import joint_bound
@@ -41,7 +43,7 @@ DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.35, 0.1, 0.25
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
-OUTSIDE_CELLS = 4_000
+COVERED_CELLS = 4_000
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -73,7 +75,7 @@ def placements(
     if work.free:
         yield from work.better(control.limited(DRAFT_SHARE, work.draft()))
         yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
-        if work.layout.cells <= OUTSIDE_CELLS or not worth_annealing(work.tree, work.costs):
+        if not work.walked_only:
             outside = outside_in(work.tree, work.costs, control)
             yield from work.better(control.limited(OUTSIDE_SHARE, outside))
         if control.over:
@@ -83,18 +85,20 @@ def placements(
         if work.every_placement_is_of(index):
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
-    least = work.least if work.free and work.costs.exact else np.inf
-    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach, least)
-    yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
+    if not work.walked_only:
+        least = work.least if work.free and work.costs.exact else np.inf
+        leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach, least)
+        yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
     if not work.free:
         return
     yield from work.better(control.limited(WALK_SHARE, work.walks()))
     if work.bounded_together:
-        with control.step(BOUND_SHARE):
+        with work.walking(), control.step(BOUND_SHARE):
             for index in range(len(work.tree.levels) - 1):
                 with control.step(SHARES_SHARE):
                     teach(index, work.shared_out(index))
             learn_all(work.bound(floors))
+        yield from work.walked()
     with control.step(share):
         yield from work.better(control.limited(LAST_WALK_SHARE, work.walks()))
         yield from work.better(work.restarts())
@@ -112,6 +116,8 @@ class Constructions:
         self.free = self.several and not self.rules
         self.seeds = count(control.seed)
         self.rounds = Restarts(self.tree, self.costs, control, self.seeds)
+        self.beside = Beside(self.tree, self.costs, control)
+        self._found: list[IntArray] = []
 
     def quick(self) -> Iterator[IntArray]:
         """GPU of every rank, shape (world_size,), for placements that take moments.
@@ -149,9 +155,29 @@ class Constructions:
         if worth_annealing(self.tree, self.costs):
             yield from annealed(self.tree, self.costs, self.best, self.control, self.seeds)
 
+    @property
+    def walked_only(self) -> bool:
+        """Whether there are walks, and too many cells for tiers to be covered one after the other."""
+        return self.free and self.layout.cells > COVERED_CELLS and worth_annealing(self.tree, self.costs)
+
+    @contextmanager
+    def walking(self) -> Iterator[None]:
+        """Walk from the best in a thread of its own until the block ends, where widths predict bytes."""
+        if not (self.free and self.costs.exact):
+            yield
+            return
+        with self.beside.walking(self.best) as self._found:
+            yield
+
+    def walked(self) -> Iterator[IntArray]:
+        """GPU of every rank, shape (world_size,), for the last that was found while walking, if better."""
+        yield from self.better(iter(self._found[-1:]))
+        self._found = []
+
     def draft(self) -> Iterator[IntArray]:
-        """One short walk from the outermost tier inwards."""
-        yield from drafted(self.tree, self.costs, self.best, self.control, self.seeds)
+        """One short walk from the outermost tier inwards, unless there was one."""
+        if not self.beside.drafted:
+            yield from drafted(self.tree, self.costs, self.best, self.control, self.seeds)
 
     def restarts(self) -> Iterator[IntArray]:
         """Walks from the outermost tier inwards."""

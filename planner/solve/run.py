@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import chain
@@ -162,8 +163,7 @@ class _Run:
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
         self.try_default_orders()
         self.sketch()
-        with self.control.step(BOUND_SHARE):
-            self.bound_tiers()
+        self.bound_beside_walks()
         self.construct()
         self.prove()
         self.seat_on_rails()
@@ -273,6 +273,14 @@ class _Run:
         if bound > self.bound:
             self.bound = bound
             self.report("construct")
+
+    def bound_beside_walks(self) -> None:
+        """Bound every tier while walks go on, unless the run ends as soon as it is near enough."""
+        work = None if self.gap else self.begun
+        with work.walking() if work else nullcontext(), self.control.step(BOUND_SHARE):
+            self.bound_tiers()
+        for gpu_of_rank in work.walked() if work else ():
+            self.offer(gpu_of_rank, "construct", preferred=True)
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""

@@ -8,12 +8,14 @@ outer tiers where it is warm enough for inner ones.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.solve.anneal import costliest_cell, state_of, walk
+from planner.solve.inside import Walk, walked_inside
 from planner.solve.tree import Tree, above_each, summed, tree_cost
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Level
 
-    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
@@ -31,7 +32,9 @@ RUNS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64)
 COLD, SETTLING = 0.03, 0.02
 COOLED = 0.06
 # Heat and share of batches of the walks over the outermost tier.
-OUTERMOST = ((0.4, 0.5), (0.15, 0.9), (0.4, 0.9), (0.15, 0.5), (1.0, 0.9), (1.0, 0.5))
+OUTERMOST = ((0.08, 0.5), (0.4, 0.5), (0.15, 0.5), (0.4, 0.9), (0.15, 0.9), (1.0, 0.5))
+# It is worth more moves: all further in depends on it.
+OUTERMOST_MOVES = 3
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,15 @@ class Effort:
         Chance that several cells of a stage move at once.
     outermost
         Walks over the outermost tier, of which the cheapest is taken.
+    runs
+        Run lengths that are tried for cells in line.
     """
 
     moves_a_cell: int
     heat: float = 0.2
     batch: float = 0.9
     outermost: int = len(OUTERMOST)
+    runs: int = len(RUNS)
 
 
 def covered_top_down(
@@ -65,16 +71,16 @@ def covered_top_down(
     """
     place = len(tree.levels) - 2
     outermost = Tree(tree.levels[place:])
-    best, least = None, np.inf
-    for turn, (heat, batch) in enumerate(OUTERMOST[: effort.outermost]):
-        if best is not None and control.over:
-            break
-        tried = replace(effort, heat=heat, batch=batch)
-        widths = filled_inside(outermost, costs, 1, coverage[None], tried, seed + turn, control)
-        cost = tree_cost(outermost, costs, widths)
-        if best is None or cost < least:
-            best, least = widths, cost
-    assert best is not None
+
+    def walked(turn: int) -> IntArray:
+        heat, batch = OUTERMOST[turn]
+        moves = OUTERMOST_MOVES * effort.moves_a_cell
+        tried = replace(effort, heat=heat, batch=batch, moves_a_cell=moves)
+        return filled_inside(outermost, costs, 1, coverage[None], tried, seed + turn, control)
+
+    with ThreadPoolExecutor(control.threads) as pool:
+        found = list(pool.map(walked, range(effort.outermost)))
+    best = min(found, key=lambda each: tree_cost(outermost, costs, each))
     return filled_inside(tree, costs, place, best, effort, seed, control)
 
 
@@ -86,22 +92,38 @@ def filled_inside(
     random = np.random.default_rng(seed)
     for place in range(index - 1, -1, -1):
         level, inner = tree.levels[place], Tree(tree.levels[place:])
-        widths = lined_inside(level, widths, costs, random)
+        widths = lined_inside(level, widths, costs, random, effort.runs)
         if level.weight and not control.over:
-            state, moves = state_of(inner, costs, widths), effort.moves_a_cell * int(widths.sum())
             hot, cold = (each * heat * level.weight for each in (effort.heat, COLD))
-            walk(state, hot, cold, moves, seed + place, control, whole=0.0, near=1.0, batch=effort.batch)
-            widths = state.widths[: len(widths)].copy()
+            how = Walk(hot, cold, effort.moves_a_cell, batch=effort.batch)
+            if len(inner.levels) > 2:
+                widths = walked_inside(inner, costs, 1, widths, how, seed + place, control)
+            else:
+                widths = _walked_alone(inner, costs, widths, how, seed + place, control)
     return widths
 
 
+def _walked_alone(
+    tree: Tree, costs: StageCosts, widths: IntArray, how: Walk, seed: int, control: Control
+) -> IntArray:
+    """Width vectors after a walk over the whole cluster: a single one, that looks at the clock."""
+    state, moves = state_of(tree, costs, widths), how.moves_a_cell * int(widths.sum())
+    walk(state, how.hot, how.cold, moves, seed, control, whole=how.whole, near=how.near, batch=how.batch)
+    return state.widths[: len(widths)].copy()
+
+
 def lined_inside(
-    level: Level, outer: IntArray, costs: StageCosts, random: np.random.Generator | None = None
+    level: Level,
+    outer: IntArray,
+    costs: StageCosts,
+    random: np.random.Generator | None = None,
+    tried: int = len(RUNS),
 ) -> IntArray:
     """Cells of each outer domain in line, cut by the rooms of the domains inside, shape (domains, P).
 
     A line takes the stages that the domain holds in runs, and the cells of one run in equal proportion; each
-    outer domain gets the run length that is best for it. Domains inside stand in a random order, if any.
+    outer domain gets the run length that is best for it, of all or of some random ones. Domains inside
+    stand in a random order, if any.
     """
     domains, stages = len(level.room), outer.shape[1]
     shuffled = np.arange(domains) if random is None else random.permutation(domains)
@@ -110,7 +132,10 @@ def lined_inside(
     inside = _cut_by_rooms(level, order, outer.sum(axis=1))
     place = np.cumsum(outer > 0, axis=1)[outside, stage] - 1
     best, least = np.zeros((domains, stages), np.int32), np.full(len(outer), np.inf)
-    for run in (each for each in RUNS if each <= stages):
+    runs = [each for each in RUNS if each <= stages]
+    if random is not None and tried < len(runs):
+        runs = random.choice(runs, tried, replace=False).tolist()
+    for run in runs:
         line = np.lexsort((stage, share, place // run, outside))
         counts = np.bincount(inside * stages + stage[line], minlength=best.size)
         widths = counts.reshape(best.shape).astype(np.int32)
@@ -175,39 +200,16 @@ def refined(
 def settled(
     tree: Tree, costs: StageCosts, widths: IntArray, effort: Effort, seed: int, control: Control
 ) -> IntArray:
-    """The width vectors after a cold walk over all tiers, where that is better."""
+    """The width vectors after a cold walk over all tiers, one a worker, where one of these is better."""
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
-    heat = SETTLING * costliest_cell(costs)
-    state, moves = state_of(tree, costs, widths), effort.moves_a_cell * int(widths.sum())
+    heat, moves = SETTLING * costliest_cell(costs), effort.moves_a_cell * int(widths.sum())
     cold = COOLED * heat * weights[weights > 0].min()
-    walk(state, heat * weights.max(), cold, moves, seed, control, batch=effort.batch)
-    found = state.widths[: len(widths)].copy()
-    return min(widths, found, key=lambda each: tree_cost(tree, costs, each))
 
+    def walked(turn: int) -> IntArray:
+        state = state_of(tree, costs, widths)
+        walk(state, heat * weights.max(), cold, moves, seed + turn, control, batch=effort.batch)
+        return state.widths[: len(widths)].copy()
 
-def part_of(tree: Tree, chosen: BoolArray) -> tuple[Tree, IntArray]:
-    """The tree over some outermost domains alone, and which innermost domains it has.
-
-    Parameters
-    ----------
-    chosen
-        Whether each domain of the outermost level below the root is in it.
-    """
-    outermost = len(tree.levels) - 2
-    kept = [
-        chosen[above_each(Tree(tree.levels[place:]), outermost - place)] for place in range(outermost + 1)
-    ]
-    kept.append(np.ones(1, np.bool_))
-    levels = []
-    for level, mine, outer in zip(tree.levels[:-1], kept[:-1], kept[1:], strict=True):
-        number = np.cumsum(outer) - 1
-        levels.append(
-            replace(
-                level,
-                room=level.room[mine],
-                parent=number[level.parent[mine]].astype(np.int32),
-                kind=level.kind[mine],
-            )
-        )
-    root = replace(tree.levels[-1], room=levels[-1].room.sum(keepdims=True))
-    return Tree((*levels, root)), np.flatnonzero(kept[0]).astype(np.int32)
+    with ThreadPoolExecutor(control.threads) as pool:
+        found = [widths, *pool.map(walked, range(control.threads))]
+    return min(found, key=lambda each: tree_cost(tree, costs, each))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve import anneal, anneal_kernel
+from planner.solve import anneal, anneal_kernel, inside_kernel
 from planner.solve.anneal import annealed, state_of, walk, worth_annealing
 from planner.solve.anneal_kernel import change_of_move, exchange_batch, exchange_domains, move
 from planner.solve.blocks import candidate_blocks
@@ -383,7 +383,10 @@ def test_the_compiler_is_never_cut_off(monkeypatch):
     """Its thread outlives the process's work, also where it is begun on a thread that does not."""
     seen = []
     monkeypatch.setattr(anneal_kernel, "anneal", lambda *_: seen.append(current_thread().daemon))
-    begun = Thread(target=anneal.ready, args=(None, Control(60.0)), daemon=True)
+    monkeypatch.setattr(inside_kernel, "anneal_each", lambda *_: seen.append(current_thread().daemon))
+    _, tree, costs, widths = filled(2)
+    state = state_of(tree, costs, widths)
+    begun = Thread(target=anneal.ready, args=(state, Control(60.0)), daemon=True)
     begun.start()
     begun.join()
-    assert seen == [False]
+    assert seen == [False, False]

@@ -1,4 +1,4 @@
-"""Rounds of walks: only gains come out, work limits repeat, and small cases meet their optimum."""
+"""Turns and placements afresh: only gains come out, limits by work repeat, small cases meet their optimum."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SEEDS = [seed for seed in range(12) if seed % 3]
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
-    """Deterministic runs of a few short rounds, in which even few outermost domains are freed."""
-    monkeypatch.setattr(restarts, "MOST_ROUNDS", 4)
+    """Deterministic runs of some thirty turns, of which a few place everything afresh by short walks."""
+    monkeypatch.setattr(restarts, "MOST_WORK", 150_000)
     monkeypatch.setattr(restarts, "FIRST_MOVES_A_CELL", 20)
-    monkeypatch.setattr(restarts, "MOST_FREED", 2)
+    monkeypatch.setattr(restarts, "PATIENCE_A_CELL", 1_000)
 
 
 def rounds(tree, costs, widths, limit_s=20.0):
@@ -56,14 +56,23 @@ def test_limited_by_work_rounds_repeat_themselves():
     assert first
 
 
-def test_rounds_go_on_where_they_ended():
-    """Asked again, the rounds after the last limit follow: walks have grown, and work spent is spent."""
+def test_work_spent_is_spent():
+    """Asked again once all work is spent, nothing comes; on the way all was placed afresh, and longer."""
     _, tree, costs, widths = filled(7)
     work = Restarts(tree, costs, Control(20.0, deterministic=True), count())
     assert list(work.better(widths))
-    assert work.turn == 4
+    assert work.placed
     assert work.moves > restarts.FIRST_MOVES_A_CELL
     assert list(work.better(widths)) == []
+
+
+def test_a_tree_without_a_choice_is_left_alone():
+    """Where each domain has a single one inside nothing can be regrouped, and nothing comes."""
+    tree = tree_over([[6]], 2, 3)
+    costs = reduce_costs(
+        grid_workload(dp=3, pp=2).families, candidate_blocks(grid_workload(dp=3, pp=2).mesh)[0]
+    )
+    assert rounds(tree, costs, np.asarray([[3, 3]], np.int32)) == []
 
 
 def test_nothing_comes_once_told_to_stop():
@@ -73,20 +82,6 @@ def test_nothing_comes_once_told_to_stop():
     control.stop.set()
     assert list(Restarts(tree, costs, control, count()).better(widths)) == []
     assert list(drafted(tree, costs, widths, control, count())) == []
-
-
-def test_groups_part_the_outermost_domains():
-    """Each outermost domain is in one group, and each group has a few."""
-    tree = tree_over([[2, 2], [3], [2, 1], [2], [3], [2, 2], [1]], 3, 6)
-    costs = reduce_costs(
-        grid_workload(dp=6, pp=3).families, candidate_blocks(grid_workload(dp=6, pp=3).mesh)[0]
-    )
-    widths = np.zeros((10, 3), np.int32)
-    for seed in range(20):
-        work = restarts._Round(tree, costs, restarts.Effort(1), Control(1.0), None)
-        groups = np.stack(work._groups(widths, seed))
-        assert groups.sum(axis=0).tolist() == [1] * 7
-        assert 1 <= groups.sum(axis=1).min() <= groups.sum(axis=1).max() <= restarts.MOST_FREED
 
 
 def brute_force(tree, costs, replicas):
@@ -102,7 +97,7 @@ def brute_force(tree, costs, replicas):
 
 @pytest.mark.parametrize("payload", [(5, 1), (1, 5), (2, 3)])
 def test_small_cases_meet_the_optimum(payload):
-    """On a dozen cells over two tiers the rounds end at what brute force finds."""
+    """On a dozen cells over two tiers the turns end at what brute force finds."""
     nested = [[2, 1], [3], [2, 2], [2]]
     shared, passed = payload
     job = grid_workload(dp=6, pp=2, families=[("dp", "all_reduce", shared), ("pp", "path", passed)])

@@ -1,0 +1,136 @@
+"""A few domains at a time hand in their cells and share them out anew: large neighbourhood search.
+
+Domains of one tier that lie in the same domain around them, and hold much the same stages, are joined in
+groups. What a group holds is placed in it again, from the outside in or by a walk from where it is, and kept
+where that costs no more inside. Nothing outside a group notices, so all groups of a tier are tried at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.anneal import costliest_cell
+from planner.solve.inside import Walk, walked_inside
+from planner.solve.top_down import COLD, Effort, costs_inside, filled_inside
+from planner.solve.tree import Level, Tree, above_each, summed, tree_cost
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+
+    IntArray = NDArray[np.int32]
+
+FEWEST, MOST = 2, 5
+SPREADS = (0.02, 0.1, 1.0)
+HEATS, BATCHES = (0.05, 0.1, 0.2, 0.4), (0.5, 0.9)
+MOVES_A_CELL = (10, 20, 40, 80)
+RUNS_TRIED = 4
+WHOLE, NEAR = 0.1, 0.2
+# Weight of the last turn in what a kind of turn is expected to gain.
+LEARNT = 0.3
+# What a turn costs at least, in moves: to order domains takes time as well.
+LEAST_WORK = 5_000
+
+
+@dataclass
+class _Kind:
+    """A kind of turn: from where the cells begin, at which level, and what it gained by the move."""
+
+    afresh: bool
+    index: int
+    worth: float = np.inf
+
+
+class Regrouping:
+    """Turns of one kind or another, those more often that gained most for their moves of late."""
+
+    def __init__(self, tree: Tree, costs: StageCosts, control: Control) -> None:
+        self.tree, self.costs, self.control = tree, costs, control
+        self.levels = len(tree.levels) - 1
+        order = range(self.levels - 1, -1, -1)
+        self.kinds = [
+            _Kind(afresh, index) for afresh in (True, False) for index in order if self._several(index)
+        ]
+        self.turns = 0
+
+    def _several(self, index: int) -> bool:
+        """Whether some domain around those of a level holds more than one of them."""
+        return bool(np.bincount(self.tree.levels[index].parent).max() > 1)
+
+    def turn(self, widths: IntArray, seed: int, most_moves: float) -> tuple[IntArray, float]:
+        """Width vectors that cost no more, shape (domains, P), and the moves that were made.
+
+        Each cell makes about `most_moves` at most.
+        """
+        random = np.random.default_rng(seed)
+        kind = self._next(random)
+        inside = kind.index + 1 if kind.afresh else 1
+        wanted = min(random.choice(MOVES_A_CELL), most_moves / inside)
+        moves = max(MOVES_A_CELL[0] // 2, int(wanted))
+        work = max(LEAST_WORK, moves * inside * int(widths.sum()))
+        found = self._placed(kind, widths, moves, random)
+        gain = tree_cost(self.tree, self.costs, widths) - tree_cost(self.tree, self.costs, found)
+        known = 0.0 if np.isinf(kind.worth) else kind.worth
+        kind.worth = (1 - LEARNT) * known + LEARNT * max(0.0, gain) / work
+        return found, work
+
+    def _next(self, random: np.random.Generator) -> _Kind:
+        """Each kind once, then now a random one, now the one that is expected to gain most."""
+        self.turns += 1
+        best = max(self.kinds, key=lambda kind: kind.worth)
+        if np.isinf(best.worth) or self.turns % 2:
+            return best
+        return self.kinds[int(random.integers(len(self.kinds)))]
+
+    def _placed(self, kind: _Kind, widths: IntArray, moves: int, random: np.random.Generator) -> IntArray:
+        """The placement with the cells of each group placed again, where that costs the group no more."""
+        level = self.tree.levels[kind.index]
+        held = widths
+        for inner, outer in zip(self.tree.levels[: kind.index], self.tree.levels[1:], strict=False):
+            held = summed(held, inner.parent, len(outer.room))
+        group = grouped(level, held, random)
+        groups = int(group.max()) + 1
+        none = np.zeros(groups, np.int32)
+        rooms = np.bincount(group, level.room, minlength=groups).astype(np.int32)
+        inside = (*self.tree.levels[: kind.index], replace(level, parent=group))
+        tree = Tree((*inside, Level(-1, 0.0, rooms, none, none), self.tree.levels[-1]))
+        heat, batch, seed = random.choice(HEATS), random.choice(BATCHES), int(random.integers(2**31))
+        if kind.afresh:
+            effort = Effort(moves, float(heat), float(batch), runs=RUNS_TRIED)
+            content = summed(held, group, groups)
+            new = filled_inside(tree, self.costs, kind.index + 1, content, effort, seed, self.control)
+        else:
+            cell = costliest_cell(self.costs)
+            weights = [each.weight for each in inside if each.weight]
+            how = Walk(
+                heat * cell * max(weights), COLD * cell * min(weights), moves, WHOLE, NEAR, float(batch)
+            )
+            new = walked_inside(tree, self.costs, kind.index + 1, widths, how, seed, self.control)
+        before, after = (costs_inside(tree, self.costs, kind.index + 1, each) for each in (widths, new))
+        return np.where((after <= before)[above_each(tree, kind.index + 1)][:, None], new, widths)
+
+
+def grouped(level: Level, held: IntArray, random: np.random.Generator) -> IntArray:
+    """Number of the group of each domain of a level, shape (domains,): a few in the same domain around them.
+
+    Parameters
+    ----------
+    held
+        Width vectors of the level's domains, shape (domains, P): those of a group hold much the same stages.
+    """
+    domains, stages = held.shape
+    centre = held @ np.arange(stages) / np.maximum(held.sum(axis=1), 1)
+    centre = centre + random.choice(SPREADS) * stages * random.standard_normal(domains)
+    order = np.lexsort((centre, level.parent))
+    parent = level.parent[order].astype(np.int64)
+    size = int(random.integers(FEWEST, MOST + 1))
+    place = np.arange(domains) - np.searchsorted(parent, parent)
+    turned = place + random.integers(size, size=int(parent.max()) + 1)[parent]
+    number = np.empty(domains, np.int64)
+    number[order] = parent * domains + turned // size
+    return np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.int32)
