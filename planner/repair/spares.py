@@ -249,7 +249,7 @@ class _Weigh:
         for margin in range(self.outages.most.shape[1]):
             wanted = _enough(self.outages.most[:, margin], self.aim.probability)
             cells = (self.shape.cells - wanted) // self.shape.step * self.shape.step
-            if cells > 0:
+            if cells > 0 and (margin, cells) != (0, most):
                 yield self._anywhere(margin, cells, wanted)
 
     def _as_given(self) -> Iterator[Policy]:
@@ -269,16 +269,16 @@ class _Weigh:
         return self._policy(margin, "", (wanted, spare, 0), float((most <= spare).mean()), mean)
 
     def _inside(self, place: int, tier: str) -> Iterator[Policy]:
-        """Enough spare cells in each domain of an outer tier; nothing where that takes too many."""
+        """Enough spare cells in each domain of an outer tier; nothing where that takes too many or none."""
         most = self.outages.most_inside[:, 0, place]
         each = _enough(most, self.aim.probability)
         shape = self.shape
         spare = each * self.cluster.tiers[shape.tier + 1 + place].domains
         cells = (shape.cells - spare) // shape.step * shape.step
-        if each > MOST_ALLOWED or cells <= 0:
+        if not 0 < each <= MOST_ALLOWED or cells <= 0:
             return
         # A cell without a spare in its domain stops its replicas.
-        stopped = shape.step * float(self.outages.beyond[0, place, each]) if each else 0.0
+        stopped = shape.step * float(self.outages.beyond[0, place, each])
         survives = float((most <= each).mean())
         held = (spare, shape.cells - cells, each)
         yield self._policy(0, tier, held, survives, max(0.0, cells - stopped))

@@ -56,6 +56,15 @@ def test_nothing_fails():
     assert {each.needed_cells for each in found.policies} == {0}
 
 
+def test_no_spares_are_one_policy():
+    """Where none are wanted, to hold none in each unit or anywhere is to hold none."""
+    cluster = grid_cluster(2, 20, 6, 4)
+    workload = grid_workload(tp=4, dp=240, keep={"tp": "rack"})
+    found = advise(cluster, workload, failures(), aim())
+    assert [(each.margin, each.spare_cells) for each in found.policies if not each.spare_gpus] == [(0, 0)]
+    assert [each for each in found.policies if each.where] == []
+
+
 def test_spares_without_repair_are_poisson():
     """As many as may fail in the time: what is away for good has to be there from the beginning."""
     cluster = grid_cluster(1, 2000, 1)
