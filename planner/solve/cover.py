@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.cold_walk import walked
 from planner.solve.columns import relax
 from planner.solve.master import CapacityClass, Column
+from planner.solve.neighbourhoods import Neighbourhoods
 from planner.solve.packing import Cover, Packing, packable
 from planner.solve.polish import polish
-from planner.solve.residual import Piece, fill_in_line, pieces_bytes, place_rest, whole_numbers
-from planner.solve.windows import improve
+from planner.solve.residual import Piece, fill, fill_in_line, pieces_bytes, place_rest, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 WHOLE = 1e-6
 COLUMN_SECONDS = 0.4
-FIRST_SECONDS, IMPROVE_SECONDS, LAST_SECONDS = 1.0, 1.5, 1.5
+FIRST_SECONDS, IMPROVE_SECONDS, LAST_SECONDS = 0.7, 2.5, 1.5
+WALK_EFFORT, WALK_SHARE = 1.0, 0.3
 MOST_COLUMNS = 400
 LAST_DOMAINS = 5
 FEW_DOMAINS = 12
@@ -101,7 +103,7 @@ def _packed(
     control: Control,
     effort: float,
 ) -> Cover:
-    """Pack from the known pieces; where that is not proven best, dive, improve and pack once more.
+    """Pack from the known pieces; where that is not proven best, mend the worst of them and pack once more.
 
     A few domains are packed for longer instead.
     """
@@ -109,13 +111,25 @@ def _packed(
     whole = _whole(packing.relaxation, coverage)
     if whole is not None:
         packing.offer(whole)
+    packing.offer(_rounded(costs, packing.relaxation, classes, coverage))
     packing.search(FIRST_SECONDS * effort)
     if not packing.met and sum(k.count for k in classes) > FEW_DOMAINS:
-        packing.offer(_dive(costs, packing.relaxation, classes, coverage, control, effort))
-        seconds = IMPROVE_SECONDS * effort
-        packing.offer(improve(costs, classes, packing.pieces, packing.bound, control, seconds))
+        _mend(packing, effort)
     packing.search(LAST_SECONDS * effort)
     return packing.cover
+
+
+def _mend(packing: Packing, effort: float) -> None:
+    """Better starts for searches, and searches among the domains that cost too much."""
+    costs, classes, control = packing.costs, packing.classes, packing.control
+    if effort < WALK_EFFORT:
+        packing.offer(_dive(costs, packing.relaxation, classes, packing.coverage, control, effort))
+    else:
+        with control.step(WALK_SHARE):
+            packing.offer(walked(costs, classes, packing.pieces, control))
+    around = Neighbourhoods(costs, classes, packing.pieces, packing.worth, packing.excess)
+    around.improve(packing.bound, control, IMPROVE_SECONDS * effort)
+    packing.offer(around.pieces())
 
 
 def _polished(
@@ -260,13 +274,28 @@ def _dive(
             break
         pieces += taken
         left = left - _total(taken, len(left))
-        rest = [
-            CapacityClass(k.capacity, k.count - sum(p.count for p in taken if p.kind == kind))
-            for kind, k in enumerate(rest)
-        ]
+        rest = _rest_of(rest, taken)
         if left.any():
             relaxation = relax(costs, rest, left, DIVE_TOLERANCE, control)
     return pieces + place_rest(costs, rest, left, relaxation.duals, control, effort)
+
+
+def _rounded(
+    costs: StageCosts, relaxation: Relaxation, classes: Sequence[CapacityClass], coverage: IntArray
+) -> list[Piece]:
+    """The whole part of every amount; what is left goes where it pays best, domain by domain."""
+    pieces = _take(relaxation, classes, coverage)
+    left = coverage - _total(pieces, len(coverage))
+    kinds, rows = fill(costs, _rest_of(classes, pieces), left, relaxation.duals)
+    return pieces + [Piece(int(kind), row, 1) for kind, row in zip(kinds, rows, strict=True) if row.any()]
+
+
+def _rest_of(classes: Sequence[CapacityClass], taken: Sequence[Piece]) -> list[CapacityClass]:
+    """The domains of each class that no piece has taken."""
+    used = Counter[int]()
+    for piece in taken:
+        used[piece.kind] += piece.count
+    return [CapacityClass(k.capacity, k.count - used[kind]) for kind, k in enumerate(classes)]
 
 
 def _take(relaxation: Relaxation, classes: Sequence[CapacityClass], left: IntArray) -> list[Piece]:

@@ -36,7 +36,10 @@ MOST_SEGMENTS = 6000
 # How many segments each search may use, and its share of the time that is left then.
 SEARCHES = ((400, 0.2), (1200, 0.3), (MOST_SEGMENTS, 0.5), (MOST_SEGMENTS, 1.0))
 FIRST_SLACK, WIDER, FARTHEST, RISE_SHARE = 1e-3, 2.0, 0.7, 0.3
+SHARPEN_LIMIT, RISE_LIMIT = 1.5, 0.3
 MOST_RISING = 1_500
+# Widths of all stages, times the cells that they share out: beyond, shares say little and take long.
+MOST_SHARED = 40_000
 SCALE_LIMIT = 2**56
 ROUNDED = 1e-9
 SMALLER = 1e-6
@@ -113,15 +116,16 @@ class Packing:
                 return
             self.search_nearest(most, left * share)
             if not self.sharpened:
-                self.sharpen(left)
-                self.rise(left)
+                self.sharpen(SHARPEN_LIMIT * left)
+                self.rise(RISE_LIMIT * left)
 
     def sharpen(self, limit_s: float) -> None:
         """Let stages be shared out in whole numbers: a better bound, and a better guide to segments."""
         self.sharpened = True
-        if self.met or self.control.over or not fits_shares(self.classes, self.coverage):
+        worth_it = self.worth.size * int(self.coverage.max()) <= MOST_SHARED
+        if self.met or self.control.over or not (worth_it and fits_shares(self.classes, self.coverage)):
             return
-        found = share_out_stages(self.costs, self.classes, self.coverage, self.control, limit_s)
+        found = share_out_stages(self.costs, self.classes, self.coverage, self.control, limit_s, self.worth)
         if found is not None and found.bound > self.excess.bound:
             self.worth, self.excess = found.worth, found.excess
             self.bound = max(self.bound, found.bound)
@@ -176,11 +180,11 @@ class Packing:
         """
         gap = self.value - self.excess.bound + ROUNDED * abs(self.value)
         wanted = gap - self.costs.granule_bytes * (1 - SMALLER)
-        nearest, complete = nearest_segments(self.costs, self.worth, self.excess, wanted, MOST_SEGMENTS)
+        nearest, complete = nearest_segments(self.costs, self.worth, self.excess, wanted, most)
         segments = nearest.first(most, self.costs, self._in_use())
         model = PackingModel(self.costs, self.classes, self.coverage, segments, self.excess.steps(gap))
         search = model.search(self.pieces, self.control, limit_s)
-        if complete and most >= len(nearest.widths):
+        if complete:
             self.bound = max(self.bound, min(self.value, model.bound(search)))
         if search.found and pieces_bytes(self.costs, found := model.pieces(search)) < self.value:
             self.keep(found)

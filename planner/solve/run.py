@@ -53,7 +53,7 @@ LARGE_RANKS = 50_000
 LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
 MET = 1e-9
-BOUND_SHARE = 0.3
+BOUND_SHARE, ALONE_SHARE = 0.3, 0.05
 ROUNDED = 1e-6
 
 
@@ -277,10 +277,17 @@ class _Run:
     def bound_beside_walks(self) -> None:
         """Bound every tier while walks go on, unless the run ends as soon as it is near enough."""
         work = None if self.gap else self.begun
-        with work.walking() if work else nullcontext(), self.control.step(BOUND_SHARE):
+        share = ALONE_SHARE if self.bounded_by_cover else BOUND_SHARE
+        with work.walking() if work else nullcontext(), self.control.step(share):
             self.bound_tiers()
         for gpu_of_rank in work.walked() if work else ():
             self.offer(gpu_of_rank, "construct", preferred=True)
+
+    @property
+    def bounded_by_cover(self) -> bool:
+        """Whether the construction of a single tier bounds it as well, and better."""
+        work = self.begun
+        return work is not None and not work.several and work.every_placement_is_of(0)
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""

@@ -35,7 +35,9 @@ MOST_ROWS = 1_200
 MOST_CELLS = 500
 TOLERANCE = 1e-6
 NEW = 1e-7
-MISSING = 1e3
+MISSING, ANY_RENT = 1e3, 1e6
+# Prices are looked for between those of the programme and the best so far, nearer to these.
+STEADY = 0.5
 
 
 def cheapest_shares(worth: FloatArray, most: int) -> tuple[FloatArray, IntArray]:
@@ -85,13 +87,26 @@ def fits_shares(classes: Sequence[CapacityClass], coverage: IntArray) -> bool:
 
 
 def share_out_stages(
-    costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control, limit_s: float
+    costs: StageCosts,
+    classes: Sequence[CapacityClass],
+    coverage: IntArray,
+    control: Control,
+    limit_s: float,
+    start: FloatArray | None = None,
 ) -> SharedOut | None:
     """Solve the relaxation over shares, as far as the time goes; None where not even a bound is found.
 
     A deterministic run, whose clock stands still meanwhile, gets a number of rounds for its time.
+
+    Parameters
+    ----------
+    start
+        What widths are worth in a weaker relaxation, shape (P, widest + 1): the bound is at least as good
+        as what that implies.
     """
     programme = ShareProgramme(costs, classes, coverage)
+    if start is not None:
+        programme.price_at(start)
     ends_s = control.clock_s + limit_s
     rounds = min(MAX_ROUNDS, 1 + limit_s * ROUNDS_PER_SECOND) if control.deterministic else MAX_ROUNDS
     for _ in range(int(rounds)):
@@ -200,19 +215,35 @@ class ShareProgramme:
         worth = np.zeros((self.costs.stages, self.widest + 1))
         worth[:, 1:] = [[row.dual_value() * self.unit for row in rows] for rows in self.held]
         rent = np.asarray([0.0, *(-row.dual_value() * self.unit for row in self.size)])
-        enough = [row.dual_value() * self.unit for row in self.one_share]
+        enough = np.asarray([row.dual_value() * self.unit for row in self.one_share])
+        fresh = False
+        if self.best is not None:
+            fresh = self.price_at(STEADY * self.best.worth + (1 - STEADY) * worth, rent, enough)
+        fresh = fresh or self.price_at(worth, rent, enough)
+        assert self.best is not None
+        return fresh and value - self.best.bound > TOLERANCE * self.unit
+
+    def price_at(
+        self, worth: FloatArray, rent: FloatArray | None = None, enough: FloatArray | None = None
+    ) -> bool:
+        """Take the bound that widths worth so much imply, and what they call for; whether any is new.
+
+        Of vectors those that cost less than their rent, by cells, and of shares those that are worth less
+        than `enough`, by stage; the best of every size and stage where these are not given.
+        """
         priced = price(self.costs, np.zeros(self.costs.stages), self.room, self.holding - worth)
         least, last = cheapest_shares(worth, int(self.coverage.max()))
         share = least[np.arange(self.costs.stages), self.coverage]
         covered = float(share.sum())
         self._take(SharedOut(worth, covered, Excess.of(priced.best, self.classes, covered)))
-        assert self.best is not None
-        if value - self.best.bound <= TOLERANCE * self.unit:
-            return False
+        rent = np.full(self.room + 1, -ANY_RENT * self.unit) if rent is None else rent
+        short = (
+            range(self.costs.stages) if enough is None else np.flatnonzero(share < enough - NEW * self.unit)
+        )
         fresh = [self.add_vector(widths) for widths in self._paying(priced, rent)]
         fresh += [
             self.add_share(stage, _read_back(last[stage], int(self.coverage[stage])))
-            for stage in np.flatnonzero(share < np.asarray(enough) - NEW * self.unit).tolist()
+            for stage in map(int, short)
         ]
         return any(fresh)
 

@@ -1,4 +1,4 @@
-"""Windows of stages packed again: never worse, still a cover, and better where the start is bad."""
+"""Groups of domains packed again: never worse, still a cover, and better where the start is bad."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from planner.solve.columns import relax
 from planner.solve.control import Control
 from planner.solve.master import CapacityClass
+from planner.solve.neighbourhoods import Neighbourhoods
+from planner.solve.packing import Packing
 from planner.solve.residual import Piece, fill_in_line, pieces_bytes
-from planner.solve.windows import LENGTHS, improve
 from tests.solve.test_cover import holds
 from tests.solve.vectors import ragged_classes, random_costs
 
@@ -19,6 +19,15 @@ from tests.solve.vectors import ragged_classes, random_costs
 def work(seed=0):
     """One worker, limited by work and not by the clock."""
     return Control(60.0, seed=seed, workers=1, deterministic=True)
+
+
+def around(costs, classes, start, bound=None, control=None):
+    """The pieces after groups of domains were packed again, by the worths of the relaxation."""
+    coverage = np.full(costs.stages, costs.replicas, np.int32)
+    packing = Packing(costs, classes, coverage, start, control or work())
+    groups = Neighbourhoods(costs, classes, start, packing.worth, packing.excess)
+    groups.improve(packing.bound if bound is None else bound, control or work(), 60.0)
+    return groups.pieces()
 
 
 def long_path(stages, replicas, payload=1.0, shared=0.0):
@@ -38,7 +47,7 @@ def test_never_worse_and_still_a_cover(ring):
         costs = replace(random_costs(rng, stages, replicas, ring=ring, forms=("touched",)), granule_bytes=1)
         classes = ragged_classes(rng, stages * replicas + int(rng.integers(0, 6)), 6)
         start = scattered(rng, costs, classes)
-        better = improve(costs, classes, start, -np.inf, work(seed), 2.0)
+        better = around(costs, classes, start, control=work(seed))
         holds(better, classes, np.full(stages, replicas, np.int32), every_domain=False)
         assert pieces_bytes(costs, better) <= pieces_bytes(costs, start)
         gained += pieces_bytes(costs, better) < pieces_bytes(costs, start)
@@ -68,12 +77,10 @@ def test_the_bound_is_reached_from_a_bad_start():
     """Sixteen stages by four on nodes of four, each filled by one stage: boxes of four by one are best."""
     costs = long_path(16, 4)
     classes, start = [CapacityClass(4, 16)], single_stages(16, 4, 4)
-    bound = relax(costs, classes, np.full(16, 4, np.int32)).bound
     assert pieces_bytes(costs, start) == 0.0
-    better = improve(costs, classes, start, bound, work(), 60.0)
+    better = around(costs, classes, start)
     holds(better, classes, np.full(16, 4, np.int32), every_domain=False)
-    assert pieces_bytes(costs, better) == pytest.approx(bound, abs=1e-6)
-    assert bound == pytest.approx(-48.0, abs=1e-6)
+    assert pieces_bytes(costs, better) == pytest.approx(-48.0, abs=1e-6)
 
 
 def test_empty_domains_are_used():
@@ -81,7 +88,7 @@ def test_empty_domains_are_used():
     costs = long_path(12, 2)
     # Eight of the domains are larger than those in use, and one of them spares a cut.
     classes = [CapacityClass(2, 12), CapacityClass(6, 8)]
-    better = improve(costs, classes, single_stages(12, 2, 2), -np.inf, work(), 60.0)
+    better = around(costs, classes, single_stages(12, 2, 2))
     holds(better, classes, np.full(12, 2, np.int32), every_domain=False)
     assert any(piece.kind == 1 for piece in better)
 
@@ -89,24 +96,38 @@ def test_empty_domains_are_used():
 def test_a_start_at_its_bound_stays():
     """Where the bound is met, or the run stopped, every domain keeps its vector."""
     costs, classes, start = long_path(16, 4), [CapacityClass(4, 16)], single_stages(16, 4, 4)
-    same = [piece.widths.tolist() for piece in start]
-    met = improve(costs, classes, start, 0.0, work(), 60.0)
-    assert [piece.widths.tolist() for piece in met] == same
+    same = sorted(piece.widths.tolist() for piece in start)
+    assert sorted(piece.widths.tolist() for piece in around(costs, classes, start, bound=0.0)) == same
     stopped = work()
     stopped.stop.set()
-    kept = improve(costs, classes, start, -np.inf, stopped, 60.0)
-    assert [piece.widths.tolist() for piece in kept] == same
+    kept = around(costs, classes, start, control=stopped)
+    assert sorted(piece.widths.tolist() for piece in kept) == same
 
 
-def test_pipelines_shorter_than_a_window_stay():
-    """A window of all stages would be the whole model again, which has been tried."""
-    costs = long_path(min(LENGTHS), 4)
-    start = single_stages(min(LENGTHS), 4, 4)
-    kept = improve(costs, [CapacityClass(4, 6)], start, -np.inf, work(), 60.0)
-    assert pieces_bytes(costs, kept) == pieces_bytes(costs, start)
+def test_excesses_add_up_to_the_gap():
+    """Where rows of the relaxation are equalities, what domains cost too much is all there is to gain."""
+    costs, classes, start = long_path(16, 4), [CapacityClass(4, 16)], single_stages(16, 4, 4)
+    packing = Packing(costs, classes, np.full(16, 4, np.int32), start, work())
+    groups = Neighbourhoods(costs, classes, start, packing.worth, packing.excess)
+    assert groups.excesses().sum() == pytest.approx(packing.value - packing.excess.bound)
 
 
-def test_windows_reach_over_the_seam():
+def test_groups_share_no_domain_and_lie_together():
+    """Groups are disjoint; each holds domains of neighbouring stages, round the seam on a ring."""
+    costs = replace(long_path(24, 4), v_wrap=1.0)
+    classes, start = [CapacityClass(4, 24)], single_stages(24, 4, 4)
+    packing = Packing(costs, classes, np.full(24, 4, np.int32), start, work())
+    groups = Neighbourhoods(costs, classes, start, packing.worth, packing.excess)
+    one, other = groups.draw(6, 2, np.random.default_rng(0))
+    assert len(one) == len(other) == 6
+    assert not set(one.tolist()) & set(other.tolist())
+    for each in (one, other):
+        stages = groups.trial(each, 1.0).stages
+        assert len(stages) < 16
+        assert ((np.diff(stages) % 24) == 1).all()
+
+
+def test_groups_reach_over_the_seam():
     """On a ring, last and first stage are packed together where all other stages are at their best."""
     costs = replace(long_path(8, 2), v_wrap=8.0)
     rows = np.zeros((8, 8), np.int32)
@@ -114,7 +135,7 @@ def test_windows_reach_over_the_seam():
         rows[domain, [domain // 2 * 2, domain // 2 * 2 + 1]] = 1
     start = [Piece(0, row, 1) for row in rows]
     classes = [CapacityClass(2, 8)]
-    better = improve(costs, classes, start, -np.inf, work(), 60.0)
+    better = around(costs, classes, start)
     holds(better, classes, np.full(8, 2, np.int32), every_domain=False)
     assert sum(piece.widths[0] and piece.widths[7] for piece in better) == 2
     assert pieces_bytes(costs, better) < pieces_bytes(costs, start)

@@ -1,0 +1,32 @@
+"""Pieces written out: one row for every domain, each in its class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from planner.solve.master import CapacityClass
+from planner.solve.residual import Piece
+from planner.solve.rows import kind_of_domain, put, rows_of
+
+CLASSES = [CapacityClass(2, 2), CapacityClass(3, 3)]
+
+
+def piece(kind, widths, count=1):
+    """A piece with these widths."""
+    return Piece(kind, np.asarray(widths, np.int32), count)
+
+
+def test_rows_lie_in_domains_of_their_class():
+    """As many rows of each piece as it counts, empty rows where none is left."""
+    kinds = kind_of_domain(CLASSES)
+    assert kinds.tolist() == [0, 0, 1, 1, 1]
+    rows = rows_of([piece(1, [1, 2], 2), piece(0, [2, 0]), piece(0, [0, 0])], kinds, 2)
+    assert rows.tolist() == [[2, 0], [0, 0], [1, 2], [1, 2], [0, 0]]
+
+
+def test_other_domains_keep_their_rows():
+    """Pieces put into some domains empty those first and leave the rest alone."""
+    kinds = kind_of_domain(CLASSES)
+    rows = np.ones((5, 2), np.int32)
+    put(rows, np.asarray([1, 3, 4]), [piece(0, [2, 0]), piece(1, [0, 3])], kinds)
+    assert rows.tolist() == [[1, 1], [2, 0], [1, 1], [0, 3], [0, 0]]
