@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.35, 0.1, 0.25
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.45, 0.1, 0.2
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
@@ -71,37 +71,57 @@ def placements(
     share
         Part of the time that is left which the last walks may take.
     """
-    control = work.control
-    if work.free:
-        yield from work.better(control.limited(DRAFT_SHARE, work.draft()))
-        yield from work.better(control.limited(RESTARTS_SHARE, work.restarts()))
-        if not work.walked_only:
-            outside = outside_in(work.tree, work.costs, control)
-            yield from work.better(control.limited(OUTSIDE_SHARE, outside))
-        if control.over:
-            return
 
     def teach(index: int, summed: float) -> None:
         if work.every_placement_is_of(index):
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
+    if work.free:
+        yield from _walked_first(work)
+        if work.control.over:
+            return
     if not work.walked_only:
-        least = work.least if work.free and work.costs.exact else np.inf
-        leads = candidates(work.tree, work.costs, work.rules, work.known(floors), control, teach, least)
-        yield from work.better(control.limited(LEADS_SHARE if work.several else 1.0, leads))
-    if not work.free:
-        return
-    yield from work.better(control.limited(WALK_SHARE, work.walks()))
-    if work.bounded_together:
-        with work.walking(), control.step(BOUND_SHARE):
-            for index in range(len(work.tree.levels) - 1):
-                with control.step(SHARES_SHARE):
-                    teach(index, work.shared_out(index))
-            learn_all(work.bound(floors))
+        yield from _led(work, floors, teach)
+    if work.free and work.bounded_together:
+        with work.walking(), work.control.step(BOUND_SHARE):
+            _bound_together(work, floors, teach, learn_all)
         yield from work.walked()
-    with control.step(share):
-        yield from work.better(control.limited(LAST_WALK_SHARE, work.walks()))
-        yield from work.better(work.restarts())
+    if work.free:
+        with work.control.step(share):
+            if not work.walked_only:
+                yield from work.better(work.control.limited(LAST_WALK_SHARE, work.walks()))
+            yield from work.better(work.restarts())
+
+
+def _walked_first(work: Constructions) -> Iterator[IntArray]:
+    """Placements from the outermost tier inwards."""
+    yield from work.better(work.control.limited(DRAFT_SHARE, work.draft()))
+    yield from work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
+    if not work.walked_only:
+        outside = outside_in(work.tree, work.costs, work.control)
+        yield from work.better(work.control.limited(OUTSIDE_SHARE, outside))
+
+
+def _led(work: Constructions, floors: FloatArray, teach: Callable[[int, float], None]) -> Iterator[IntArray]:
+    """Placements with each tier in the lead, then walks from the best where tiers may be weighed."""
+    least = work.least if work.free and work.costs.exact else np.inf
+    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), work.control, teach, least)
+    yield from work.better(work.control.limited(LEADS_SHARE if work.several else 1.0, leads))
+    if work.free:
+        yield from work.better(work.control.limited(WALK_SHARE, work.walks()))
+
+
+def _bound_together(
+    work: Constructions,
+    floors: FloatArray,
+    teach: Callable[[int, float], None],
+    learn_all: Callable[[float], None],
+) -> None:
+    """Bound tiers of small domains by sharing out their stages, then all tiers together."""
+    for index in range(len(work.tree.levels) - 1):
+        with work.control.step(SHARES_SHARE):
+            teach(index, work.shared_out(index))
+    learn_all(work.bound(floors))
 
 
 class Constructions:

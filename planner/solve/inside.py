@@ -57,9 +57,10 @@ def walked_inside(
     from planner.solve.inside_kernel import anneal_each
 
     around = np.stack([above_each(tree, level) for level in range(index + 1)])
-    order = np.lexsort(around)
-    around = np.ascontiguousarray(around[:, order])
     kinds = np.stack([level.kind[row] for level, row in zip(tree.levels, around, strict=False)])
+    # Equal domains, which may exchange all they hold leaf by leaf, have theirs in the same order of classes.
+    order = np.lexsort([key for pair in zip(around, kinds, strict=True) for key in pair])
+    around, kinds = (np.ascontiguousarray(each[:, order], np.int32) for each in (around, kinds))
     ends = np.append(np.flatnonzero(np.diff(around[-1])) + 1, len(order)).astype(np.int32)
     rows, room = widths[order], tree.levels[0].room[order].astype(np.int32)
     weights = np.asarray([*(level.weight for level in tree.levels[:index]), 0.0])
@@ -69,7 +70,7 @@ def walked_inside(
 
     def walk_in(domains: IntArray) -> None:
         if not control.over:
-            inner = rows, room, around, kinds.astype(np.int32), ends, domains
+            inner = rows, room, around, kinds, ends, domains
             anneal_each(*inner, *tables, how.hot, how.cold, *chances)
 
     held = np.diff(np.cumsum(rows.sum(axis=1))[ends - 1], prepend=0)

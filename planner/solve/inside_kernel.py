@@ -71,7 +71,7 @@ def state_inside(
     Parameters
     ----------
     widths, room
-        Of the leaves, shapes (leaves, P) and (leaves,).
+        Of the leaves, shapes (leaves, P) and (leaves,); those of equal domains in the same order of classes.
     around, kinds
         Number and class of the domain around each leaf at each level, shape (levels, leaves); the outermost
         is the domain itself.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
+# Beyond so many cells a draft makes fewer moves for each.
+MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
 # Moves for each cell without a gain after which everything is placed afresh.
@@ -42,8 +44,9 @@ def drafted(
     """Width vectors of the innermost domains, shape (domains, P), placed once with few moves."""
     if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
         coverage = np.full(costs.stages, costs.replicas, np.int32)
-        many = costs.stages * costs.replicas > LEAN_CELLS
-        effort = Effort(DRAFT_MOVES_A_CELL, outermost=LEAN_OUTERMOST if many else len(OUTERMOST))
+        cells = costs.stages * costs.replicas
+        moves = max(1, min(DRAFT_MOVES_A_CELL, MOST_DRAFT_MOVES // cells))
+        effort = Effort(moves, outermost=LEAN_OUTERMOST if cells > LEAN_CELLS else len(OUTERMOST))
         yield covered_top_down(tree, costs, coverage, effort, next(seeds), control)
 
 

@@ -7,13 +7,16 @@ import pytest
 
 from planner.solve import inside
 from planner.solve.anneal import costliest_cell, state_of
+from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
 from planner.solve.inside import Walk, walked_inside
 from planner.solve.inside_kernel import state_inside
+from planner.solve.reduction import reduce_costs
 from planner.solve.top_down import costs_inside
 from planner.solve.tree import Tree, above_each
-from tests.solve.grids import widths_upwards
-from tests.solve.test_anneal import filled
+from tests.builders import grid_workload
+from tests.solve.grids import widths_of, widths_upwards
+from tests.solve.test_anneal import filled, tree_over
 
 SEEDS = range(12)
 
@@ -80,6 +83,19 @@ def test_the_state_of_one_domain_is_that_of_its_leaves(seed):
     assert alone.cell_at[alone.leaf_of, alone.slot_of].tolist() == cells.tolist()
     assert np.bincount(alone.stage_of, minlength=costs.stages).tolist() == np.diff(alone.first).tolist()
     assert alone.used.tolist() == widths[order].sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equal_domains_exchange_what_fits(seed):
+    """Racks whose nodes stand in different orders exchange all they hold, and no node holds too much."""
+    tree = tree_over([[[2, 5], [3, 3]], [[5, 2], [3, 3]], [[2, 5]]], 3, 11)
+    job = grid_workload(dp=11, pp=3)
+    costs = reduce_costs(job.families, candidate_blocks(job.mesh)[0])
+    widths = widths_of(np.random.default_rng(seed), tree.levels[0].room, 3, 11)
+    found = walked_inside(tree, costs, 3, widths, Walk(20.0, 5.0, 50, 0.9, 0.2), seed, limits())
+    assert (found.sum(axis=1) <= tree.levels[0].room).all()
+    assert found.sum(axis=0).tolist() == [11] * 3
+    assert found.tolist() != widths.tolist()
 
 
 def test_nothing_moves_once_told_to_stop():
