@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice, pairwise
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.solve.compiling import compiled_in_time
 from planner.solve.tree import summed, tree_cost
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 FIRST_MOVES_A_CELL = 400
 GROWTH = 3
 FITTING = 0.95
-POLL_S = 0.02
 CHUNK = 200_000
 MOST_MOVES_A_CELL = 300_000
 # Of deterministic runs, which nobody's clock ends: about what the default time limit allows.
@@ -114,15 +113,7 @@ def ready(state: State, control: Control) -> bool:
             state.widths, state.room, state.above, state.above, nowhere, nowhere, state.weights, *tables, *how
         )
 
-    if control.deterministic:
-        compile_it()
-        return True
-    # No daemon, even where this thread is one: a compiler that is cut off in the middle may crash.
-    compiling = Thread(target=compile_it, daemon=False)
-    compiling.start()
-    while compiling.is_alive() and not control.over:
-        compiling.join(POLL_S)
-    return not compiling.is_alive()
+    return compiled_in_time(compile_it, control)
 
 
 def walk(

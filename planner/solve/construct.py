@@ -22,6 +22,7 @@ from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
 from planner.solve.restarts import Restarts, drafted
+from planner.solve.ring_walk import walked_rings, walks_on_rings
 from planner.solve.rings import join_cells
 from planner.solve.shares import fits_shares, share_out_stages
 from planner.solve.stripes import lined_up, striped_home
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 # Parts of the time that is left at each.
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.45, 0.1, 0.2
+RINGS_LEADS = 0.7
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
 SHARES_SHARE = 0.3
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
@@ -103,12 +105,13 @@ def _walked_first(work: Constructions) -> Iterator[IntArray]:
 
 
 def _led(work: Constructions, floors: FloatArray, teach: Callable[[int, float], None]) -> Iterator[IntArray]:
-    """Placements with each tier in the lead, then walks from the best where tiers may be weighed."""
+    """Placements with each tier in the lead, then walks from the best: of several tiers, or of rings."""
     least = work.least if work.free and work.costs.exact else np.inf
     leads = candidates(work.tree, work.costs, work.rules, work.known(floors), work.control, teach, least)
-    yield from work.better(work.control.limited(LEADS_SHARE if work.several else 1.0, leads))
+    yield from work.better(work.control.limited(work.share_of_leads, leads))
     if work.free:
         yield from work.better(work.control.limited(WALK_SHARE, work.walks()))
+    yield from work.closed()
 
 
 def _bound_together(
@@ -169,6 +172,24 @@ class Constructions:
                 yield self.seated(widths)
             if cost < self.least:
                 self.best, self.least = widths, cost
+
+    @property
+    def rings(self) -> bool:
+        """Whether walks look for widths that close as rings."""
+        return not self.rules and walks_on_rings(self.tree, self.costs)
+
+    @property
+    def share_of_leads(self) -> float:
+        """Part of the time that is left which constructions of one tier after the other may take."""
+        return LEADS_SHARE if self.several else RINGS_LEADS if self.rings else 1.0
+
+    def closed(self) -> Iterator[IntArray]:
+        """GPU of every rank, shape (world_size,), from walks over the cells of rings, where there are any."""
+        if not self.rings:
+            return
+        home = join_cells(self.tree, self.best, self.costs, self.control)
+        for better in walked_rings(self.tree, self.costs, home, self.control):
+            yield seat_ranks(self.problem, self.layout, better)
 
     def walks(self) -> Iterator[IntArray]:
         """Walks from the best."""

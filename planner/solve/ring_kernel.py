@@ -1,4 +1,4 @@
-"""The inner loop of `planner.solve.rings`, compiled: replicas of a ring exchange runs of stages."""
+"""The inner loops of `planner.solve.rings` and `planner.solve.ring_walk`, compiled."""
 
 from __future__ import annotations
 
@@ -103,3 +103,158 @@ def exchange_runs(
             for count in range(length):
                 at = (after + count) % stages
                 home[at, one], home[at, other] = home[at, other], home[at, one]
+
+
+@compiled
+def paid_round(home: IntArray, kept: FloatArray, replica: int) -> float:
+    """Bytes between neighbouring stages of a replica that lie in different domains."""
+    stages, paid = home.shape[0], 0.0
+    for stage in range(stages):
+        if home[stage, replica] != home[(stage + 1) % stages, replica]:
+            paid += kept[stage]
+    return paid
+
+
+@compiled
+def settle(
+    home: IntArray,
+    widths: IntArray,
+    cell_at: IntArray,
+    slot_of: IntArray,
+    holding: FloatArray,
+    cell: int,
+    domain: int,
+    slot: int,
+) -> float:
+    """Put a cell into a place of a domain; what domains pay more to hold it. Its old place is not cleared."""
+    stage, replica = cell // home.shape[1], cell % home.shape[1]
+    old = home[stage, replica]
+    more = holding[stage, widths[domain, stage] + 1] - holding[stage, widths[domain, stage]]
+    if old == domain:
+        more = 0.0
+    else:
+        more += holding[stage, widths[old, stage] - 1] - holding[stage, widths[old, stage]]
+        widths[old, stage] -= 1
+        widths[domain, stage] += 1
+    home[stage, replica] = domain
+    cell_at[domain, slot], slot_of[cell] = cell, slot
+    return float(more)
+
+
+@compiled
+def exchange_places(
+    home: IntArray,
+    widths: IntArray,
+    cell_at: IntArray,
+    slot_of: IntArray,
+    holding: FloatArray,
+    one: int,
+    domain: int,
+    slot: int,
+) -> float:
+    """Let a cell change places with what is in a place, a cell or nothing; what domains pay more then."""
+    replicas = home.shape[1]
+    here, mine, other = home[one // replicas, one % replicas], slot_of[one], cell_at[domain, slot]
+    cell_at[here, mine] = -1
+    more = settle(home, widths, cell_at, slot_of, holding, one, domain, slot)
+    if other >= 0:
+        more += settle(home, widths, cell_at, slot_of, holding, other, here, mine)
+    return float(more)
+
+
+@compiled
+def exchange_cells_of_runs(
+    home: IntArray,
+    widths: IntArray,
+    cell_at: IntArray,
+    slot_of: IntArray,
+    holding: FloatArray,
+    one: int,
+    other: int,
+    turn: int,
+    length: int,
+) -> float:
+    """Let two runs, from two cells on up (`turn` 1) or down (-1) the stages, change places cell by cell.
+
+    Returns what domains pay more then. Done twice it changes nothing.
+    """
+    stages, replicas = home.shape
+    more = 0.0
+    for step in range(length):
+        mine = (one // replicas + turn * step) % stages * replicas + one % replicas
+        yours = (other // replicas + turn * step) % stages * replicas + other % replicas
+        domain = home[yours // replicas, yours % replicas]
+        more += exchange_places(home, widths, cell_at, slot_of, holding, mine, domain, slot_of[yours])
+    return float(more)
+
+
+@compiled
+def walk_rings(
+    home: IntArray,
+    widths: IntArray,
+    cell_at: IntArray,
+    slot_of: IntArray,
+    room: IntArray,
+    holding: FloatArray,
+    kept: FloatArray,
+    hot: float,
+    cold: float,
+    moves: int,
+    seed: int,
+) -> None:
+    """Let cells change places, in place, while the temperature falls from `hot` to `cold`.
+
+    A move takes a cell beside a neighbour that lies in another domain into that domain: to a free place, or
+    in exchange for a cell there, half of the time each with a run of cells on away from the neighbour.
+
+    Parameters
+    ----------
+    home
+        Domain of every cell, shape (P, N); cell ``p * N + r`` is that of stage p and replica r.
+    widths
+        Shape (domains, P).
+    cell_at, slot_of
+        The cell in each place of a domain, -1 where it is free, shape (domains, places); and the place of
+        each cell, shape (cells,).
+    room
+        Places of each domain, shape (domains,).
+    holding
+        Table of h, shape (P, widths).
+    kept
+        Bytes between each stage and the next, the last and the first at the end, shape (P,).
+    """
+    stages, replicas = home.shape
+    random = np.array([seed * 2 + 1], np.uint64)
+    for _ in range(20):
+        unit(random)
+    cooling = (cold / hot) ** (1.0 / max(1, moves))
+    temperature = hot
+    for _ in range(moves):
+        temperature *= cooling
+        cell, turn = int(unit(random) * home.size), 1 if unit(random) < 0.5 else -1
+        stage, replica = cell // replicas, cell % replicas
+        here, domain = home[stage, replica], home[(stage - turn) % stages, replica]
+        if domain == here:
+            continue
+        slot, place = int(unit(random) * room[domain]), slot_of[cell]
+        other = cell_at[domain, slot]
+        partner = other % replicas if other >= 0 else replica
+        length = 1
+        if partner != replica and unit(random) < 0.5:
+            length += int(unit(random) * (stages - 1))
+        change = -paid_round(home, kept, replica)
+        change -= paid_round(home, kept, partner) if partner != replica else 0.0
+        if other < 0:
+            change += exchange_places(home, widths, cell_at, slot_of, holding, cell, domain, slot)
+        else:
+            change += exchange_cells_of_runs(
+                home, widths, cell_at, slot_of, holding, cell, other, turn, length
+            )
+        change += paid_round(home, kept, replica)
+        change += paid_round(home, kept, partner) if partner != replica else 0.0
+        if change <= 0 or unit(random) < math.exp(-change / temperature):
+            continue
+        if other < 0:
+            exchange_places(home, widths, cell_at, slot_of, holding, cell, here, place)
+        else:
+            exchange_cells_of_runs(home, widths, cell_at, slot_of, holding, cell, other, turn, length)
