@@ -28,12 +28,14 @@ MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
 # Moves for each cell without a gain after which everything is placed afresh.
-PATIENCE_A_CELL = 3_000
+PATIENCE_A_CELL = 1_000
 # More than so many moves for each cell find nothing new in a small job.
 MOST_WORK_A_CELL = 60_000
 # Of deterministic runs, which nobody's clock ends: moves in all.
 MOST_WORK = 12_000_000
 FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 15, 1_500_000
+# To seat and measure every gain takes as long as the turns of a large job: seconds from one to the next.
+PAUSE_S = 0.4
 # Part of the time left that a turn may take.
 TURN_SHARE = 0.15
 
@@ -74,13 +76,21 @@ class Restarts:
             return
         if not ready(state_of(tree, costs, widths), self.control):
             return
-        least = tree_cost(tree, costs, widths)
-        self.idle = 0.0
+        least = told = tree_cost(tree, costs, widths)
+        best, told_s, self.idle = widths, self.control.elapsed_s, 0.0
         while not self.over:
             widths = self._next(widths)
             if (cost := tree_cost(tree, costs, widths)) < least:
-                least = cost
-                yield widths
+                best, least = widths, cost
+            if least < told and self._due(told_s):
+                yield best
+                told, told_s = least, self.control.elapsed_s
+        if least < told:
+            yield best
+
+    def _due(self, told_s: float) -> bool:
+        """Whether a gain is to be told: each where runs must repeat themselves, else after a pause."""
+        return self.control.deterministic or self.control.elapsed_s - told_s >= PAUSE_S
 
     @property
     def over(self) -> bool:
