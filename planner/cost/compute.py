@@ -325,13 +325,16 @@ def _attention(compute: Compute) -> Passes:
 def _in_parts(compute: Compute, at_once: Passes) -> Passes:
     """Fused attention where keys arrive from the other ranks of a ring one after the other.
 
-    Each further part is a smaller kernel, and what parts give is weighed and added.
+    Keys of other ranks are attended to by smaller kernels, the slower the fewer tokens a rank has, and what
+    the parts give is weighed and added.
     """
     job, model, shared = compute.job, compute.job.model, compute.figures.shared
     further = job.mesh.cp - 1
+    few = shared.ring_few_tokens * job.mesh.cp / job.sequence
     values = job.tokens * (model.q_dim + model.attention_out_dim) / 2 / job.mesh.tp
     added_s = compute._memory_s(further * shared.ring_part_bytes * values)
-    slower, share = 1 + further * shared.ring_part_slowdown, at_once.forward / at_once.total
+    slower = 1 + further / job.mesh.cp * shared.ring_slowdown * (1 + few)
+    share = at_once.forward / at_once.total
     return at_once * slower + Passes(share * added_s, (1 - share) * added_s, 0.0)
 
 

@@ -34,8 +34,10 @@ class SharedFigures(Authored):
     """Efficiency of products in narrow formats, over that in 16 bits, each of its own peak."""
     attention_efficiency: Share
     """Share of the peak in 16 bits that fused attention reaches, forward and backward together."""
-    ring_part_slowdown: Annotated[float, Field(ge=0)]
-    """Part by which attention takes longer for each further rank whose keys arrive from a ring."""
+    ring_slowdown: Annotated[float, Field(ge=0)]
+    """Part by which attention to keys that arrive from a ring takes longer, where ranks have many tokens."""
+    ring_few_tokens: Annotated[float, Field(ge=0)]
+    """Tokens of a sequence on a rank at which that part is twice as large."""
     ring_part_bytes: Annotated[float, Field(ge=0)]
     """Bytes moved to weigh and add what each of them gives, for each value of the queries."""
     memory_efficiency: Share

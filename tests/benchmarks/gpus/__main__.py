@@ -27,7 +27,7 @@ from planner.workload.payloads import families
 from tests.builders import grid_cluster
 
 FILE = Path(__file__).with_name("h200.json")
-RING = Path(__file__).with_name("h100.json")
+H100 = Path(__file__).with_name("h100.json")
 SIZES = (2**26, 2**30)
 SPLITS = {"none": {}, "tp": {"tp": 2}, "pp": {"pp": 2}, "dp": {"dp": 2}}
 
@@ -46,6 +46,7 @@ def main(path=FILE):
     for row in measured["sustained"]:
         kept = row["cold_s"] / row["sustained_s"]
         write(f"after half a minute {row['precision']} products keep {kept:.2f} of their rate")
+    _layers(json.loads(H100.read_text()))
     predicted, taken = steps["none"]
     factor = taken / predicted
     write(
@@ -80,17 +81,24 @@ def shape():
 
 
 def ring():
-    """Print the constants of attention in parts that the measured parts give: medians of all shapes."""
-    measured = json.loads(RING.read_text())
+    """Print the constants of attention in parts that the measured parts give.
+
+    By how much kernels of parts are slower is linear in the inverse of a rank's tokens; of the bytes that
+    adding the parts moves it is the median.
+    """
+    measured = json.loads(H100.read_text())
     gpu = preset(measured["gpu"].split()[1].lower())
     rate = gpu.memory_bytes_per_s * shipped_figures().shared.memory_efficiency
-    slower, moved = [], []
+    tokens, slower, moved = [], [], []
     for row in measured["attention_in_parts"]:
         further = row["parts"] - 1
-        values = row["batch"] * row["sequence"] / row["parts"] * row["heads"] * row["head_dim"]
-        slower.append((row["kernels_s"] / row["share_s"] - 1) / further)
+        tokens.append(row["sequence"] / row["parts"])
+        values = row["batch"] * tokens[-1] * row["heads"] * row["head_dim"]
+        slower.append((row["kernels_s"] / row["share_s"] - 1) * row["parts"] / further)
         moved.append((row["s"] - row["kernels_s"]) * rate / values / further)
-    write(f"ring_part_slowdown {np.median(slower):.3f}, ring_part_bytes {np.median(moved):.0f}")
+    slope, many = np.polyfit(1 / np.array(tokens), slower, 1)
+    moved_bytes = np.median(moved)
+    write(f"ring_slowdown {many:.3f}, ring_few_tokens {slope / many:.0f}, ring_part_bytes {moved_bytes:.0f}")
     return 0
 
 
@@ -125,6 +133,19 @@ def _job(row, mesh):
         schedule=Schedule.ONE_F_ONE_B,
         sequence_parallel=False,
     )
+
+
+def _layers(measured):
+    """Products of a layer of each model on a warm GPU, and the share of its peak that they reach."""
+    gpu = preset(measured["gpu"].split()[1].lower())
+    compute = Compute(_job(json.loads(FILE.read_text())["steps"][0], Mesh()), gpu)
+    for row in measured["layers"]:
+        tokens, hidden, tp = (row[key] for key in ("tokens", "hidden", "tp"))
+        shapes = [(3 * hidden / tp, hidden), (hidden, hidden / tp), (4 * hidden / tp, hidden)]
+        products = [Product(tokens, n, k) for n, k in (*shapes, (hidden, 4 * hidden / tp))]
+        flops = sum(6 * p.rows * p.outputs * p.inputs for p in products)
+        name = f"layer of {hidden} over {tp}, {flops / row['s'] / gpu.flops('bf16'):.2f} of peak"
+        _row(name, compute._products(products, Precision.BF16).total, row["s"])
 
 
 def _products(measured, gpu, precision):

@@ -27,6 +27,15 @@ from transformer import MODEL, train_steps
 torch._dynamo.config.recompile_limit = 100
 REPEATS = 15
 HOT_S = 30
+# Tokens, hidden size and tensor ranks of a layer of Megatron-Core's GPT models of 1.7B to 314B.
+LAYERS = (
+    (16384, 2048, 1),
+    (16384, 4096, 2),
+    (16384, 6144, 4),
+    (8192, 8192, 8),
+    (4096, 12288, 8),
+    (4096, 16384, 8),
+)
 TOKENS = (512, 1024, 2048, 4096, 8192, 16384)
 # Inputs and outputs of projections as they occur in models, whole and split.
 PROJECTIONS = (
@@ -99,6 +108,34 @@ def sustained():
         while time.perf_counter() < until:
             seconds(run, 200)
         rows.append({"precision": precision, "cold_s": cold, "sustained_s": seconds(run, 400)})
+    return rows
+
+
+def layers():
+    """All products of a layer, forward and both of backward, once the power limit has set the clock."""
+    rows = []
+    for tokens, hidden, tp in LAYERS:
+        shapes = ((3 * hidden // tp, hidden), (hidden, hidden // tp), (4 * hidden // tp, hidden))
+        operands = [
+            [
+                torch.randn(size, device="cuda", dtype=torch.bfloat16)
+                for size in ((tokens, k), (n, k), (tokens, n))
+            ]
+            for n, k in (*shapes, (hidden, 4 * hidden // tp))
+        ]
+
+        def run(operands=operands):
+            for x, w, _ in operands:
+                x @ w.T
+            for _, w, dy in operands:
+                dy @ w
+            for x, _, dy in operands:
+                dy.T @ x
+
+        until = time.perf_counter() + HOT_S / 3
+        while time.perf_counter() < until:
+            seconds(run, 40)
+        rows.append({"tokens": tokens, "hidden": hidden, "tp": tp, "s": seconds(run, 100)})
     return rows
 
 
@@ -266,6 +303,7 @@ def main():
         "torch": torch.__version__,
         "products": products(),
         "sustained": sustained(),
+        "layers": layers(),
         "attention": attention(),
         "attention_in_parts": attention_in_parts(),
         "memory": memory(),

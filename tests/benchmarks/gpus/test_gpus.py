@@ -37,5 +37,6 @@ def test_measured_constants_are_what_the_commands_give(capsys):
         f"narrow_outputs {shared.narrow_outputs:.0f}, shallow_inputs {shared.shallow_inputs:.0f}," in printed
     )
     assert (
-        f"slowdown {shared.ring_part_slowdown:.3f}, ring_part_bytes {shared.ring_part_bytes:.0f}" in printed
-    )
+        f"ring_slowdown {shared.ring_slowdown:.3f}, ring_few_tokens {shared.ring_few_tokens:.0f}, "
+        f"ring_part_bytes {shared.ring_part_bytes:.0f}"
+    ) in printed

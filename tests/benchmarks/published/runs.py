@@ -50,7 +50,6 @@ WORDS = {
     "recompute": {"full": "full", "select": "selective", "partial": "selective", "none": "none"},
 }
 DEFAULTS = {"precision": "bf16", "dp_mode": "distributed_optimizer", "recompute": "unstated"}
-VIRTUAL = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,22 @@ def read_runs(path: Path) -> list[Run]:
     ValueError
         Of the first row that makes no sense, with its id.
     """
+    runs, problems = read_what_makes_sense(path)
+    if problems:
+        raise ValueError(problems[0])
+    return runs
+
+
+def read_what_makes_sense(path: Path) -> tuple[list[Run], list[str]]:
+    """All rows that make sense, and of each other row its id and what is wrong with it."""
+    runs, problems = [], []
     with path.open(newline="") as file:
-        return [_run(row) for row in csv.DictReader(file)]
+        for row in csv.DictReader(file):
+            try:
+                runs.append(_run(row))
+            except ValueError as error:
+                problems.append(str(error))
+    return runs, problems
 
 
 def _run(row: dict[str, str]) -> Run:
@@ -173,10 +186,15 @@ def _micros(row: dict[str, str], dp: int) -> list[int]:
 
 
 def _virtuals(row: dict[str, str], model: Model, pp: int, microbatches: int) -> list[int]:
-    """Virtual stages that may have been used; more than one needs microbatches in multiples of stages."""
+    """Virtual stages that may have been used; more than one needs microbatches in multiples of stages.
+
+    Megatron's chunks have as many layers each, or as many if embedding and loss count as a layer each.
+    """
     said = row["vp"] and "nterleaving" not in row["notes"]
     script = script_of(row["source"], row["model"])
-    unsaid = [script.virtual] if script else [v for v in VIRTUAL if pp > 1 or v == 1]
+    counts = (model.layers, model.layers + 2)
+    even = [v for v in range(1, counts[1] // pp + 1) if any(count % (v * pp) == 0 for count in counts)]
+    unsaid = [script.virtual] if script else even if pp > 1 else [1]
     tried = [_number(row, "vp")] if said else unsaid
     return [v for v in tried if v == 1 or (v * pp <= model.layers + 2 and microbatches % pp == 0)] or [1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from planner.library import shipped
 from planner.workload.architecture import load_architecture, to_model
@@ -14,6 +15,7 @@ from planner.workload.model import Model
 HEADS = {2304: 24, 3072: 32, 4096: 32, 6144: 48, 8192: 64, 10240: 80, 12288: 96, 16384: 128}
 HEADS |= {20480: 128, 25600: 160}
 VOCAB = 51200
+MODELS = Path(__file__).with_name("models")
 # Megatron trains these with so many modules that predict further tokens, as published TFLOP/s show: those of
 # DeepSeek-V3 are 1.04 of what the model without its module has.
 MTP = {"deepseek-v3": 1}
@@ -22,18 +24,18 @@ SHAPE = re.compile(r"(kv heads|hidden|layers|heads|vocab|ffn)(?: size)?[ :=]+(\d
 
 @cache
 def model_of(name: str, notes: str) -> Model:
-    """A GPT model of the shape that the notes give, or a shipped model.
+    """A GPT model of the shape that the notes give, or a model that ships or is known here.
 
     Raises
     ------
     ValueError
-        Where the notes give no shape and nothing like the name ships.
+        Where the notes give no shape and nothing like the name is known.
     """
     found = {key: int(value.replace(",", "")) for key, value in SHAPE.findall(notes)}
     if {"hidden", "layers"} <= set(found):
         return _gpt(name, found)
-    known = _shipped_name(name)
-    return replace(to_model(load_architecture(known)), mtp_layers=MTP.get(known, 0))
+    known = _known_name(name)
+    return replace(to_model(load_architecture(_known()[known])), mtp_layers=MTP.get(known, 0))
 
 
 def cut_of(model: Model, chunks: int) -> tuple[int, ...] | None:
@@ -50,12 +52,21 @@ def cut_of(model: Model, chunks: int) -> tuple[int, ...] | None:
     return made if min(made[:-1]) >= 0 else None
 
 
-def _shipped_name(name: str) -> str:
-    """The shipped model whose name has the same words, versions of a line apart."""
+@cache
+def _known() -> dict[str, str]:
+    """Where models are, by name: those that ship, and of other tables those in `models` beside this file."""
+    others = {each.stem: str(each) for each in sorted(MODELS.glob("*.yaml"))}
+    return {each: each for each in shipped("model")} | others
+
+
+def _known_name(name: str) -> str:
+    """The known model whose name has the same words, versions of a line apart."""
     wanted = _words(name)
-    close = [each for each in shipped("model") if _words(each) <= wanted or wanted <= _words(each)]
+    close = [each for each in _known() if _words(each) <= wanted or wanted <= _words(each)]
     if not close:
-        raise ValueError(f"expected hidden and layers in the notes, or a model that ships, got {name!r}")
+        raise ValueError(
+            f"expected hidden and layers in the notes, or a model that ships or is known here, got {name!r}"
+        )
     return max(close, key=lambda each: len(_words(each) & wanted))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
@@ -11,7 +12,7 @@ from planner.workload.job import DataParallel, Precision, Recompute, Schedule
 from tests.benchmarks.published import __main__ as command
 from tests.benchmarks.published.predict import predict
 from tests.benchmarks.published.runs import read_runs
-from tests.benchmarks.published.shapes import cut_of, model_of
+from tests.benchmarks.published.shapes import MODELS, cut_of, model_of
 from tests.benchmarks.published.software import software_of
 from tests.benchmarks.published.systems import cluster_of, system_of
 
@@ -130,6 +131,26 @@ def test_rows_that_make_no_sense_are_named(changes, said, tmp_path):
         read_runs(written(tmp_path / "runs.csv", **changes))
 
 
+def test_rows_that_make_no_sense_are_left_out(tmp_path, capsys):
+    """The others are predicted; the command names what it left out and ends with 3."""
+    path = written(tmp_path / "runs.csv", system="dgx-x900")
+    path.write_text(path.read_text() + written(tmp_path / "good.csv", id="two").read_text().splitlines()[1])
+    assert command.main(["--runs", str(path), "--memory"]) == 3
+    printed = capsys.readouterr()
+    assert "left out: run one: expected a system" in printed.err
+    assert [line.split()[0] for line in printed.out.splitlines()[1:2]] == ["two"]
+
+
+def test_unsaid_virtual_stages_have_as_many_layers_each(tmp_path):
+    """Those of 96 layers over 8 stages are divisors of 12; of 126 layers embedding and loss count as two."""
+    changes = {"gpus": "64", "tp": "8", "pp": "8", "global_batch": "64", "vp": ""}
+    shape = changes | {"notes": "hidden 2048, layers 96", "model": "gpt"}
+    (even,) = read_runs(written(tmp_path / "runs.csv", **shape))
+    assert {job.mesh.vp for job in even.choices} == {1, 2, 3, 4, 6, 12}
+    (ends,) = read_runs(written(tmp_path / "runs.csv", **changes, model="llama-3.1-405b"))
+    assert {job.mesh.vp for job in ends.choices} == {1, 2, 4, 8, 16}
+
+
 def test_scripts_say_what_a_table_does_not(tmp_path):
     """Microbatch and virtual stages of SC21's runs; a table that says them stands."""
     changes = {
@@ -172,8 +193,21 @@ def test_names_of_models():
     names = ("Llama3_405B", "llama-3.1-405b", "qwen3-235b", "DeepSeek-V3", "gpt-oss-120b", "GPT3-175B")
     expected = ["llama-3.1-405b"] * 2 + ["qwen3-235b-a22b", "deepseek-v3", "gpt-oss-120b", "gpt3-175b"]
     assert [model_of(name, "").name for name in names] == expected
+    others = ("Llama2-70B", "mixtral_8x7b", "Qwen3-30B", "MT-NLG 530B", "llama-70b")
+    expected = ["llama-2-70b", "mixtral-8x7b", "qwen3-30b-a3b", "mt-nlg-530b", "llama-3.1-70b"]
+    assert [model_of(name, "").name for name in others] == expected
     with pytest.raises(ValueError, match="llama-3-13b"):
         model_of("llama-3-13b", "")
+
+
+def test_models_of_others_have_their_size():
+    """Parameters of every model that only the tables know, in billions as its name has them."""
+    sizes = {"8x7b": 46.7, "8x22b": 140.6}
+    for path in MODELS.glob("*.yaml"):
+        named = path.stem.split("-")
+        said = next((sizes[each] for each in named if each in sizes), None)
+        said = said or next(float(each[:-1]) for each in named if re.fullmatch(r"\d+b", each))
+        assert model_of(path.stem, "").parameters == pytest.approx(said * 1e9, rel=0.08), path.stem
 
 
 def test_cuts_of_recipes():
