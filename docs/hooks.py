@@ -260,7 +260,7 @@ def _options(options: Sequence[Option]) -> list[str]:
 
 def schema_page(model: Any, title: str, introduction: str) -> str:
     """A page for a pydantic model: a table for it and for every model inside it."""
-    from planner.report.schemas import Described
+    from planner.report.described import Described
 
     schema = model.model_json_schema(schema_generator=Described)
     definitions = schema.get("$defs", {})

@@ -5,6 +5,7 @@ The names below are loaded when first used, so that importing `planner` costs no
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from planner.topology.load import load_topology
     from planner.workload.load import load_workload
     from planner.workload.workload import Workload
+
+# To colour what it says of a mistake, numba puts streams of its own in the place of sys.stdout and
+# sys.stderr, also while it compiles without one, and then puts back what was there: in a thread that
+# compiles while others work these may be of a command that has ended since. It reads this once, when it
+# is first imported.
+os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
 __version__ = "0.1.0"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -59,3 +60,21 @@ def test_importing_the_package_imports_nothing_else():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_compiling_leaves_the_streams_alone():
+    """What is printed while numba compiles in another thread goes where it should."""
+    script = """
+        import sys
+        import planner
+        from numba.core.errors import termcolor
+        class Streams:
+            def __setattr__(self, name, value):
+                assert name not in ("stdout", "stderr")
+        sys.modules["colorama.initialise"].sys = Streams()
+        termcolor().errmsg("a mistake")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

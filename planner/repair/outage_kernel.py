@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
-
-# To colour what it says of a mistake, numba puts streams of its own in the place of sys.stdout and
-# sys.stderr, also while it compiles without one, and then puts back what was there: in a thread that
-# compiles while others work these may be of a command that has ended since.
-os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 
 import numba
 import numpy as np

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 from scipy.stats import binom, poisson
@@ -114,21 +110,3 @@ def test_what_would_never_end_is_refused():
     with pytest.raises(UsageError) as caught:
         simulated(grid_cluster(1, 10, 8), 0, gpu=1e-4)
     assert caught.value.problems[0].code == "U010"
-
-
-def test_compiling_leaves_the_streams_alone():
-    """What is printed while the kernel is compiled in another thread goes where it should."""
-    script = """
-        import sys
-        import planner.repair.outage_kernel
-        from numba.core.errors import termcolor
-        class Streams:
-            def __setattr__(self, name, value):
-                assert name not in ("stdout", "stderr")
-        sys.modules["colorama.initialise"].sys = Streams()
-        termcolor().errmsg("a mistake")
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
