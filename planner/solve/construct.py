@@ -13,7 +13,7 @@ from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.beside import Beside
 from planner.solve.bound import rounded_up
 from planner.solve.hierarchy import candidates
-from planner.solve.joint import joint_bound
+from planner.solve.joint_bound import joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
 from planner.solve.outside_in import outside_in

@@ -22,16 +22,11 @@ import numpy as np
 
 from planner.solve.columns import EVEN_LOOKS
 from planner.solve.joint_duals import Centre
+from planner.solve.linear import LinearProgramme
 from planner.solve.master import Rounding, fractions
-from planner.solve.pools import (
-    WHOLE_JOB,
-    counted_classes,
-    joined_classes,
-    pooled,
-    separate_classes,
-    weighty_levels,
-)
+from planner.solve.pools import WHOLE_JOB, pooled
 from planner.solve.pricing import Sweep, price
+from planner.solve.rounded_rows import RoundedRows, Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,29 +34,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
-    from planner.solve.pools import Domains, Pool
+    from planner.solve.pools import Domains
     from planner.solve.pricing import Priced
     from planner.solve.reduction import StageCosts
-    from planner.solve.tree import Level, Tree
+    from planner.solve.tree import Level
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
-    Row = tuple[int, Rounding]
+    from planner.solve.rounded_rows import Row
 
 MAX_ROUNDS = 200
 ROUNDING_ROUNDS = 40
-# Few: more make a sharper bound, and no better guide.
-ROUNDS_AHEAD = 2
 MOST_ROUNDINGS = 40
 MOST_ROWS = 1_200
-MOST_CLASS_ROWS = 600
 LARGEST_DENOMINATOR = 12
 FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
-TOLERANCE = 1e-7
+PATIENCE = 15
+TOLERANCE = 1e-4
 BROKEN = 1e-5
 NEW = 1e-9
 LEAST_SHARE = 1e-6
-WAYS = ("use_dual_simplex:true", "use_preprocessing:false", "use_dual_simplex:false")
+BINDING = 1e-7
+INFINITY = float("inf")
 
 
 class JointProgramme:
@@ -78,8 +72,6 @@ class JointProgramme:
     """
 
     def __init__(self, costs: StageCosts, levels: Sequence[Level], classes: Sequence[Domains]) -> None:
-        from ortools.linear_solver import pywraplp
-
         self.costs, self.levels, self.pools = costs, levels, pooled(classes)
         self.weights = [level.weight for level in levels]
         self.floors: FloatArray | None = None
@@ -88,54 +80,46 @@ class JointProgramme:
         self.holding = costs.holding(costs.replicas)
         largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
         self.unit = max(self.weights) * (largest or 1.0)
-        self.solver = pywraplp.Solver.CreateSolver("GLOP")
-        self.infinity = self.solver.infinity()
-        self.goal = self.solver.Objective()
-        self.goal.SetMinimization()
+        self.linear = LinearProgramme()
         self.groups = sorted({each.outer for each in classes})
+        self.level_of = {pool.outer: pool.level for pool in self.pools}
         self.cover = {group: self._cover_rows(group) for group in self.groups}
         self.fits = [
-            {room: self.solver.Constraint(-self.infinity, float(count)) for room, count in pool.limits}
+            {room: self.linear.add_row(-INFINITY, float(count)) for room, count in pool.limits}
             for pool in self.pools
         ]
         self.totals, self.pays = self._total_rows()
-        self.rounded: dict[Row, Any] = {}
-        self.slack: list[Any] = []
+        self.rounded = RoundedRows()
+        self.slack: list[int] = []
         self.penalty = FIRST_PENALTY
         for row in self.cover[WHOLE_JOB]:
             self._relent(row, (1.0, -1.0))
+        self.begun = Start()
         self.columns: list[tuple[int, IntArray]] = []
-        self.variables: list[Any] = []
+        self.variables: list[int] = []
         self.known: set[tuple[int, bytes]] = set()
         for index, pool in enumerate(self.pools):
             for stage in range(costs.stages):
                 for room in {pool.rooms[0], pool.rooms[-1]}:
                     self.add(index, _single(costs.stages, stage, min(room, costs.replicas)))
 
-    def _cover_rows(self, group: int) -> list[Any]:
+    def _cover_rows(self, group: int) -> IntArray:
         """Rows, one a stage: those inside hold what those outside hold, or all cells of the job."""
         cells = float(self.costs.replicas) if group == WHOLE_JOB else 0.0
-        return [self.solver.Constraint(cells, cells) for _ in range(self.costs.stages)]
+        rows = [self.linear.add_row(cells, cells) for _ in range(self.costs.stages)]
+        return np.asarray(rows, np.int32)
 
-    def _total_rows(self) -> tuple[list[Any], list[Any]]:
+    def _total_rows(self) -> tuple[list[int], list[int]]:
         """For every level a variable that is at least what its domains pay."""
         totals, rows = [], []
         for _ in self.levels:
-            total = self.solver.NumVar(-self.infinity, self.infinity, "")
-            self.goal.SetCoefficient(total, 1.0)
-            row = self.solver.Constraint(0.0, self.infinity)
-            row.SetCoefficient(total, 1.0)
-            totals.append(total)
-            rows.append(row)
+            rows.append(self.linear.add_row(0.0, INFINITY))
+            totals.append(self.linear.add_column(1.0, [rows[-1]], [1.0], lower=-INFINITY))
         return totals, rows
 
-    def _relent(self, row: Any, signs: tuple[float, ...]) -> None:
+    def _relent(self, row: int, signs: tuple[float, ...]) -> None:
         """Let a row be missed at a penalty, so that the programme always has a solution."""
-        for sign in signs:
-            variable = self.solver.NumVar(0.0, self.infinity, "")
-            row.SetCoefficient(variable, sign)
-            self.goal.SetCoefficient(variable, self.penalty)
-            self.slack.append(variable)
+        self.slack += [self.linear.add_column(self.penalty, [row], [sign]) for sign in signs]
 
     def add(self, index: int, widths: IntArray) -> bool:
         """Add a width vector of a pool; False where it is known already."""
@@ -144,85 +128,103 @@ class JointProgramme:
             return False
         self.known.add(key)
         pool, used = self.pools[index], int(widths.sum())
-        variable = self.solver.NumVar(0.0, self.infinity, "")
         paid = self.weights[pool.level] * float(self.costs.domain_bytes(widths[None])[0])
-        self.pays[pool.level].SetCoefficient(variable, -paid / self.unit)
-        for room, row in self.fits[index].items():
-            if used > room:
-                row.SetCoefficient(variable, 1.0)
-        for stage in np.flatnonzero(widths).tolist():
-            self.cover[pool.outer][stage].SetCoefficient(variable, float(widths[stage]))
-            if pool.own is not None:
-                self.cover[pool.own][stage].SetCoefficient(variable, -float(widths[stage]))
-        for (group, rounding), row in self.rounded.items():
-            self._enter(row, group, rounding, pool, widths, variable)
+        held = np.flatnonzero(widths)
+        rows: list[Any] = [[self.pays[pool.level]], self.cover[pool.outer][held]]
+        values: list[Any] = [[-paid / self.unit], widths[held]]
+        if pool.own is not None:
+            rows.append(self.cover[pool.own][held])
+            values.append(-widths[held])
+        over = [row for room, row in self.fits[index].items() if used > room]
+        rounded, entries = self.rounded.of(pool, widths)
+        entered = (
+            np.concatenate((*rows, over, rounded)),
+            np.concatenate((*values, np.ones(len(over)), entries)),
+        )
+        variable = self.linear.add_column(0.0, *entered)
         self.columns.append((index, widths))
         self.variables.append(variable)
         return True
 
-    @staticmethod
-    def _enter(row: Any, group: int, rounding: Rounding, pool: Pool, widths: IntArray, variable: Any) -> None:
-        """Write a column into a rounded row."""
-        if group == pool.outer:
-            row.SetCoefficient(variable, float(rounding.of(int(widths[rounding.stage]))))
-        elif group == pool.own:
-            row.SetCoefficient(variable, -float(rounding.of(int(widths[rounding.stage]))))
-
     def set_floors(self, floors: Sequence[float]) -> None:
-        """Let no level pay less than this in weighted bytes: bounds of single tiers sharpen the joint one."""
+        """Let no level pay less than this in weighted bytes: bounds of single tiers sharpen the joint."""
         self.floors = np.asarray(floors)
         for total, floor in zip(self.totals, floors, strict=True):
-            total.SetLb(floor / self.unit)
+            self.linear.set_lower(total, floor / self.unit)
 
-    def begin_with(self, vectors: Sequence[tuple[int, IntArray]]) -> None:
-        """Add vectors of levels wherever they fit."""
-        for level, widths in vectors:
+    def begin_with(self, start: Start) -> None:
+        """Add vectors wherever they fit, rows for all groups around a level, and look at the duals."""
+        for level, rounding in start.rows:
+            for group in self.groups:
+                if self.level_of[group] == level and len(self.rounded) < MOST_ROWS:
+                    self._add_rounded([(group, rounding)])
+        for level, widths in start.vectors:
             for index, pool in enumerate(self.pools):
                 if pool.level == level and widths.sum() <= pool.rooms[-1]:
                     self.add(index, widths)
+        if start.worth:
+            worth = {group: start.worth[self.level_of[group]] for group in self.groups}
+            rents = [np.zeros(pool.rooms[-1] + 1) for pool in self.pools]
+            # Without floors nothing would earn what is not priced.
+            shares = np.ones(len(self.levels)) if self.floors is None else np.asarray(start.shares)
+            self._look(Centre(worth, shares, rents))
+        self.begun = start
 
-    def in_use(self) -> list[tuple[int, IntArray]]:
-        """Levels and vectors that the programme uses; none where it has no solution."""
-        if not self._solved():
-            return []
-        columns = zip(self.columns, self.variables, strict=True)
-        return [
-            (self.pools[index].level, widths)
-            for (index, widths), variable in columns
-            if variable.solution_value() > BROKEN
+    def in_use(self) -> Start:
+        """What another programme may begin with: vectors in use, rounded rows that bind, the best duals.
+
+        Duals are those of levels: the ones that this began with, where one has several groups.
+        """
+        if self.centre is None or not self.linear.solve():
+            return self.begun
+        amounts = self.linear.amounts[self.variables]
+        columns = zip(self.columns, amounts, strict=True)
+        vectors = [
+            (self.pools[index].level, widths) for (index, widths), amount in columns if amount > BROKEN
         ]
+        binding = {
+            (self.level_of[group], rounding): None
+            for (group, rounding), row in self.rounded.rows.items()
+            if self.linear.duals[row] > BINDING
+        }
+        worth, shares = self.begun.worth, self.begun.shares
+        if len(self.groups) == len(self.levels):
+            worth = tuple(
+                self.centre.worth[group] for group in sorted(self.groups, key=self.level_of.__getitem__)
+            )
+            shares = tuple(self.centre.shares.tolist())
+        return Start(tuple(vectors), tuple(binding), worth, shares)
 
     def solve(self, control: Control, rounds: int = ROUNDING_ROUNDS) -> None:
         """Generate columns, and round rows up, until neither helps or the time or the rounds are over."""
-        self.begin_even()
+        if self.centre is None:
+            self.begin_even()
         self._generate(control)
         for _ in range(rounds):
             if control.over or not self._round_up():
                 return
             self._generate(control)
 
-    def _solved(self) -> bool:
-        """Solve the programme; False where the linear solver gives up, whichever way it goes about it."""
-        for way in WAYS:
-            if self.solver.Solve() == self.solver.OPTIMAL:
-                return True
-            self.solver.SetSolverSpecificParametersAsString(way)
-        return False
-
     def _generate(self, control: Control) -> None:
-        """Add columns until none can improve the programme; any duals on the way give a valid bound."""
+        """Add columns until none can improve the programme; any duals on the way give a valid bound.
+
+        Where the bound has not risen for long, the programme may be far from its value and gain nothing.
+        """
+        idle = 0
         for _ in range(MAX_ROUNDS):
-            if control.over or not self._solved():
+            if control.over or idle > PATIENCE or not self.linear.solve():
                 return
-            value = self.goal.Value() * self.unit
-            short = sum(variable.solution_value() for variable in self.slack) > TOLERANCE
-            if self._price() and value - self.bound > TOLERANCE * self.unit:
+            value, before = self.linear.value * self.unit, self.bound
+            short = self.linear.amounts[self.slack].sum() > BROKEN
+            fresh = self._price()
+            idle = 0 if self.bound > before + TOLERANCE * self.unit else idle + 1
+            if fresh and value - self.bound > TOLERANCE * self.unit:
                 continue
             if not short or self.penalty > LAST_PENALTY:
                 return
             self.penalty *= 8
             for variable in self.slack:
-                self.goal.SetCoefficient(variable, self.penalty)
+                self.linear.set_cost(variable, self.penalty)
 
     def begin_even(self) -> None:
         """Take the bound at which a cell of every stage is worth the same, tier by tier.
@@ -262,7 +264,7 @@ class JointProgramme:
         Between the duals and those of the best bound first: duals of programmes of few columns are far off.
         """
         worth = self._worth()
-        shares = np.asarray([min(1.0, max(LEAST_SHARE, row.dual_value())) for row in self.pays])
+        shares = np.clip(self.linear.duals[self.pays], LEAST_SHARE, 1.0)
         if self.floors is None:
             shares = np.ones(len(shares))
         there = Centre(worth, shares, [self._rent(index) for index in range(len(self.pools))])
@@ -306,7 +308,7 @@ class JointProgramme:
         """What every number of cells pays for its place in a domain of the pool, shape (room + 1,)."""
         rent = np.zeros(self.pools[index].rooms[-1] + 1)
         for room, row in self.fits[index].items():
-            rent[room + 1 :] -= min(0.0, row.dual_value()) * self.unit
+            rent[room + 1 :] -= min(0.0, self.linear.duals[row]) * self.unit
         return rent
 
     def _worth(self) -> dict[int, FloatArray]:
@@ -314,16 +316,15 @@ class JointProgramme:
         width = np.arange(self.costs.replicas + 1)
         worth = {}
         for group in self.groups:
-            duals = np.asarray([row.dual_value() for row in self.cover[group]]) * self.unit
-            worth[group] = duals[:, None] * width
-        for (group, rounding), row in self.rounded.items():
-            if dual := max(0.0, row.dual_value()) * self.unit:
+            worth[group] = self.linear.duals[self.cover[group]][:, None] * self.unit * width
+        for (group, rounding), row in self.rounded.rows.items():
+            if dual := max(0.0, self.linear.duals[row]) * self.unit:
                 worth[group][rounding.stage] += dual * rounding.of(width)
         return worth
 
     def _round_up(self) -> bool:
         """Add the rounded rows that the last solution breaks most; whether there are any."""
-        if len(self.rounded) >= MOST_ROWS or not self._solved():
+        if len(self.rounded) >= MOST_ROWS or not self.linear.solve():
             return False
         broken: list[tuple[float, Row]] = []
         for group, (widths, amounts) in self._in_use().items():
@@ -333,18 +334,18 @@ class JointProgramme:
                     short = short - (-self.costs.replicas * numerator // denominator)
                 for stage in np.flatnonzero(short > BROKEN).tolist():
                     row = group, Rounding(stage, numerator, denominator)
-                    if row not in self.rounded:
+                    if row not in self.rounded.rows:
                         broken.append((float(short[stage]), row))
         broken.sort(key=lambda each: -each[0])
-        for _, row in broken[:MOST_ROUNDINGS]:
-            self._add_rounded(*row)
+        self._add_rounded([row for _, row in broken[:MOST_ROUNDINGS]])
         return bool(broken)
 
     def _in_use(self) -> dict[int, tuple[IntArray, FloatArray]]:
         """For every group the vectors in use and how often, those outside counted negative."""
         found = defaultdict(list)
-        for (index, widths), variable in zip(self.columns, self.variables, strict=True):
-            if (amount := variable.solution_value()) > BROKEN:
+        amounts = self.linear.amounts[self.variables]
+        for (index, widths), amount in zip(self.columns, amounts, strict=True):
+            if amount > BROKEN:
                 found[self.pools[index].outer].append((widths, amount))
                 own = self.pools[index].own
                 if own is not None:
@@ -354,22 +355,34 @@ class JointProgramme:
             for group, used in found.items()
         }
 
-    def _add_rounded(self, group: int, rounding: Rounding) -> None:
-        """Add the row that a coverage row implies for whole amounts."""
-        least = float(rounding.of(self.costs.replicas)) if group == WHOLE_JOB else 0.0
-        row = self.solver.Constraint(least, self.infinity)
-        for (index, widths), variable in zip(self.columns, self.variables, strict=True):
-            self._enter(row, group, rounding, self.pools[index], widths, variable)
-        if group == WHOLE_JOB:
-            self._relent(row, (1.0,))
-        self.rounded[group, rounding] = row
+    def _add_rounded(self, rows: Sequence[Row]) -> None:
+        """Add rows that coverage rows imply for whole amounts."""
+        variables = np.asarray(self.variables, np.int32)
+        kinds, widths = (
+            np.asarray([index for index, _ in self.columns]),
+            np.stack([w for _, w in self.columns]),
+        )
+        outer = np.asarray([pool.outer for pool in self.pools])[kinds]
+        own = np.asarray([-1 if pool.own is None else pool.own for pool in self.pools])[kinds]
+        for group, rounding in rows:
+            if (group, rounding) in self.rounded.rows:
+                continue
+            entries = (outer == group) * 1 - (own == group)
+            entries *= rounding.of(widths[:, rounding.stage])
+            whole = group == WHOLE_JOB
+            entered = np.flatnonzero(entries)
+            least = float(rounding.of(self.costs.replicas)) if whole else 0.0
+            row = self.linear.add_row(least, INFINITY, variables[entered], entries[entered])
+            self.rounded.append(group, rounding, row)
+            if whole:
+                self._relent(row, (1.0,))
 
     def ahead(self, index: int) -> FloatArray | None:
         """What every width of a domain of this level will cost inside it, in bytes of the level.
 
         Shape (P, N + 1); None where nothing is known. Of domains that were joined to one class.
         """
-        if not index or not self._solved():
+        if not index or not self.linear.solve():
             return None
         table: FloatArray = self._worth()[index] / self.weights[index]
         return table
@@ -380,49 +393,3 @@ def _single(stages: int, stage: int, width: int) -> IntArray:
     widths = np.zeros(stages, np.int32)
     widths[stage] = width
     return widths
-
-
-def look_ahead(
-    tree: Tree, costs: StageCosts, control: Control
-) -> tuple[list[Level], list[FloatArray | None]]:
-    """For levels that cost something what each width will cost further in; see `JointProgramme.ahead`."""
-    levels = weighty_levels(tree, costs)
-    if len(levels) < 2:
-        return levels, [None] * len(levels)
-    programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
-    programme.solve(control, ROUNDS_AHEAD)
-    return levels, [programme.ahead(index) for index in range(len(levels))]
-
-
-def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control) -> float:
-    """Lower bound on the weighted bytes of all levels, constants left out.
-
-    Valid where every placement gives each domain whole cells, at most as many as its room.
-
-    Parameters
-    ----------
-    floors
-        Lower bound on the weighted bytes of each level of the tree but the root, constants left out.
-    """
-    apart, levels = float(sum(floors)), weighty_levels(tree, costs)
-    if len(levels) < 2:
-        return apart
-    places = {level.tier: index for index, level in enumerate(tree.levels)}
-    inside = [floors[places[level.tier]] for level in levels]
-    best, cells = sum(inside), costs.stages * costs.replicas
-    known: list[tuple[int, IntArray]] = []
-    for classes in (
-        joined_classes(levels, cells),
-        counted_classes(tree, levels, cells),
-        separate_classes(tree, levels, cells),
-    ):
-        groups = {each.outer for each in classes}
-        if control.over or len(groups) * costs.stages > MOST_CLASS_ROWS:
-            continue
-        programme = JointProgramme(costs, levels, classes)
-        programme.set_floors(inside)
-        programme.begin_with(known)
-        programme.solve(control)
-        known = programme.in_use()
-        best = max(best, programme.bound)
-    return apart - sum(inside) + best

@@ -13,7 +13,7 @@ import numpy as np
 
 from planner.solve.anneal import costliest_cell, ready, state_of, walk
 from planner.solve.hierarchy import cover_level, cut_level
-from planner.solve.joint import look_ahead
+from planner.solve.joint_bound import look_ahead
 from planner.solve.tree import tree_cost
 
 if TYPE_CHECKING:

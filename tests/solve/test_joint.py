@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from planner.solve.control import Control
-from planner.solve.joint import JointProgramme, joint_bound, look_ahead
+from planner.solve.joint import TOLERANCE, JointProgramme
+from planner.solve.joint_bound import alone, joint_bound, look_ahead
 from planner.solve.pools import counted_classes, joined_classes, separate_classes, weighty_levels
+from planner.solve.rounded_rows import Start
 from tests.solve.brute_force import optimum, tier_minima
 from tests.solve.test_nested import LARGER, SHAPES, job_on, least, nest_of
 
@@ -93,14 +95,40 @@ def test_vectors_of_another_programme_change_no_bound(seed):
     """A programme that begins with vectors in use elsewhere ends at the same bound."""
     _, _, _, layout, nest, _ = drawn(200 + seed, DEEP_LARGER, 12)
     levels = weighty_levels(nest.tree, nest.costs)
-    known, bounds = [], []
+    known, bounds = Start(), []
     for _ in range(2):
         programme = JointProgramme(nest.costs, levels, joined_classes(levels, layout.cells))
         programme.begin_with(known)
         programme.solve(Control(60.0), 0)
         known, bounds = programme.in_use(), [*bounds, programme.bound]
-    assert known
-    assert bounds[1] == pytest.approx(bounds[0], rel=1e-6)
+        slack = 2 * TOLERANCE * programme.unit
+    assert known.vectors
+    assert known.worth
+    assert bounds[1] == pytest.approx(bounds[0], abs=slack)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_duals_passed_on_are_worth_as_much(seed):
+    """A finer programme that begins with the duals of a coarser one has its bound at once."""
+    _, _, _, layout, nest, _ = drawn(300 + seed, DEEP_LARGER, 12)
+    levels, cells = weighty_levels(nest.tree, nest.costs), layout.cells
+    coarse = JointProgramme(nest.costs, levels, joined_classes(levels, cells))
+    coarse.solve(Control(60.0))
+    for finer in (counted_classes(nest.tree, levels, cells), separate_classes(nest.tree, levels, cells)):
+        programme = JointProgramme(nest.costs, levels, finer)
+        programme.begin_with(coarse.in_use())
+        assert programme.bound == pytest.approx(coarse.bound, abs=1e-9 * programme.unit)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tiers_apart_are_where_all_together_begin(seed):
+    """The duals of single tiers put together bound by the sum of the tiers' bounds."""
+    _, _, _, layout, nest, _ = drawn(400 + seed, DEEP_LARGER, 12)
+    levels, cells = weighty_levels(nest.tree, nest.costs), layout.cells
+    each = [alone(nest.costs, level, Control(60.0)) for level in levels]
+    programme = JointProgramme(nest.costs, levels, joined_classes(levels, cells))
+    programme.begin_with(Start.apart([start for start, _ in each]))
+    assert programme.bound == pytest.approx(sum(bound for _, bound in each), abs=1e-9 * programme.unit)
 
 
 def test_nothing_lies_ahead_of_one_tier():

@@ -1,0 +1,97 @@
+"""The bound over all tiers: relaxations from the coarsest to the finest, each begun where one ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from planner.solve.joint import JointProgramme
+from planner.solve.pools import (
+    WHOLE_JOB,
+    Domains,
+    counted_classes,
+    joined_classes,
+    separate_classes,
+    weighty_levels,
+)
+from planner.solve.rounded_rows import Start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from planner.solve.control import Control
+    from planner.solve.reduction import StageCosts
+    from planner.solve.tree import Level, Tree
+
+    FloatArray = NDArray[np.float64]
+
+# Few: more make a sharper bound, and no better guide.
+ROUNDS_AHEAD = 2
+MOST_CLASS_ROWS = 600
+APART_SHARE = 0.4
+
+
+def look_ahead(
+    tree: Tree, costs: StageCosts, control: Control
+) -> tuple[list[Level], list[FloatArray | None]]:
+    """For levels that cost something what each width will cost further in; see `JointProgramme.ahead`."""
+    levels = weighty_levels(tree, costs)
+    if len(levels) < 2:
+        return levels, [None] * len(levels)
+    programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
+    programme.solve(control, ROUNDS_AHEAD)
+    return levels, [programme.ahead(index) for index in range(len(levels))]
+
+
+def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control) -> float:
+    """Lower bound on the weighted bytes of all levels, constants left out.
+
+    Valid where every placement gives each domain whole cells, at most as many as its room.
+
+    Parameters
+    ----------
+    floors
+        Lower bound on the weighted bytes of each level of the tree but the root, constants left out.
+    """
+    levels = weighty_levels(tree, costs)
+    if len(levels) < 2:
+        return float(sum(floors))
+    places = {level.tier: index for index, level in enumerate(tree.levels)}
+    inside = [floors[places[level.tier]] for level in levels]
+    rest = float(sum(floors)) - sum(inside)
+    cells = costs.stages * costs.replicas
+    starts = []
+    with control.step(APART_SHARE):
+        for index, level in enumerate(levels):
+            found, bound = alone(costs, level, control)
+            starts.append(found)
+            inside[index] = max(inside[index], bound)
+    start, best = Start.apart(starts), sum(inside)
+    for classes in (
+        joined_classes(levels, cells),
+        counted_classes(tree, levels, cells),
+        separate_classes(tree, levels, cells),
+    ):
+        groups = {each.outer for each in classes}
+        if control.over or len(groups) * costs.stages > MOST_CLASS_ROWS:
+            continue
+        programme = JointProgramme(costs, levels, classes)
+        programme.set_floors(inside)
+        programme.begin_with(start)
+        programme.solve(control)
+        start = programme.in_use()
+        best = max(best, programme.bound)
+    return rest + best
+
+
+def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:
+    """What one level uses by itself, and a lower bound on its weighted bytes; nothing without time."""
+    if control.over:
+        return Start(), float("-inf")
+    cells = costs.stages * costs.replicas
+    classes = [Domains(0, each.count, each.room, WHOLE_JOB, None) for each in joined_classes([level], cells)]
+    programme = JointProgramme(costs, [level], classes)
+    programme.solve(control)
+    return programme.in_use(), programme.bound
