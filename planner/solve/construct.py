@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # Parts of the time that is left at each.
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.45, 0.1, 0.2
 RINGS_LEADS = 0.7
-WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.5, 0.1
+WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
 SHARES_SHARE = 0.3
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
@@ -79,15 +79,17 @@ def placements(
             learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
 
     if work.free:
+        yield from work.better(work.control.limited(DRAFT_SHARE, work.draft()))
+        if work.bounded_together:
+            # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
+            with work.walking(), work.control.step(BOUND_SHARE):
+                _bound_together(work, floors, teach, learn_all)
+            yield from work.walked()
         yield from _walked_first(work)
         if work.control.over:
             return
     if not work.walked_only:
         yield from _led(work, floors, teach)
-    if work.free and work.bounded_together:
-        with work.walking(), work.control.step(BOUND_SHARE):
-            _bound_together(work, floors, teach, learn_all)
-        yield from work.walked()
     if work.free:
         with work.control.step(share):
             if not work.walked_only:
@@ -97,7 +99,6 @@ def placements(
 
 def _walked_first(work: Constructions) -> Iterator[IntArray]:
     """Placements from the outermost tier inwards."""
-    yield from work.better(work.control.limited(DRAFT_SHARE, work.draft()))
     yield from work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
     if not work.walked_only:
         outside = outside_in(work.tree, work.costs, work.control)

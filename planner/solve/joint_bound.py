@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Few: more make a sharper bound, and no better guide.
 ROUNDS_AHEAD = 2
-MOST_CLASS_ROWS = 600
+MOST_CLASS_ROWS = 300
 APART_SHARE = 0.4
 
 
