@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int32]
     Order = list[tuple[int, int, int, int, int]]
+    # Kinds and chunks of passes, and how often they come in turn.
+    Part = tuple[int, list[tuple["Pass", int]]]
 
 
 class Pass(IntEnum):
@@ -72,8 +74,7 @@ def program(schedule: Schedule, stages: int, virtual: int, microbatches: int) ->
 
 def _gpipe(stages: int, _: int, microbatches: int) -> Program:
     """All forwards, then all backwards (Huang et al. 2019)."""
-    one = [_one(Pass.FORWARD, 0, index) for index in range(microbatches)]
-    one += [_one(Pass.BACKWARD, 0, index) for index in range(microbatches)]
+    one = _counted(microbatches, (microbatches, [(Pass.FORWARD, 0)]), (microbatches, [(Pass.BACKWARD, 0)]))
     return _straight([one] * stages)
 
 
@@ -99,17 +100,17 @@ def _interleaved(stages: int, virtual: int, microbatches: int) -> Program:
         for chunk in range(virtual)
         for index in range(first, min(first + stages, microbatches))
     ]
-    total, made = len(rounds), []
+    forwards = np.array([(Pass.FORWARD, *each, -1, -1) for each in rounds], np.int32)
+    backwards = forwards.copy()
+    backwards[:, 0], backwards[:, 1] = Pass.BACKWARD, virtual - 1 - forwards[:, 1]
+    made = []
     for stage in range(stages):
-        ahead = min(total, 2 * (stages - stage - 1) + (virtual - 1) * stages)
-        order = [_one(Pass.FORWARD, *each) for each in rounds[:ahead]]
-        for step, (chunk, index) in enumerate(rounds):
-            if step + ahead < total:
-                order.append(_one(Pass.FORWARD, *rounds[step + ahead]))
-            order.append(_one(Pass.BACKWARD, virtual - 1 - chunk, index))
-        made.append(order)
+        ahead = min(len(rounds), 2 * (stages - stage - 1) + (virtual - 1) * stages)
+        both = len(rounds) - ahead
+        in_turn = np.stack((forwards[ahead:], backwards[:both]), axis=1).reshape(-1, 5)
+        made.append(np.concatenate((forwards[:ahead], in_turn, backwards[both:])))
     position = np.arange(virtual)[None, :] * stages + np.arange(stages)[:, None]
-    return Program(_arrays(made), position.astype(np.int32), np.zeros(virtual, np.int32))
+    return Program(tuple(made), position.astype(np.int32), np.zeros(virtual, np.int32))
 
 
 def _zb_h1(stages: int, _: int, microbatches: int) -> Program:
@@ -132,52 +133,31 @@ def _zb_v(stages: int, _: int, microbatches: int) -> Program:
     """
     down, up = np.arange(stages), 2 * stages - 1 - np.arange(stages)
     position = np.stack((down, up), axis=1).astype(np.int32)
-    made = [_VStage(stage, stages, microbatches).order() for stage in range(stages)]
+    made = [_counted(microbatches, *_zb_v_parts(stage, stages, microbatches)) for stage in range(stages)]
     few = microbatches < 2 * stages - 1
     if few:
-        made = [[each for each in order if each[0] != Pass.BY_WEIGHT] for order in made]
-    return Program(_arrays(made), position, np.zeros(2, np.int32), fills=few, most_held=2 * stages)
+        made = [order[order[:, 0] != Pass.BY_WEIGHT] for order in made]
+    return Program(tuple(made), position, np.zeros(2, np.int32), fills=few, most_held=2 * stages)
 
 
-class _VStage:
+def _zb_v_parts(stage: int, stages: int, microbatches: int) -> list[Part]:
     """The order of one stage under ZB-V: chunk 0 lies on the way down, chunk 1 on the way up."""
-
-    def __init__(self, stage: int, stages: int, microbatches: int) -> None:
-        self.before, self.after = stage, stages - stage
-        self.microbatches, self.enough = microbatches, max(2 * stages - 1, microbatches)
-        self.count = {(kind, chunk): 0 for kind in SPLIT for chunk in (0, 1)}
-        self.made: Order = []
-
-    def order(self) -> Order:
-        """Filling, one pass of every kind in turn, and what is left."""
-        self.fill()
-        while self.count[Pass.FORWARD, 1] < self.enough:
-            if self.count[Pass.FORWARD, 0] < self.enough:
-                self.add((Pass.FORWARD, 0))
-            self.add((Pass.BY_INPUT, 0), (Pass.BY_WEIGHT, 0))
-            self.add((Pass.FORWARD, 1), (Pass.BY_INPUT, 1), (Pass.BY_WEIGHT, 1))
-        self.empty()
-        return self.made
-
-    def fill(self) -> None:
-        """Forwards down until the first comes back up, then in turn until a backward follows each."""
-        self.add(*[(Pass.FORWARD, 0)] * (2 * self.after - 1))
-        self.add(*[(Pass.FORWARD, 1), (Pass.FORWARD, 0)] * self.before)
-        self.add(*[(Pass.FORWARD, 1), (Pass.BY_INPUT, 1), (Pass.BY_WEIGHT, 1)] * self.after)
-
-    def empty(self) -> None:
-        """The last backwards, first without their weight halves, which fill the end."""
-        self.add(*[(Pass.BY_INPUT, 0), (Pass.BY_INPUT, 1)] * self.before)
-        self.add(*[(Pass.BY_INPUT, 0), (Pass.BY_WEIGHT, 0)] * self.after)
-        for chunk in (1, 0):
-            self.add(*[(Pass.BY_WEIGHT, chunk)] * (self.enough - self.count[Pass.BY_WEIGHT, chunk]))
-
-    def add(self, *passes: tuple[Pass, int]) -> None:
-        """These passes of the next microbatches; those that a shorter step does not have are left out."""
-        for each in passes:
-            if self.count[each] < self.microbatches:
-                self.made.append(_one(*each, self.count[each]))
-            self.count[each] += 1
+    before, after, enough = stage, stages - stage, max(2 * stages - 1, microbatches)
+    down, up = ([(kind, chunk) for kind in SPLIT] for chunk in (0, 1))
+    back_down, back_up = down[1:], up[1:]
+    return [
+        # Forwards down until the first comes back up, then in turn until a backward follows each.
+        (2 * after - 1, down[:1]),
+        (before, up[:1] + down[:1]),
+        (after, up),
+        # One pass of every kind in turn.
+        (enough - stages, down + up),
+        # The last backwards, first without their weight halves, which fill the end.
+        (before, back_down[:1] + back_up[:1]),
+        (after, back_down),
+        (before, back_up[1:]),
+        (before, back_down[1:]),
+    ]
 
 
 def _dualpipe(stages: int, _: int, microbatches: int) -> Program:
@@ -188,9 +168,10 @@ def _dualpipe(stages: int, _: int, microbatches: int) -> Program:
     """
     each = microbatches // 2
     made = [_DualStage(stage, stages, each).order() for stage in range(stages)]
+    orders = tuple(np.array(order, np.int32).reshape(-1, 5) for order in made)
     down = np.arange(stages)
     position = np.stack((down, stages - 1 - down), axis=1).astype(np.int32)
-    return Program(_arrays(made), position, np.array([0, 1], np.int32))
+    return Program(orders, position, np.array([0, 1], np.int32))
 
 
 class _DualStage:
@@ -266,28 +247,35 @@ class _DualStage:
         return of[chunk] - 1
 
 
-def _in_turn(ahead: int, microbatches: int, backward: Pass = Pass.BACKWARD) -> Order:
+def _in_turn(ahead: int, microbatches: int, backward: Pass = Pass.BACKWARD) -> IntArray:
     """`ahead` forwards, then one forward and one backward in turn."""
-    order = [_one(Pass.FORWARD, 0, index) for index in range(min(ahead, microbatches))]
-    for index in range(microbatches):
-        if index + ahead < microbatches:
-            order.append(_one(Pass.FORWARD, 0, index + ahead))
-        order.append(_one(backward, 0, index))
-    return order
+    forward = (Pass.FORWARD, 0)
+    return _counted(microbatches, (ahead, [forward]), (microbatches, [forward, (backward, 0)]))
+
+
+def _counted(microbatches: int, *parts: Part) -> IntArray:
+    """Parts of an order after each other, as rows of it.
+
+    A pass is that of the next microbatch of its kind and chunk, and left out where there is none.
+    """
+    passes = np.concatenate([np.tile(np.array(each, np.int32), (times, 1)) for times, each in parts])
+    rows = np.full((len(passes), 5), -1, np.int32)
+    rows[:, :2] = passes
+    sort = 2 * passes[:, 0] + passes[:, 1]
+    for each in np.unique(sort):
+        of_sort = sort == each
+        rows[of_sort, 2] = np.arange(of_sort.sum())
+    return rows[rows[:, 2] < microbatches]
 
 
 def _one(kind: Pass, chunk: int, index: int) -> tuple[int, int, int, int, int]:
     return (kind, chunk, index, -1, -1)
 
 
-def _arrays(orders: list[Order]) -> tuple[IntArray, ...]:
-    return tuple(np.array(order, np.int32).reshape(-1, 5) for order in orders)
-
-
-def _straight(orders: list[Order], *, fills: bool = False, most_held: int = 2**30) -> Program:
+def _straight(orders: list[IntArray], *, fills: bool = False, most_held: int = 2**30) -> Program:
     """A schedule of one chunk a stage."""
     position = np.arange(len(orders), dtype=np.int32)[:, None]
-    return Program(_arrays(orders), position, np.zeros(1, np.int32), fills, most_held)
+    return Program(tuple(orders), position, np.zeros(1, np.int32), fills, most_held)
 
 
 _MADE: dict[Schedule, Callable[[int, int, int], Program]] = {

@@ -10,30 +10,33 @@ from __future__ import annotations
 from typing import Any
 
 import numba
-import numpy as np
 
 from planner.cost.timeline_kernel import (
     FORWARD,
     NEVER,
     TOGETHER,
     advance,
+    all_ran,
     fill_in,
-    new_state,
     ordered_start,
+    without_counting,
 )
 
 
-@numba.njit(cache=True)
-def spans(rules: Any, microbatches: Any) -> Any:
-    """First start, last end and seconds of work of each stage, shape (3, stages); and whether all ran."""
-    stages = len(rules.starts) - 1
-    state = new_state(rules, microbatches)
-    found = np.zeros((3, stages))
-    found[0] = NEVER
-    table = np.empty((1, 6))
-    # Stages whose turn it is, as a stack, and which are on it.
-    stack, stacked = np.arange(stages)[::-1].copy(), np.ones(stages, np.bool_)
-    height = stages
+@without_counting
+def spans(rules: Any, state: Any, found: Any, last: Any, stack: Any, stacked: Any) -> Any:
+    """Fill `found` with first start, last end and seconds of work of each stage; whether all passes ran.
+
+    Parameters
+    ----------
+    found
+        Never, 0 and 0 for every stage, shape (3, stages).
+    last
+        For the pass that ran last, shape (1, 6).
+    stack, stacked
+        Stages whose turn it is, as a stack, and which are on it: all of them; each of shape (stages,).
+    """
+    height = len(stack)
     while True:
         while height:
             height -= 1
@@ -44,17 +47,17 @@ def spans(rules: Any, microbatches: Any) -> Any:
                 if start == NEVER:
                     break
                 if start < state.clock[stage]:
-                    fill_in(rules, state, stage, state.clock[stage], table, 0)
-                    note(found, table, stage)
+                    fill_in(rules, state, stage, state.clock[stage], last, 0)
+                    note(found, last, stage)
                     continue
-                advance(rules, state, stage, start, table, 0)
-                note(found, table, stage)
+                advance(rules, state, stage, start, last, 0)
+                note(found, last, stage)
                 height = wake(rules, stage, row, stack, stacked, height)
         free = first_free(rules, state)
         if free < 0:
-            return found, bool((state.following == rules.starts[1:]).all())
-        fill_in(rules, state, free, state.clock[free], table, 0)
-        note(found, table, free)
+            return all_ran(rules, state)
+        fill_in(rules, state, free, state.clock[free], last, 0)
+        note(found, last, free)
         stack[0], stacked[free], height = free, True, 1
 
 
@@ -85,9 +88,9 @@ def wake(rules: Any, stage: Any, row: Any, stack: Any, stacked: Any, height: Any
 
 
 @numba.njit(cache=True, inline="always")
-def note(found: Any, table: Any, stage: Any) -> None:
+def note(found: Any, last: Any, stage: Any) -> None:
     """Count the pass that a stage ran last."""
-    start, end = table[0, 4], table[0, 5]
+    start, end = last[0, 4], last[0, 5]
     found[0, stage] = min(found[0, stage], start)
     found[1, stage] = end
     found[2, stage] += end - start

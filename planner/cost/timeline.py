@@ -115,11 +115,14 @@ def run(program: Program, durations: Durations) -> Timeline:
     StuckError
         Where stages wait for each other in a circle.
     """
-    from planner.cost.timeline_kernel import play
+    from planner.cost.timeline_kernel import new_state, play
 
-    table, passes = play(*_rules(program, durations))
+    rules, microbatches = _rules(program, durations)
+    state, stages = new_state(rules, microbatches), len(program.order)
+    table = np.empty((3 * len(rules.orders) + stages, 6))
+    passes = play(rules, state, table, np.empty(stages), np.empty(stages, np.bool_))
     if passes < 0:
-        raise StuckError(_circle(program, table))
+        raise StuckError(_circle(program, state.following - rules.starts[:-1]))
     table = table[:passes]
     whole = table[:, :4].astype(np.int32)
     return Timeline(whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3], table[:, 4], table[:, 5])
@@ -134,9 +137,14 @@ def run_spans(program: Program, durations: Durations) -> Spans:
         Where stages wait for each other in a circle.
     """
     from planner.cost.spans_kernel import spans
+    from planner.cost.timeline_kernel import NEVER, new_state
 
-    found, whole = spans(*_rules(program, durations))
-    if not whole:
+    rules, microbatches = _rules(program, durations)
+    stages = len(program.order)
+    found = np.zeros((3, stages))
+    found[0] = NEVER
+    turns = np.arange(stages)[::-1].copy(), np.ones(stages, np.bool_)
+    if not spans(rules, new_state(rules, microbatches), found, np.empty((1, 6)), *turns):
         run(program, durations)
     return Spans(*found)
 
@@ -184,11 +192,11 @@ def neighbours(program: Program) -> tuple[IntArray, IntArray]:
     return before, after
 
 
-def _circle(program: Program, progress: FloatArray) -> str:
+def _circle(program: Program, progress: NDArray[np.int64]) -> str:
     """What the stages wait for, from how far each came."""
     parts = []
     for stage, order in enumerate(program.order):
-        done = int(progress[stage, 0])
+        done = int(progress[stage])
         if done < len(order):
             kind, chunk, index, *_ = order[done].tolist()
             parts.append(f"stage {stage} at {Pass(kind).name.lower()} of chunk {chunk}, microbatch {index}")

@@ -1,14 +1,30 @@
-"""The inner loop of `planner.cost.timeline`, compiled."""
+"""The inner loop of `planner.cost.timeline`, compiled.
+
+All memory is handed in.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Loop = TypeVar("Loop", bound="Callable[..., Any]")
 FORWARD, BACKWARD, BY_INPUT, BY_WEIGHT, TOGETHER = 0, 1, 2, 3, 4
 NEVER = np.inf
+
+
+def without_counting(function: Loop) -> Loop:
+    """A compiled loop that allocates nothing, so that numba need not count references.
+
+    Loops that take arrays out of tuples would spend most of their time on that.
+    """
+    options: dict[str, Any] = {"cache": True, "_nrt": False}
+    return cast("Loop", numba.njit(**options)(function))
 
 
 class Rules(NamedTuple):
@@ -46,27 +62,21 @@ class State(NamedTuple):
     tail: Any
 
 
-@numba.njit(cache=True)
-def play(rules: Any, microbatches: Any) -> Any:
-    """Rows of stage, kind, chunk, microbatch, start, end, in order of their start; and how many.
+@without_counting
+def play(rules: Any, state: Any, table: Any, at: Any, filling: Any) -> Any:
+    """Fill `table` with stage, kind, chunk, microbatch, start, end in order of starts; how many rows it has.
 
-    -1 rows where all stages wait; then column 0 says how far each came.
+    -1 rows where all stages wait; then `state.following` says how far each came. `at` and `filling` are for
+    the loop's own use, each of shape (stages,).
     """
-    stages = len(rules.starts) - 1
-    state = new_state(rules, microbatches)
-    table = np.empty((3 * len(rules.orders) + stages, 6))
-    at, filling = np.empty(stages), np.empty(stages, np.bool_)
-    for stage in range(stages):
+    for stage in range(len(at)):
         at[stage], filling[stage] = next_start(rules, state, stage)
     rows = 0
     while True:
         # Of all passes that could run next, the one that starts first.
         chosen = np.argmin(at)
         if at[chosen] == NEVER:
-            if (state.following == rules.starts[1:]).all():
-                return table, rows
-            table[:stages, 0] = state.following - rules.starts[:-1]
-            return table, -1
+            return rows if all_ran(rules, state) else -1
         if filling[chosen]:
             fill_in(rules, state, chosen, at[chosen], table, rows)
         else:
@@ -84,8 +94,7 @@ def play(rules: Any, microbatches: Any) -> Any:
         rows += 1
 
 
-@numba.njit(cache=True, inline="always")
-def new_state(rules: Any, microbatches: Any) -> Any:
+def new_state(rules: Rules, microbatches: int) -> State:
     """Before any pass has run."""
     stages, chunks = rules.forward_s.shape
     shape = (stages, chunks, microbatches)
@@ -100,6 +109,15 @@ def new_state(rules: Any, microbatches: Any) -> Any:
         np.zeros(stages, np.int64),
         np.zeros(stages, np.int64),
     )
+
+
+@numba.njit(cache=True, inline="always")
+def all_ran(rules: Any, state: Any) -> Any:
+    """Whether every stage has run the whole of its order."""
+    left = 0
+    for stage in range(len(state.clock)):
+        left += rules.starts[stage + 1] - state.following[stage]
+    return left == 0
 
 
 @numba.njit(cache=True, inline="always")
