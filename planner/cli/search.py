@@ -86,11 +86,11 @@ def search(
             "U008", "--workers with --dask", expected="one of them: Dask has workers of its own"
         )
     from planner.report.search import search_document, search_view
-    from planner.strategy.columns import StoppedError
     from planner.strategy.faster_cuts import with_faster_cuts
     from planner.strategy.outline import Outline
     from planner.strategy.ranking import Ranked, ranked
     from planner.strategy.search import search as best_of
+    from planner.strategy.watch import StoppedError
     from planner.topology.load import load_topology
 
     rules = dict(_pairs(keep, ("tp", "cp", "ep", "pp", "dp"), "--keep"))
@@ -103,7 +103,8 @@ def search(
             _pool(question, outline, workers, dask, interrupt) as pool,
             shown_progress() as progress,
         ):
-            options: Any = {"pool": pool, "record": record, "progress": progress, "stop": interrupt.stop}
+            told = {"told": progress.bounding, "progress": progress.simulating}
+            options: Any = {"pool": pool, "record": record, "stop": interrupt.stop, **told}
             try:
                 answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
             except StoppedError:

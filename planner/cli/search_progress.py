@@ -5,63 +5,101 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from time import monotonic
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from planner.cli.output import Unfailing, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Progress = Callable[[int, int, float], None]
+    from rich.progress import Progress, TaskID
 
 SECONDS_BETWEEN_LINES = 5.0
+SIMULATING = "simulating"
+
+
+class Shown(NamedTuple):
+    """What to hand to a search as its `told` and its `progress`."""
+
+    bounding: Callable[[str, int, int | None], None]
+    simulating: Callable[[int, int, float], None]
 
 
 @contextmanager
-def shown_progress() -> Iterator[Progress]:
-    """What to hand to a search as its `progress`.
+def shown_progress() -> Iterator[Shown]:
+    """Shows what bounds are being made of, then how many strategies are simulated.
 
     Of the strategies that could still be faster fewer are left with each that is simulated, so the time
     that remains is the longest that it can be.
     """
     if not sys.stderr.isatty():
-        yield _lines()
+        lines = _Lines()
+        yield Shown(lines.bounding, lines.simulating)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=cast("IO[str]", Unfailing(sys.stderr)), highlight=False)
-    last = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("best {task.fields[best]}")
-    columns = TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), *last
-    with Progress(*columns, console=console, transient=True) as bar:
-        task, rate = bar.add_task("", total=None, rate="", best="-"), _Rate()
-
-        def update(done: int, most: int, best_s: float) -> None:
-            speed = rate.of(done)
-            told = f"{speed:,.0f} a second" if speed else ""
-            bar.update(task, completed=done, total=most, rate=told, best=f"{best_s:.4g} s")
-
-        yield update
+    last = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[best]}")
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *last
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = _Bar(progress, progress.add_task("", total=None, rate="", best=""))
+        yield Shown(bar.bounding, bar.simulating)
 
 
-def _lines() -> Progress:
+class _Bar:
+    """One bar: for each thing that bounds are made of anew, and for what is simulated."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self.progress, self.task = progress, task
+        self._what, self._rate = "", _Rate()
+
+    def bounding(self, what: str, done: int, most: int | None) -> None:
+        self._begin(f"bounds: {what}", most)
+        self.progress.update(self.task, completed=done)
+
+    def simulating(self, done: int, most: int, best_s: float) -> None:
+        self._begin(SIMULATING, most)
+        speed = self._rate.of(done)
+        told = f"{speed:,.0f} a second" if speed else ""
+        self.progress.update(self.task, completed=done, total=most, rate=told, best=f"best {best_s:.4g} s")
+
+    def _begin(self, what: str, most: int | None) -> None:
+        if what != self._what:
+            self.progress.reset(self.task, description=what, total=most)
+            self._what = what
+
+
+class _Lines:
     """A line every few seconds."""
-    started_s, rate = monotonic(), _Rate()
-    last_s = started_s
 
-    def write(done: int, most: int, best_s: float) -> None:
-        nonlocal last_s
-        now, speed = monotonic(), rate.of(done)
-        if now - last_s < SECONDS_BETWEEN_LINES:
+    def __init__(self) -> None:
+        self._started_s, self._rate = monotonic(), _Rate()
+        self._last_s = self._started_s
+
+    def bounding(self, what: str, done: int, most: int | None) -> None:
+        if (after_s := self._due()) is not None:
+            write_error(
+                f"{after_s:7.1f} s  bounds: {what}, {done:,}{'' if most is None else f' of {most:,}'}"
+            )
+
+    def simulating(self, done: int, most: int, best_s: float) -> None:
+        speed = self._rate.of(done)
+        if (after_s := self._due()) is None:
             return
-        last_s = now
         remains = f", {speed:,.0f} a second, at most {(most - done) / speed:,.0f} s more" if speed else ""
         write_error(
-            f"{now - started_s:7.1f} s  {done:,} simulated of {most:,} that could be faster{remains}, "
+            f"{after_s:7.1f} s  {done:,} simulated of {most:,} that could be faster{remains}, "
             f"best {best_s:.4g} s"
         )
 
-    return write
+    def _due(self) -> float | None:
+        """Seconds since the first if it is time for a line."""
+        now = monotonic()
+        if now - self._last_s < SECONDS_BETWEEN_LINES:
+            return None
+        self._last_s = now
+        return now - self._started_s
 
 
 class _Rate:

@@ -16,10 +16,9 @@ from planner.strategy.cuts import Part, parts_of
 from planner.strategy.least_memory import least_memory
 from planner.strategy.least_time import least_time
 from planner.strategy.space import ORDERS, Question, sharings
+from planner.strategy.watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
-    import threading
-
     from numpy.typing import NDArray
 
     from planner.strategy.outline import Outline
@@ -34,16 +33,16 @@ ROUNDING = 1 - 1e-9
 
 @dataclass(frozen=True)
 class Bounds:
-    """Lower bounds for the strategies of a question; `StoppedError` where `stop` comes first."""
+    """Lower bounds for the strategies of a question; `StoppedError` where `watch` is told to stop."""
 
     question: Question
     outline: Outline
-    stop: threading.Event | None = None
+    watch: Watch = UNWATCHED
 
     @cached_property
     def columns(self) -> Columns:
         """The strategies."""
-        return Columns.of(self.question, self.stop)
+        return Columns.of(self.question, self.watch)
 
     @cached_property
     def ways(self) -> list[DataParallel]:

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.strategy.space import Question, Strategy, strategies
+from planner.strategy.watch import UNWATCHED, Watch
 from planner.workload.job import Recompute, Schedule
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     IntArray = NDArray[np.int64]
 
-T = TypeVar("T")
-
 SCHEDULES, RECOMPUTES = tuple(Schedule), tuple(Recompute)
-
-
-class StoppedError(Exception):
-    """What was being made was told to end before there was any of it."""
-
-
-def heeding(stop: threading.Event | None, each: Iterable[T]) -> Iterator[T]:
-    """One after the other; raises `StoppedError` once `stop` is set."""
-    for one in each:
-        if stop is not None and stop.is_set():
-            raise StoppedError
-        yield one
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,21 +34,21 @@ class Columns:
         The same as numbers, of shape (9, strategies): schedule and recomputation as their places among all.
     microbatches
         Microbatches of a replica in a step, shape (strategies,).
-    stop
-        Ends whatever goes through the groups of the strategies, once set.
+    watch
+        Looks after whatever goes through the groups of the strategies.
     """
 
     rows: list[Strategy]
     values: IntArray
     microbatches: IntArray
-    stop: threading.Event | None = None
+    watch: Watch = UNWATCHED
 
     @classmethod
-    def of(cls, question: Question, stop: threading.Event | None = None) -> Columns:
+    def of(cls, question: Question, watch: Watch = UNWATCHED) -> Columns:
         """The columns of everything that `strategies` gives."""
         schedule = {each: number for number, each in enumerate(SCHEDULES)}
         recompute = {each: number for number, each in enumerate(RECOMPUTES)}
-        rows = list(heeding(stop, strategies(question)))
+        rows = list(watch.over("strategies", strategies(question)))
         columns = np.zeros((len(Strategy._fields), len(rows)), np.int64)
         if rows:
             *degrees, schedules, recomputes = zip(*rows, strict=True)
@@ -70,7 +56,7 @@ class Columns:
             columns[-2] = [schedule[each] for each in schedules]
             columns[-1] = [recompute[each] for each in recomputes]
         found = cls(rows, columns, np.zeros(0, np.int64))
-        return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]), stop)
+        return cls(rows, columns, question.global_batch // (found["micro"] * found["dp"]), watch)
 
     def __getitem__(self, name: str) -> IntArray:
         """One column, shape (strategies,)."""
@@ -100,7 +86,7 @@ class Columns:
             column = self[name]
             key = key * (int(column.max(initial=0)) + 1) + column
         _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        return Groups(first, group.ravel(), self.stop)
+        return Groups(first, group.ravel(), self.watch)
 
 
 def numbered(values: NDArray[np.float64]) -> IntArray:
@@ -119,13 +105,13 @@ class Groups:
         One strategy of each group, shape (groups,).
     of
         Group of every strategy, shape (strategies,).
-    stop
-        Ends whatever goes through the groups, once set.
+    watch
+        Looks after whatever goes through the groups.
     """
 
     first: IntArray
     of: IntArray
-    stop: threading.Event | None = None
+    watch: Watch = UNWATCHED
 
     @cached_property
     def members(self) -> list[IntArray]:
@@ -134,9 +120,9 @@ class Groups:
         ends = np.cumsum(np.bincount(self.of, minlength=len(self.first)))
         return np.split(order, ends[:-1]) if len(self.first) else []
 
-    def of_wanted(self, wanted: NDArray[np.bool_]) -> Iterator[IntArray]:
-        """Those of each group that are `wanted`, groups without any left out."""
-        for members in heeding(self.stop, self.members):
+    def of_wanted(self, what: str, wanted: NDArray[np.bool_]) -> Iterator[IntArray]:
+        """Those of each group that are `wanted`, groups without any left out; `what` is told of each."""
+        for members in self.watch.over(what, self.members, len(self.members)):
             rows = members[wanted[members]]
             if len(rows):
                 yield rows

@@ -123,14 +123,14 @@ class LayerSeconds:
 
     def _add_passes(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
         """What a rank computes, and exposed tensor parallelism."""
-        for rows in columns.groups("tp", "cp", "ep", "micro", "recompute").of_wanted(wanted):
+        for rows in columns.groups(*SORT).of_wanted("layers", wanted):
             layer, head = _passes(question, outline, columns.rows[rows[0]])
             self.layer[:, :, :, rows] = layer[:, :, None, None]
             self.head[:, rows] = head[:, None]
 
     def _add_context(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
         """Exposed context parallelism."""
-        for rows in columns.groups("tp", "cp", "micro", "recompute").of_wanted(wanted):
+        for rows in columns.groups("tp", "cp", "micro", "recompute").of_wanted("keys of others", wanted):
             strategy = columns.rows[rows[0]]
             step = _step(sample(question, strategy), outline, question.mesh(strategy, ORDERS[0]), context)
             for kind, seconds in zip(_kinds(step.job), np.transpose(step.exposed_of("cp")), strict=True):
@@ -145,7 +145,9 @@ class LayerSeconds:
         places = Places.of_groups(question, outline, columns, wanted, ("ep",))
         tokens = columns.split_tokens
         for number, of_order in enumerate(places.of):
-            for rows in columns.groups("ep", "recompute", also=of_order).of_wanted(wanted):
+            for rows in columns.groups("ep", "recompute", also=of_order).of_wanted(
+                "tokens to experts", wanted
+            ):
                 ends = rows[tokens[rows].argmin()], rows[tokens[rows].argmax()]
                 mesh = places.meshes[of_order[rows[0]]]
                 few, many = (

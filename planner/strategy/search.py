@@ -18,6 +18,7 @@ from planner.strategy.measure import Candidate, step_of
 from planner.strategy.pool import LocalPool
 from planner.strategy.record import Record
 from planner.strategy.space import ORDERS
+from planner.strategy.watch import Watch
 
 if TYPE_CHECKING:
     import threading
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from planner.strategy.outline import Outline
     from planner.strategy.pool import Pool
     from planner.strategy.space import Question
+    from planner.strategy.watch import Told
     from planner.workload.job import Job
 
     IntArray = NDArray[np.int64]
@@ -92,6 +94,7 @@ def search(
     front: bool = True,
     pool: Pool | None = None,
     record: Record | None = None,
+    told: Told | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> Answer:
@@ -105,6 +108,10 @@ def search(
         Who simulates; this machine where not given.
     record
         What is known already, and learns what is simulated.
+    told
+        Hears how far the bounds have come.
+    progress
+        Hears how far the search has come, once there are bounds.
     stop
         Ends the search with what it has, once set; where that is nothing, with what the bound is least of.
 
@@ -114,7 +121,7 @@ def search(
         Where `stop` was set before there were bounds.
     """
     with LocalPool(question, outline, stop=stop) as here:
-        looked = _Looked(question, outline, pool or here, record or Record(), progress, stop)
+        looked = _Looked(question, outline, pool or here, record or Record(), progress, Watch(stop, told))
         best = looked.fastest(keep) or looked.likeliest()
         frugal, whole = looked.front() if front else (best, False)
     found = {flat: looked.found(flat) for flat in {*best, *frugal}}
@@ -147,11 +154,11 @@ class _Looked:
         pool: Pool,
         record: Record,
         progress: Progress | None,
-        stop: threading.Event | None,
+        watch: Watch,
     ) -> None:
         self.question, self.outline, self.pool = question, outline, pool
-        self.progress, self.stop = progress, stop
-        self.bounds = Bounds(question, outline, stop)
+        self.progress, self.stop = progress, watch.stop
+        self.bounds = Bounds(question, outline, watch)
         self.record = record
         bounds = self.bounds.time_s.ravel()
         self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]

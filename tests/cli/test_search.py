@@ -14,6 +14,7 @@ from contextlib import nullcontext
 import pytest
 
 from planner.cli.interrupt import Interrupt
+from planner.cli.search_progress import Shown
 from planner.strategy.bounds import Bounds
 from planner.workload.load import load_workload
 from tests.cli.commands import command, planner
@@ -89,7 +90,9 @@ def test_interrupted(topology, tmp_path, monkeypatch):
     monkeypatch.setattr("planner.strategy.search.FIRST_ROUND", 1)
     monkeypatch.setattr("planner.strategy.search.LARGEST_ROUND", 1)
     monkeypatch.setattr("planner.cli.search.Interrupt", heeded)
-    monkeypatch.setattr("planner.cli.search.shown_progress", lambda: nullcontext(interrupt))
+    monkeypatch.setattr(
+        "planner.cli.search.shown_progress", lambda: nullcontext(Shown(lambda *_: None, interrupt))
+    )
     record, best = tmp_path / "record.json", tmp_path / "best.yaml"
     outcome = planner("search", topology, *ASKED, "--resume", record, "-o", best)
     assert outcome.code == 130

@@ -15,12 +15,25 @@ def test_lines(monkeypatch, capsys):
     monkeypatch.setattr(search_progress, "monotonic", lambda: float(next(clock)))
     with shown_progress() as progress:
         for done in range(10, 70, 10):
-            progress(done, 100, 0.123456)
+            progress.simulating(done, 100, 0.123456)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     # Ten in four seconds by the clock, which is read twice each time.
     told = "60 simulated of 100 that could be faster, 2 a second, at most 16 s more, best 0.1235 s"
     assert lines[2].endswith(told)
+
+
+def test_lines_about_bounds(monkeypatch, capsys):
+    """What is being gone through, how far, and of how much where that is known."""
+    clock = iter(range(0, 100, 6))
+    monkeypatch.setattr(search_progress, "monotonic", lambda: float(next(clock)))
+    with shown_progress() as progress:
+        progress.bounding("strategies", 1280, None)
+        progress.bounding("layers", 64, 3661)
+    assert capsys.readouterr().err.splitlines() == [
+        "    6.0 s  bounds: strategies, 1,280",
+        "   12.0 s  bounds: layers, 64 of 3,661",
+    ]
 
 
 def test_bar(monkeypatch):
@@ -31,6 +44,8 @@ def test_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     with shown_progress() as progress:
-        progress(30, 60, 0.5)
+        progress.bounding("layers", 5, 20)
+        progress.simulating(30, 60, 0.5)
+    assert "bounds: layers" in terminal.getvalue()
     assert "30/60" in terminal.getvalue()
     assert "best 0.5 s" in terminal.getvalue()

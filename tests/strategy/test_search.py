@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from planner.strategy.bounds import Bounds
-from planner.strategy.columns import StoppedError
 from planner.strategy.measure import Candidate, measure
 from planner.strategy.search import SLOWEST_OF_FRONT, Found, pareto, search
 from planner.strategy.space import ORDERS, sharings, strategies
+from planner.strategy.watch import StoppedError
 from tests.strategy.questions import MOE, OUTLINE, QUESTION, questions
 
 
