@@ -90,31 +90,30 @@ def search(
     from planner.strategy.outline import Outline
     from planner.strategy.ranking import Ranked, ranked
     from planner.strategy.search import search as best_of
-    from planner.strategy.watch import StoppedError
+    from planner.strategy.watch import StoppedError, Watch
     from planner.topology.load import load_topology
 
     rules = dict(_pairs(keep, ("tp", "cp", "ep", "pp", "dp"), "--keep"))
     cluster = load_topology(topology)
     outline = Outline.of(cluster)
     question = _question(model, batch, sequence, precision, given, outline)
-    with Interrupt("the best strategies so far, if any") as interrupt:
+    with Interrupt("the best strategies so far, if any") as interrupt, shown_progress() as progress:
+        told, stop = progress.going_through, interrupt.stop
+        how: Any = {"told": told, "progress": progress.simulating, "stop": stop, "keep": top}
         with (
             _record(resume, question, outline, cluster.name) as record,
             _pool(question, outline, workers, dask, interrupt) as pool,
-            shown_progress() as progress,
         ):
-            told = {"told": progress.bounding, "progress": progress.simulating}
-            options: Any = {"pool": pool, "record": record, "stop": interrupt.stop, **told}
             try:
-                answer = interrupt.run(lambda: best_of(question, outline, keep=top, **options))
+                answer = interrupt.run(lambda: best_of(question, outline, pool=pool, record=record, **how))
             except StoppedError:
                 write_error("interrupted before any strategy was simulated; nothing written")
                 raise typer.Exit(INTERRUPTED) from None
         _require_any(answer, question, outline)
-        if not interrupt.stop.is_set():
+        if not stop.is_set():
             uncut = answer
-            answer = interrupt.run_or(lambda: with_faster_cuts(uncut, outline), uncut)
-        limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": interrupt.stop}
+            answer = interrupt.run_or(lambda: with_faster_cuts(uncut, outline, Watch(told=told)), uncut)
+        limits: Any = {"time_limit_s": PLACE_SECONDS, "stop": stop, "told": told}
         ranking = interrupt.run_or(
             lambda: ranked(cluster, answer.best, model, keep=rules, count=place, **limits),
             [Ranked(found) for found in answer.best],

@@ -21,20 +21,20 @@ SIMULATING = "simulating"
 class Shown(NamedTuple):
     """What to hand to a search as its `told` and its `progress`."""
 
-    bounding: Callable[[str, int, int | None], None]
+    going_through: Callable[[str, int, int | None], None]
     simulating: Callable[[int, int, float], None]
 
 
 @contextmanager
 def shown_progress() -> Iterator[Shown]:
-    """Shows what bounds are being made of, then how many strategies are simulated.
+    """Shows what is being gone through, and how many strategies are simulated.
 
     Of the strategies that could still be faster fewer are left with each that is simulated, so the time
     that remains is the longest that it can be.
     """
     if not sys.stderr.isatty():
         lines = _Lines()
-        yield Shown(lines.bounding, lines.simulating)
+        yield Shown(lines.going_through, lines.simulating)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -44,18 +44,18 @@ def shown_progress() -> Iterator[Shown]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *last
     with Progress(*columns, console=console, transient=True) as progress:
         bar = _Bar(progress, progress.add_task("", total=None, rate="", best=""))
-        yield Shown(bar.bounding, bar.simulating)
+        yield Shown(bar.going_through, bar.simulating)
 
 
 class _Bar:
-    """One bar: for each thing that bounds are made of anew, and for what is simulated."""
+    """One bar: for each thing that is gone through anew, and for what is simulated."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self.progress, self.task = progress, task
         self._what, self._rate = "", _Rate()
 
-    def bounding(self, what: str, done: int, most: int | None) -> None:
-        self._begin(f"bounds: {what}", most)
+    def going_through(self, what: str, done: int, most: int | None) -> None:
+        self._begin(what, most)
         self.progress.update(self.task, completed=done)
 
     def simulating(self, done: int, most: int, best_s: float) -> None:
@@ -66,7 +66,7 @@ class _Bar:
 
     def _begin(self, what: str, most: int | None) -> None:
         if what != self._what:
-            self.progress.reset(self.task, description=what, total=most)
+            self.progress.reset(self.task, description=what, total=most, rate="", best="")
             self._what = what
 
 
@@ -77,11 +77,9 @@ class _Lines:
         self._started_s, self._rate = monotonic(), _Rate()
         self._last_s = self._started_s
 
-    def bounding(self, what: str, done: int, most: int | None) -> None:
+    def going_through(self, what: str, done: int, most: int | None) -> None:
         if (after_s := self._due()) is not None:
-            write_error(
-                f"{after_s:7.1f} s  bounds: {what}, {done:,}{'' if most is None else f' of {most:,}'}"
-            )
+            write_error(f"{after_s:7.1f} s  {what}, {done:,}{'' if most is None else f' of {most:,}'}")
 
     def simulating(self, done: int, most: int, best_s: float) -> None:
         speed = self._rate.of(done)

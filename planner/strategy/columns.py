@@ -48,7 +48,7 @@ class Columns:
         """The columns of everything that `strategies` gives."""
         schedule = {each: number for number, each in enumerate(SCHEDULES)}
         recompute = {each: number for number, each in enumerate(RECOMPUTES)}
-        rows = list(watch.over("strategies", strategies(question)))
+        rows = list(watch.over("bounds: strategies", strategies(question)))
         columns = np.zeros((len(Strategy._fields), len(rows)), np.int64)
         if rows:
             *degrees, schedules, recomputes = zip(*rows, strict=True)

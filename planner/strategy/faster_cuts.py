@@ -13,6 +13,7 @@ from planner.cost.cut_loads import balanced
 from planner.cost.recut import recut
 from planner.strategy.measure import step_of
 from planner.strategy.search import Found, pareto
+from planner.strategy.watch import UNWATCHED, Watch
 from planner.workload.memory import memory
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from planner.strategy.search import Answer
 
 
-def with_faster_cuts(answer: Answer, outline: Outline) -> Answer:
+def with_faster_cuts(answer: Answer, outline: Outline, watch: Watch = UNWATCHED) -> Answer:
     """What a search found with even stages, with balanced ones where those are faster."""
-    known = {id(each): _faster(each, outline) for each in (*answer.best, *answer.front)}
+    each_once = list({id(each): each for each in (*answer.best, *answer.front)}.values())
+    looked_at = watch.over("stages balanced", each_once, len(each_once))
+    known = {id(each): _faster(each, outline) for each in looked_at}
     best, front = ([known[id(each)] for each in found] for found in (answer.best, answer.front))
     return replace(answer, best=tuple(sorted(best)), front=tuple(pareto(front)))
 

@@ -123,14 +123,16 @@ class LayerSeconds:
 
     def _add_passes(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
         """What a rank computes, and exposed tensor parallelism."""
-        for rows in columns.groups(*SORT).of_wanted("layers", wanted):
+        for rows in columns.groups(*SORT).of_wanted("bounds: layers", wanted):
             layer, head = _passes(question, outline, columns.rows[rows[0]])
             self.layer[:, :, :, rows] = layer[:, :, None, None]
             self.head[:, rows] = head[:, None]
 
     def _add_context(self, question: Question, outline: Outline, columns: Columns, wanted: BoolArray) -> None:
         """Exposed context parallelism."""
-        for rows in columns.groups("tp", "cp", "micro", "recompute").of_wanted("keys of others", wanted):
+        for rows in columns.groups("tp", "cp", "micro", "recompute").of_wanted(
+            "bounds: keys of others", wanted
+        ):
             strategy = columns.rows[rows[0]]
             step = _step(sample(question, strategy), outline, question.mesh(strategy, ORDERS[0]), context)
             for kind, seconds in zip(_kinds(step.job), np.transpose(step.exposed_of("cp")), strict=True):

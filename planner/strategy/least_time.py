@@ -61,7 +61,7 @@ def least_time(
     overhead = figures_of(outline.gpu).shared.step_overhead_s
     for number, way in enumerate(ways):
         data_s = space.links.data_s(way)
-        for part in columns.watch.over("steps", parts, len(parts)):
+        for part in columns.watch.over("bounds: steps", parts, len(parts)):
             fitting = replace(part, rows=part.rows[fits[number, part.rows]])
             if len(fitting.rows):
                 for order in range(len(ORDERS) if part.pp > 1 else 1):

@@ -86,7 +86,7 @@ class Links:
         for number, of_order in enumerate(places.of):
             several = self.wanted & (self.columns["pp"] > 1)
             also = numbered(self.columns.split_tokens) * len(places.meshes) + of_order
-            for rows in self.columns.groups(also=also).of_wanted("ways to the next stage", several):
+            for rows in self.columns.groups(also=also).of_wanted("bounds: ways to the next stage", several):
                 mesh = places.meshes[of_order[rows[0]]]
                 found[number, rows] = self._sent(self.columns.rows[rows[0]], mesh)
         return found

@@ -47,7 +47,7 @@ class Places:
         of = np.zeros((len(ORDERS), len(columns)), np.int64)
         known: dict[tuple[int, tuple[Spot, ...]], int] = {}
         alike: dict[tuple[float, ...], tuple[int, Mesh]] = {}
-        for rows in columns.groups(*_concerned(axes)).of_wanted(f"places of {axes[-1]}", wanted):
+        for rows in columns.groups(*_concerned(axes)).of_wanted(f"bounds: places of {axes[-1]}", wanted):
             for number, order in enumerate(ORDERS):
                 mesh = question.mesh(columns.rows[rows[0]], order)
                 place = outline.places(axes, mesh)

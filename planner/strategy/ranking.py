@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from planner.strategy.place import Placed
     from planner.strategy.search import Found
+    from planner.strategy.watch import Told
     from planner.topology.cluster import Cluster
 
 
@@ -48,6 +49,7 @@ def ranked(
     count: int,
     time_limit_s: float,
     stop: threading.Event,
+    told: Told | None = None,
 ) -> list[Ranked]:
     """Strategies that were placed, by their step there; then the others, those that cannot be placed last.
 
@@ -59,10 +61,15 @@ def ranked(
         How many of them to place; in the place of one that cannot be, the next is.
     stop
         Once set, no more are placed.
+    told
+        Hears how many were placed.
     """
     made: list[Ranked] = []
     for found in best:
-        wanted = sum(each.placed is not None for each in made) < count and not stop.is_set()
+        done = sum(each.placed is not None for each in made)
+        wanted = done < count and not stop.is_set()
+        if wanted and told is not None:
+            told("placed on the cluster", done, min(count, len(best)))
         made.append(_tried(cluster, found, model, keep, time_limit_s, stop) if wanted else Ranked(found))
     return sorted(made, key=lambda each: (bool(each.why_not), each.placed is None, each.step_s))
 

@@ -109,9 +109,9 @@ def search(
     record
         What is known already, and learns what is simulated.
     told
-        Hears how far the bounds have come.
+        Hears how far the bounds have come, and how many of the front there are.
     progress
-        Hears how far the search has come, once there are bounds.
+        Hears how far the search for the fastest has come, once there are bounds.
     stop
         Ends the search with what it has, once set; where that is nothing, with what the bound is least of.
 
@@ -157,7 +157,7 @@ class _Looked:
         watch: Watch,
     ) -> None:
         self.question, self.outline, self.pool = question, outline, pool
-        self.progress, self.stop = progress, watch.stop
+        self.progress, self.told, self.stop = progress, watch.told, watch.stop
         self.bounds = Bounds(question, outline, watch)
         self.record = record
         bounds = self.bounds.time_s.ravel()
@@ -189,8 +189,8 @@ class _Looked:
             self._measure(following)
             self._take(best, following, limit)
             place, size = place + len(following), min(2 * size, LARGEST_ROUND)
-            if self.progress is not None and best:
-                self.progress(place, max(place, ahead), min(step for step, _ in best.values()))
+            if np.isinf(limit):
+                self._tell(place, max(place, ahead), best)
         return [flat for step, flat in sorted(best.values())[:keep] if step <= slowest_s]
 
     def likeliest(self) -> list[int]:
@@ -211,6 +211,8 @@ class _Looked:
         found: list[int] = []
         limit = slowest_s = float("inf")
         while not self.stopped and len(found) < MOST_FRONT:
+            if self.told is not None:
+                self.told("front of time and memory", len(found), None)
             following = self.fastest(1, limit, slowest_s)
             if not following:
                 return found, not self.stopped
@@ -219,6 +221,10 @@ class _Looked:
             limit = float(np.nextafter(memory_bytes, 0))
             slowest_s = min(slowest_s, SLOWEST_OF_FRONT * step_s)
         return found, False
+
+    def _tell(self, done: int, most: int, best: dict[int, tuple[float, int]]) -> None:
+        if self.progress is not None and best:
+            self.progress(done, most, min(step for step, _ in best.values()))
 
     def _last_of(self, best: dict[int, tuple[float, int]], keep: int) -> float:
         """Seconds of the slowest strategy that is wanted, as far as known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # From one time that somebody is told to the next.
-EACH = 64
+TOLD_SECONDS = 0.1
 
 
 class StoppedError(Exception):
@@ -39,11 +40,13 @@ class Watch:
 
     def over(self, what: str, each: Iterable[T], most: int | None = None) -> Iterator[T]:
         """One after the other; raises `StoppedError` once `stop` is set."""
+        due_s = 0.0
         for number, one in enumerate(each):
             if self.stop is not None and self.stop.is_set():
                 raise StoppedError
-            if self.told is not None and number % EACH == 0:
+            if self.told is not None and (now := monotonic()) >= due_s:
                 self.told(what, number, most)
+                due_s = now + TOLD_SECONDS
             yield one
 
 

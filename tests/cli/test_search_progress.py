@@ -23,13 +23,13 @@ def test_lines(monkeypatch, capsys):
     assert lines[2].endswith(told)
 
 
-def test_lines_about_bounds(monkeypatch, capsys):
+def test_lines_about_what_is_gone_through(monkeypatch, capsys):
     """What is being gone through, how far, and of how much where that is known."""
     clock = iter(range(0, 100, 6))
     monkeypatch.setattr(search_progress, "monotonic", lambda: float(next(clock)))
     with shown_progress() as progress:
-        progress.bounding("strategies", 1280, None)
-        progress.bounding("layers", 64, 3661)
+        progress.going_through("bounds: strategies", 1280, None)
+        progress.going_through("bounds: layers", 64, 3661)
     assert capsys.readouterr().err.splitlines() == [
         "    6.0 s  bounds: strategies, 1,280",
         "   12.0 s  bounds: layers, 64 of 3,661",
@@ -44,7 +44,7 @@ def test_bar(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     with shown_progress() as progress:
-        progress.bounding("layers", 5, 20)
+        progress.going_through("bounds: layers", 5, 20)
         progress.simulating(30, 60, 0.5)
     assert "bounds: layers" in terminal.getvalue()
     assert "30/60" in terminal.getvalue()

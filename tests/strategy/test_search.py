@@ -141,3 +141,18 @@ def test_stopped_early():
     assert answer.best
     assert not answer.complete
     assert answer.simulated < search(QUESTION, OUTLINE).simulated
+
+
+def test_what_is_gone_through_is_told():
+    """The bounds first, then the front; of what is simulated the best step only ever gets better."""
+    heard, best_s = [], []
+    search(
+        QUESTION,
+        OUTLINE,
+        told=lambda what, *_: heard.append(what),
+        progress=lambda done, most, step_s: best_s.append((done, most, step_s)),
+    )
+    assert heard[0] == "bounds: strategies"
+    assert heard[-1] == "front of time and memory"
+    assert [step_s for *_, step_s in best_s] == sorted((step_s for *_, step_s in best_s), reverse=True)
+    assert [done for done, *_ in best_s] == sorted(done for done, *_ in best_s)

@@ -6,17 +6,20 @@ import threading
 
 import pytest
 
+from planner.strategy import watch
 from planner.strategy.bounds import Bounds
-from planner.strategy.watch import EACH, StoppedError, Watch
+from planner.strategy.watch import StoppedError, Watch
 from tests.strategy.questions import OUTLINE, QUESTION
 
 
-def test_told_now_and_then():
-    """Everything comes through, and somebody hears of the first and of one in so many."""
+def test_told_now_and_then(monkeypatch):
+    """Everything comes through, and somebody hears of the first and then as often as time passes."""
+    clock = iter(range(9))
+    monkeypatch.setattr(watch, "monotonic", lambda: next(clock) * watch.TOLD_SECONDS / 2)
     heard = []
-    watch = Watch(told=lambda *each: heard.append(each))
-    assert list(watch.over("numbers", range(EACH + 1), EACH + 1)) == list(range(EACH + 1))
-    assert heard == [("numbers", 0, EACH + 1), ("numbers", EACH, EACH + 1)]
+    looks = Watch(told=lambda *each: heard.append(each))
+    assert list(looks.over("numbers", range(5), 5)) == [0, 1, 2, 3, 4]
+    assert heard == [("numbers", 0, 5), ("numbers", 2, 5), ("numbers", 4, 5)]
 
 
 def test_stopped():
@@ -33,4 +36,6 @@ def test_bounds_tell_of_all_they_are_made_of():
     """The strategies, their layers, where ranks lie, and the steps; none of it goes on unheard."""
     heard = set()
     _ = Bounds(QUESTION, OUTLINE, Watch(told=lambda what, *_: heard.add(what))).time_s
-    assert {"strategies", "layers", "steps", "places of dp", "ways to the next stage"} <= heard
+    assert {"strategies", "layers", "steps", "places of dp", "ways to the next stage"} <= {
+        each.removeprefix("bounds: ") for each in heard
+    }
