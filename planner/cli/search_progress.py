@@ -43,31 +43,34 @@ def shown_progress() -> Iterator[Shown]:
     last = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[best]}")
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *last
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = _Bar(progress, progress.add_task("", total=None, rate="", best=""))
+        bar = _Bar(progress)
         yield Shown(bar.going_through, bar.simulating)
 
 
 class _Bar:
     """One bar: for each thing that is gone through anew, and for what is simulated."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self.progress, self.task = progress, task
-        self._what, self._rate = "", _Rate()
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self._rate = progress, _Rate()
+        self.task: TaskID | None = None
+        self._what = ""
 
     def going_through(self, what: str, done: int, most: int | None) -> None:
-        self._begin(what, most)
-        self.progress.update(self.task, completed=done)
+        self.progress.update(self._of(what, most), completed=done)
 
     def simulating(self, done: int, most: int, best_s: float) -> None:
-        self._begin(SIMULATING, most)
         speed = self._rate.of(done)
         told = f"{speed:,.0f} a second" if speed else ""
-        self.progress.update(self.task, completed=done, total=most, rate=told, best=f"best {best_s:.4g} s")
+        task = self._of(SIMULATING, most)
+        self.progress.update(task, completed=done, total=most, rate=told, best=f"best {best_s:.4g} s")
 
-    def _begin(self, what: str, most: int | None) -> None:
-        if what != self._what:
-            self.progress.reset(self.task, description=what, total=most, rate="", best="")
-            self._what = what
+    def _of(self, what: str, most: int | None) -> TaskID:
+        """The bar for this: the one that is shown, or a new one in its place."""
+        if self.task is None or what != self._what:
+            if self.task is not None:
+                self.progress.remove_task(self.task)
+            self.task, self._what = self.progress.add_task(what, total=most, rate="", best=""), what
+        return self.task
 
 
 class _Lines:

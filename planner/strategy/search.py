@@ -121,8 +121,8 @@ def search(
         Where `stop` was set before there were bounds.
     """
     with LocalPool(question, outline, stop=stop) as here:
-        looked = _Looked(question, outline, pool or here, record or Record(), progress, Watch(stop, told))
-        best = looked.fastest(keep) or looked.likeliest()
+        looked = _Looked(question, outline, pool or here, record or Record(), Watch(stop, told))
+        best = looked.fastest(keep, progress=progress) or looked.likeliest()
         frugal, whole = looked.front() if front else (best, False)
     found = {flat: looked.found(flat) for flat in {*best, *frugal}}
     return Answer(
@@ -153,11 +153,10 @@ class _Looked:
         outline: Outline,
         pool: Pool,
         record: Record,
-        progress: Progress | None,
         watch: Watch,
     ) -> None:
         self.question, self.outline, self.pool = question, outline, pool
-        self.progress, self.told, self.stop = progress, watch.told, watch.stop
+        self.told, self.stop = watch.told, watch.stop
         self.bounds = Bounds(question, outline, watch)
         self.record = record
         bounds = self.bounds.time_s.ravel()
@@ -170,7 +169,13 @@ class _Looked:
         """Whether the search was told to end."""
         return self.stop is not None and self.stop.is_set()
 
-    def fastest(self, keep: int, limit: float = float("inf"), slowest_s: float = float("inf")) -> list[int]:
+    def fastest(
+        self,
+        keep: int,
+        limit: float = float("inf"),
+        slowest_s: float = float("inf"),
+        progress: Progress | None = None,
+    ) -> list[int]:
         """The fastest that fit and need at most `limit` bytes, each of another strategy, the fastest first.
 
         None of a step longer than `slowest_s`.
@@ -189,8 +194,8 @@ class _Looked:
             self._measure(following)
             self._take(best, following, limit)
             place, size = place + len(following), min(2 * size, LARGEST_ROUND)
-            if np.isinf(limit):
-                self._tell(place, max(place, ahead), best)
+            if progress is not None and best:
+                progress(place, max(place, ahead), min(step for step, _ in best.values()))
         return [flat for step, flat in sorted(best.values())[:keep] if step <= slowest_s]
 
     def likeliest(self) -> list[int]:
@@ -221,10 +226,6 @@ class _Looked:
             limit = float(np.nextafter(memory_bytes, 0))
             slowest_s = min(slowest_s, SLOWEST_OF_FRONT * step_s)
         return found, False
-
-    def _tell(self, done: int, most: int, best: dict[int, tuple[float, int]]) -> None:
-        if self.progress is not None and best:
-            self.progress(done, most, min(step for step, _ in best.values()))
 
     def _last_of(self, best: dict[int, tuple[float, int]], keep: int) -> float:
         """Seconds of the slowest strategy that is wanted, as far as known."""

@@ -104,7 +104,7 @@ def test_interrupted(topology, tmp_path, monkeypatch):
 
 def test_interrupted_before_anything_was_simulated(topology, tmp_path, monkeypatch):
     """The one with the least bound is shown and written."""
-    _interrupted_at(monkeypatch, "planner.strategy.search._Looked.fastest", lambda *_: [])
+    _interrupted_at(monkeypatch, "planner.strategy.search._Looked.fastest", lambda *_, **__: [])
     best = tmp_path / "best.yaml"
     outcome = planner("search", topology, *ASKED, "-o", best)
     assert outcome.code == 130
