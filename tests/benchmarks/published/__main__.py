@@ -37,7 +37,10 @@ def main(arguments=None):
     parser.add_argument("--leave-out", action="store_true")
     parser.add_argument("--memory", action="store_true")
     asked = parser.parse_args(arguments)
-    runs, problems = read_what_makes_sense(asked.runs)
+    try:
+        runs, problems = read_what_makes_sense(asked.runs)
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"cannot read {asked.runs}: {error}")
     for problem in problems:
         sys.stderr.write(f"left out: {problem}\n")
     if asked.memory:

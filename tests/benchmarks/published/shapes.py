@@ -19,7 +19,12 @@ MODELS = Path(__file__).with_name("models")
 # Megatron trains these with so many modules that predict further tokens, as published TFLOP/s show: those of
 # DeepSeek-V3 are 1.04 of what the model without its module has.
 MTP = {"deepseek-v3": 1}
-SHAPE = re.compile(r"(kv heads|hidden|layers|heads|vocab|ffn)(?: size)?[ :=]+(\d[\d,]*\d|\d)")
+# Models of the same shape and other spellings.
+ALIASES = re.compile(r"ds-?v3|deepseek[-_ ]?(?:v3|r1)")
+PARTS = r"(kv[ _]heads|hidden|layers|heads|vocab|ffn)"
+NUMBER = r"(\d[\d,]*\d|\d)"
+SHAPE = re.compile(rf"{PARTS}(?:[ _](?:size|dim))?(?:[ :=]| of )+{NUMBER}")
+COUNTED = re.compile(rf"{NUMBER}\s+(?:attention |query )?(kv heads|layers|heads)")
 
 
 @cache
@@ -31,7 +36,8 @@ def model_of(name: str, notes: str) -> Model:
     ValueError
         Where the notes give no shape and nothing like the name is known.
     """
-    found = {key: int(value.replace(",", "")) for key, value in SHAPE.findall(notes)}
+    said = SHAPE.findall(notes.lower()) + [(key, value) for value, key in COUNTED.findall(notes.lower())]
+    found = {key.replace("_", " "): int(value.replace(",", "")) for key, value in said}
     if {"hidden", "layers"} <= set(found):
         return _gpt(name, found)
     known = _known_name(name)
@@ -61,7 +67,7 @@ def _known() -> dict[str, str]:
 
 def _known_name(name: str) -> str:
     """The known model whose name has the same words, versions of a line apart."""
-    wanted = _words(name)
+    wanted = _words(ALIASES.sub("deepseek-v3", name.lower()))
     close = [each for each in _known() if _words(each) <= wanted or wanted <= _words(each)]
     if not close:
         raise ValueError(

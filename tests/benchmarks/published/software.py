@@ -13,6 +13,12 @@ BEFORE_FLASH = 2022
 # these add to what is there (--no-async-tensor-model-parallel-allreduce and
 # --no-gradient-accumulation-fusion turn it off).
 BESIDE_WEIGHTS = 2022
+# Sources that are known by a name rather than a year.
+YEARS = {"bloom": 2022, "opt": 2022, "gpt-neox": 2022, "mt-nlg": 2022, "megatron-turing": 2022, "palm": 2022}
+# Forks of Megatron-LM from before 2022 that the projects above went on with.
+FORKS = ("megatron-deepspeed", "deepspeed")
+# Frameworks whose kernels Python launches one by one.
+LAUNCHING = ("pytorch", "torch", "fsdp", "metaseq", "huggingface", "transformers")
 # Later sources that are older than CUDA graphs in their frameworks.
 LAUNCHED = ("Megatron-Core 0.", "Llama 3 paper")
 
@@ -44,19 +50,43 @@ def script_of(source: str, model: str) -> Script | None:
     return SC21.get(model) if "SC21" in source else None
 
 
-def software_of(source: str, *, pipelined: bool) -> Software:
+def year_of(source: str) -> int:
+    """The first year that a source or its arXiv number names, or that it is known for; else a later one."""
+    years = [int(year) for year in re.findall(r"\b20[12]\d\b", source)]
+    years += [2000 + int(year) for year in re.findall(r"\b([12]\d)(?:0[1-9]|1[0-2])\.\d{4,5}\b", source)]
+    words = set(re.findall(r"[a-z]+(?:-[a-z]+)*", source.lower()))
+    years += [year for name, year in YEARS.items() if name in words]
+    return min(years, default=BEFORE_FLASH + 1)
+
+
+def has_sequence_parallelism(source: str, framework: str, notes: str) -> bool:
+    """Whether activations are split between tensor ranks, as Megatron-LM does since mid-2022."""
+    older = year_of(source) < BESIDE_WEIGHTS or _is_fork(source, framework)
+    return not older and not notes.lower().startswith("no seq")
+
+
+def _is_fork(source: str, framework: str) -> bool:
+    """Whether a run of these years was one of a fork of Megatron-LM that had stayed behind."""
+    return year_of(source) <= BEFORE_FLASH and framework.lower() in FORKS
+
+
+def software_of(source: str, framework: str = "", *, pipelined: bool) -> Software:
     """What the framework could do when the source was written."""
-    year = min(map(int, re.findall(r"\b20[12]\d\b", source)), default=BEFORE_FLASH + 1)
+    year = year_of(source)
     if year > BEFORE_FLASH:
-        return Software(replays=not any(name in source for name in LAUNCHED))
+        launches = any(name in source for name in LAUNCHED) or any(
+            name in framework.lower() for name in LAUNCHING
+        )
+        return Software(replays=not launches)
+    kept_up = year >= BESIDE_WEIGHTS and not _is_fork(source, framework)
     return Software(
         fused_attention=False,
         overlaps=False,
-        beside_weights=year >= BESIDE_WEIGHTS,
+        beside_weights=kept_up,
         # Until then it left the gradients to PyTorch where there is no pipeline (DDP=torch in the scripts),
         # which reduces them early and adds nothing where a step has few microbatches.
         reduces_early=not pipelined,
         gathers_sent=True,
-        fuses_gradients=year >= BESIDE_WEIGHTS or not pipelined,
+        fuses_gradients=kept_up or not pipelined,
         replays=False,
     )

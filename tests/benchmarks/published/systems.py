@@ -12,6 +12,43 @@ from tests.builders import grid_cluster
 
 # Where neither a preset nor a table says it: 400 Gb/s a GPU, NVLink of the generation before last.
 NIC, SCALE_UP = 50e9, 600e9
+# Versions of GPUs that ship, by what differs: maker's data sheets, for TPU v4 and v5e Google's documentation
+# (six and four links of 50 GB/s one way).
+VERSIONS = {
+    "h800": ("h100", {"scale_up_bytes_per_s": 200e9}),
+    "a800": ("a100", {"scale_up_bytes_per_s": 200e9}),
+    "gh200": ("h200", {"memory_bytes": 96e9, "memory_bytes_per_s": 4e12}),
+    "tpu-v4": (
+        "tpu-v5p",
+        {
+            "tflops": {"bf16": 275.0},
+            "memory_bytes": 32 * 2**30,
+            "memory_bytes_per_s": 1.2e12,
+            "scale_up_bytes_per_s": 300e9,
+        },
+    ),
+    "tpu-v5e": (
+        "tpu-v6e",
+        {
+            "tflops": {"bf16": 197.0},
+            "memory_bytes": 16 * 2**30,
+            "memory_bytes_per_s": 819e9,
+            "scale_up_bytes_per_s": 200e9,
+        },
+    ),
+}
+# Names of machines that have no GPU in them, and other spellings.
+MACHINES = {
+    r"\bp5\.\S*": "h100",
+    r"\bp5en?\b\S*": "h200",
+    r"\bp4de\b\S*": "a100",
+    r"\bselene\b": "a100",
+    r"\beos\b": "h100",
+    r"\btrillium\b": "tpu-v6e",
+    r"\bironwood\b": "tpu7x",
+    r"\b(?:tpu-?)?v7x?\b": "tpu7x",
+    r"\b(?:tpu-?)?(v[456][pe]?)\b": r"tpu-\1",
+}
 
 
 @dataclass(frozen=True)
@@ -35,18 +72,37 @@ def system_of(name: str, gpus: int) -> System:
     ValueError
         Where no GPU that ships is in the name.
     """
-    words = name.lower().replace("_", "-")
-    found = [each for each in shipped("gpu") if re.search(rf"(?<![a-z]){each}(?!\d)", words)]
+    words = _spelled(name)
+    known = [*shipped("gpu"), *VERSIONS]
+    found = [each for each in known if re.search(rf"(?<![a-z]){each}(?!\d)", words)]
     if not found:
         raise ValueError(
-            f"expected a system with one of {', '.join(shipped('gpu'))} in its name, got {name!r}"
+            f"expected a system with one of {', '.join(sorted(known))} in its name, got {name!r}"
         )
-    gpu = preset(max(found, key=len))
+    gpu = _gpu(max(found, key=len), words)
     if gpu.name.startswith("tpu"):
         return System(4, max(4, gpus), gpu)
     if "nvl" in words or gpu.name.startswith("gb"):
         return System(4, 72 if gpus % 72 == 0 and gpus % 64 else 64, gpu)
     return System(8, 8, gpu)
+
+
+def _spelled(name: str) -> str:
+    """The name in lower case with hyphens, counts cut off, and machines by their GPUs."""
+    words = re.sub(r"[\s_]+", "-", name.strip().lower())
+    words = re.sub(r"(\d+)x(?=[a-z])", r"\1-", words)
+    for machine, gpu in MACHINES.items():
+        words = re.sub(machine, gpu, words)
+    return words
+
+
+def _gpu(name: str, words: str) -> Gpu:
+    """A GPU that ships, or a version of one."""
+    base, changes = VERSIONS.get(name, (name, {}))
+    gpu = replace(preset(base), **changes)
+    # The first A100s had half of the memory, and three quarters of its bandwidth.
+    small = gpu.name == "a100" and re.search(r"(?<!\d)40-?gb?\b", words)
+    return replace(gpu, memory_bytes=40e9, memory_bytes_per_s=1.555e12) if small else gpu
 
 
 @cache

@@ -13,7 +13,7 @@ from tests.benchmarks.published import __main__ as command
 from tests.benchmarks.published.predict import predict
 from tests.benchmarks.published.runs import read_runs
 from tests.benchmarks.published.shapes import MODELS, cut_of, model_of
-from tests.benchmarks.published.software import software_of
+from tests.benchmarks.published.software import has_sequence_parallelism, software_of, year_of
 from tests.benchmarks.published.systems import cluster_of, system_of
 
 with command.RUNS.open(newline="") as file:
@@ -123,6 +123,11 @@ def test_words_of_others_are_understood(tmp_path):
         ({"gpus": "60"}, "multiples of tp x cp x pp"),
         ({"tflops_per_gpu": ""}, "expected step_s or tflops_per_gpu"),
         ({"global_batch": "2"}, "at least 4, one sample a replica"),
+        ({"gpus": "64.5"}, "expected a whole number as gpus"),
+        ({"step_s": "0"}, "expected a number above 0 as step_s, got '0'"),
+        ({"step_s": "soon"}, "expected a number above 0 as step_s, got 'soon'"),
+        ({"global_batch": "4M tokens"}, "expected a number above 0 as global_batch"),
+        ({"precision": "int8"}, "expected a precision such as"),
     ],
 )
 def test_rows_that_make_no_sense_are_named(changes, said, tmp_path):
@@ -139,6 +144,52 @@ def test_rows_that_make_no_sense_are_left_out(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "left out: run one: expected a system" in printed.err
     assert [line.split()[0] for line in printed.out.splitlines()[1:2]] == ["two"]
+
+
+def test_numbers_of_others_are_understood(tmp_path):
+    """Thousands' commas, suffixes, units, and words that say nothing."""
+    changes = {
+        "model": "llama3-8b",
+        "gpus": "1,024",
+        "global_batch": "1_536",
+        "seq": "8K",
+        "micro_batch": "unstated",
+        "vp": "-",
+        "cp": "n/a",
+        "step_s": "12.5 s",
+    }
+    (run,) = read_runs(written(tmp_path / "runs.csv", **changes))
+    assert (run.gpus, run.job.global_batch, run.job.sequence) == (1024, 1536, 8192)
+    assert (run.measured_s, run.job.mesh.cp) == (12.5, 1)
+    assert {job.micro_batch for job in run.choices} == {1, 2, 4}
+
+
+def test_columns_may_be_missing(tmp_path):
+    """What a table leaves out is unsaid; what nothing can be predicted without is asked for."""
+    path = tmp_path / "runs.csv"
+    path.write_text(
+        "\ufeffID,Source,System,GPUs,Model,Global_batch,Seq,Step_s\na,x,H100,8,llama3-8b,128,8192,9\n"
+    )
+    (run,) = read_runs(path)
+    assert (run.id, run.measured_s, run.job.precision) == ("a", 9.0, Precision.BF16)
+    path.write_text("id,model\na,llama3-8b\n")
+    with pytest.raises(ValueError, match="run a: expected a column gpus"):
+        read_runs(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path, capsys):
+    """The command says so, without a traceback."""
+    with pytest.raises(SystemExit) as outcome:
+        command.main(["--runs", str(tmp_path / "nothing.csv")])
+    assert outcome.value.code == 2
+    assert "cannot read" in capsys.readouterr().err
+
+
+def test_a_whole_batch_may_be_one_microbatch(tmp_path):
+    """Where parameters are gathered for each, one of eight samples is tried, whatever else is left."""
+    changes = {"gpus": "992", "tp": "8", "pp": "1", "global_batch": "1024", "micro_batch": ""}
+    (run,) = read_runs(written(tmp_path / "runs.csv", **changes, dp_mode="FSDP", recompute="full"))
+    assert {job.micro_batch for job in run.choices} == {1, 2, 4, 8}
 
 
 def test_unsaid_virtual_stages_have_as_many_layers_each(tmp_path):
@@ -188,6 +239,24 @@ def test_software_gets_better_with_the_years():
     assert not old.reduces_early
 
 
+def test_years_of_sources():
+    """A source's year, its arXiv number's, that of a name; a later one where nothing says it."""
+    named = {"Paper 2021": 2021, "arXiv 2205.05198": 2022, "BLOOM report": 2022, "OPT-175B logbook": 2022}
+    assert [year_of(source) for source in named] == list(named.values())
+    assert year_of("Optimizing something, v4.1") > 2022
+
+
+def test_forks_had_stayed_behind():
+    """Runs of 2022 by a fork of Megatron-LM have what it had in 2021, and no sequence parallelism."""
+    fork = software_of("Paper 2022", "Megatron-DeepSpeed", pipelined=True)
+    assert fork == software_of("Paper 2021", pipelined=True)
+    assert not has_sequence_parallelism("Paper 2022", "megatron-deepspeed", "")
+    assert has_sequence_parallelism("Paper 2022", "megatron", "")
+    assert not has_sequence_parallelism("Paper 2022", "megatron", "no sequence parallelism")
+    assert software_of("Paper 2024", "deepspeed", pipelined=True) == Software()
+    assert not software_of("Paper 2024", "torchtitan", pipelined=False).replays
+
+
 def test_names_of_models():
     """Spelling and versions of a line do not matter, size does."""
     names = ("Llama3_405B", "llama-3.1-405b", "qwen3-235b", "DeepSeek-V3", "gpt-oss-120b", "GPT3-175B")
@@ -196,6 +265,7 @@ def test_names_of_models():
     others = ("Llama2-70B", "mixtral_8x7b", "Qwen3-30B", "MT-NLG 530B", "llama-70b")
     expected = ["llama-2-70b", "mixtral-8x7b", "qwen3-30b-a3b", "mt-nlg-530b", "llama-3.1-70b"]
     assert [model_of(name, "").name for name in others] == expected
+    assert [model_of(name, "").name for name in ("DSv3", "DeepSeek R1 671B")] == ["deepseek-v3"] * 2
     with pytest.raises(ValueError, match="llama-3-13b"):
         model_of("llama-3-13b", "")
 
@@ -208,6 +278,20 @@ def test_models_of_others_have_their_size():
         said = next((sizes[each] for each in named if each in sizes), None)
         said = said or next(float(each[:-1]) for each in named if re.fullmatch(r"\d+b", each))
         assert model_of(path.stem, "").parameters == pytest.approx(said * 1e9, rel=0.08), path.stem
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        "hidden 6144, layers 44, heads 48",
+        "44 layers, hidden size of 6144, 48 attention heads",
+        "num_layers=44; hidden_size=6144; num_heads=48",
+    ],
+)
+def test_shapes_in_notes(notes):
+    """Names before their numbers or after, with all sorts of signs between them."""
+    model = model_of("gpt-20b", notes)
+    assert (model.layers, model.hidden, model.heads) == (44, 6144, 48)
 
 
 def test_cuts_of_recipes():
@@ -224,3 +308,14 @@ def test_clusters():
     assert [system_of("gb300-nvl72", gpus).scale_up for gpus in (64, 72, 144, 576)] == [64, 72, 72, 64]
     assert len(cluster_of("dgx-h100", 4).gpu_kind) == 4
     assert system_of("tpu7x-256", 256).scale_up == 256
+
+
+def test_names_of_systems():
+    """Counts, machines and spellings; versions of a GPU differ in what they are known to."""
+    names = ("8xH100", "p5.48xlarge", "NVIDIA H200 SXM", "TPUv6e-256", "trillium", "tpu v5p-512", "Ironwood")
+    expected = ["h100", "h100", "h200", "tpu-v6e", "tpu-v6e", "tpu-v5p", "tpu7x"]
+    assert [system_of(name, 8).gpu.name for name in names] == expected
+    assert system_of("8x H800", 8).gpu.scale_up_bytes_per_s == 200e9
+    assert system_of("A100-SXM4-40GB", 8).gpu.memory_bytes == 40e9
+    assert system_of("A100 80GB", 8).gpu.memory_bytes == 80e9
+    assert system_of("tpu-v4-128", 128).gpu.flops("bf16") == 275e12
