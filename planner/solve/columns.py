@@ -18,7 +18,7 @@ from planner.solve.master import CapacityClass, Column, Master, Rounding, fracti
 from planner.solve.pricing import price
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -104,11 +104,15 @@ class _LargePrices:
         self.levels = Levels.of(costs, int(coverage.max()))
         self.classes = classes
 
-    def cheapest(self, worth: FloatArray, *, alone: bool = True) -> list[tuple[float, list[Column]]]:
-        """For every class the least reduced cost, at most 0 (the empty domain), and a column."""
+    def cheapest(self, worth: FloatArray, *, alone: bool = True) -> Iterator[tuple[float, list[Column]]]:
+        """For every class the least reduced cost, at most 0 (the empty domain), and a column.
+
+        One after the other, since there may be many and each takes long.
+        """
         del alone
-        found = [self.levels.cheapest(worth[:, 1], k.capacity) for k in self.classes]
-        return [(min(0.0, value), [self.column(kind, widths)]) for kind, (value, widths) in enumerate(found)]
+        for kind, k in enumerate(self.classes):
+            value, widths = self.levels.cheapest(worth[:, 1], k.capacity)
+            yield min(0.0, value), [self.column(kind, widths)]
 
     def column(self, kind: int, widths: FloatArray) -> Column:
         """The column of a vector of real widths."""
@@ -195,7 +199,12 @@ class _Generation:
     @property
     def over(self) -> bool:
         """Whether to be content with the bound there is."""
-        return self.control is not None and self.control.over and self.bound > -np.inf
+        return self.control is not None and self.control.over and (self.bound > -np.inf or self.spent)
+
+    @property
+    def spent(self) -> bool:
+        """Whether to end without a bound, in the middle of a look at large domains, which takes long."""
+        return self.large and self.control is not None and self.control.spent
 
     def begin_even(self) -> None:
         """Look for the best bound at which a cell of every stage is worth the same, and price steadily then.
@@ -227,6 +236,8 @@ class _Generation:
         for _ in range(EVEN_LOOKS):
             worth = (low + high) / 2
             [(_, [best])] = prices.cheapest(np.full((self.costs.stages, 1), worth) * width)
+            if self.spent:
+                break
             low, high = (worth, high) if count * best.widths.sum() < self.coverage.sum() else (low, worth)
         margin = MARGIN * self.unit
         return low - margin, high + margin
@@ -268,7 +279,11 @@ class _Generation:
         self, duals: FloatArray, worth: FloatArray, covered: float, *, alone: bool = False
     ) -> list[list[Column]]:
         """Take the bound that these imply where it is the best, and return the columns they call for."""
-        cheapest = self.prices.cheapest(worth, alone=alone)
+        cheapest = []
+        for priced in self.prices.cheapest(worth, alone=alone):
+            cheapest.append(priced)
+            if self.spent:
+                return []
         value = covered + sum(k.count * least for k, (least, _) in zip(self.classes, cheapest, strict=True))
         if value > self.bound:
             self.bound, self.duals, self.worth, self.covered = value, duals, worth, covered

@@ -99,6 +99,12 @@ class Control:
         """Whether to end now."""
         return self.stop.is_set() or self.left_s <= 0
 
+    @property
+    def spent(self) -> bool:
+        """Whether the whole run is to end now, whatever its steps have begun."""
+        late = not self.deterministic and self.elapsed_s >= self.time_limit_s
+        return self.stop.is_set() or late
+
     def search(
         self, model: cp_model.CpModel, limit_s: float, relative_gap: float = 0.0, *, plain: bool = False
     ) -> Search:

@@ -170,22 +170,23 @@ class JointProgramme:
             self._look(Centre(worth, shares, rents))
         self.begun = start
 
-    def in_use(self) -> Start:
+    def in_use(self, control: Control) -> Start:
         """What another programme may begin with: vectors in use, rounded rows that bind, the best duals.
 
         Duals are those of levels: the ones that this began with, where one has several groups.
         """
-        if self.centre is None or not self.linear.solve():
+        if self.centre is None or not (self._solved(control) or len(self.linear.amounts)):
             return self.begun
-        amounts = self.linear.amounts[self.variables]
-        columns = zip(self.columns, amounts, strict=True)
+        # Without time for another solution the last one stands, in which the newest columns are not used.
+        solved = [variable for variable in self.variables if variable < len(self.linear.amounts)]
+        columns = zip(self.columns, self.linear.amounts[solved], strict=False)
         vectors = [
             (self.pools[index].level, widths) for (index, widths), amount in columns if amount > BROKEN
         ]
         binding = {
             (self.level_of[group], rounding): None
             for (group, rounding), row in self.rounded.rows.items()
-            if self.linear.duals[row] > BINDING
+            if row < len(self.linear.duals) and self.linear.duals[row] > BINDING
         }
         worth, shares = self.begun.worth, self.begun.shares
         if len(self.groups) == len(self.levels):
@@ -201,9 +202,13 @@ class JointProgramme:
             self.begin_even()
         self._generate(control)
         for _ in range(rounds):
-            if control.over or not self._round_up():
+            if control.over or not self._round_up(control):
                 return
             self._generate(control)
+
+    def _solved(self, control: Control) -> bool:
+        """Whether the programme is solved before the time is over."""
+        return self.linear.solve(lambda: control.over)
 
     def _generate(self, control: Control) -> None:
         """Add columns until none can improve the programme; any duals on the way give a valid bound.
@@ -212,7 +217,7 @@ class JointProgramme:
         """
         idle = 0
         for _ in range(MAX_ROUNDS):
-            if control.over or idle > PATIENCE or not self.linear.solve():
+            if control.over or idle > PATIENCE or not self._solved(control):
                 return
             value, before = self.linear.value * self.unit, self.bound
             short = self.linear.amounts[self.slack].sum() > BROKEN
@@ -322,9 +327,9 @@ class JointProgramme:
                 worth[group][rounding.stage] += dual * rounding.of(width)
         return worth
 
-    def _round_up(self) -> bool:
+    def _round_up(self, control: Control) -> bool:
         """Add the rounded rows that the last solution breaks most; whether there are any."""
-        if len(self.rounded) >= MOST_ROWS or not self.linear.solve():
+        if len(self.rounded) >= MOST_ROWS or not self._solved(control):
             return False
         broken: list[tuple[float, Row]] = []
         for group, (widths, amounts) in self._in_use().items():
@@ -377,14 +382,16 @@ class JointProgramme:
             if whole:
                 self._relent(row, (1.0,))
 
-    def ahead(self, index: int) -> FloatArray | None:
+    def ahead(self, index: int, control: Control) -> FloatArray | None:
         """What every width of a domain of this level will cost inside it, in bytes of the level.
 
         Shape (P, N + 1); None where nothing is known. Of domains that were joined to one class.
         """
-        if not index or not self.linear.solve():
+        if not index or self.centre is None:
             return None
-        table: FloatArray = self._worth()[index] / self.weights[index]
+        # Without time for another solution what bounds best so far.
+        worth = self._worth() if self._solved(control) else self.centre.worth
+        table: FloatArray = worth[index] / self.weights[index]
         return table
 
 

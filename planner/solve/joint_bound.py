@@ -42,7 +42,7 @@ def look_ahead(
         return levels, [None] * len(levels)
     programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
     programme.solve(control, ROUNDS_AHEAD)
-    return levels, [programme.ahead(index) for index in range(len(levels))]
+    return levels, [programme.ahead(index, control) for index in range(len(levels))]
 
 
 def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control) -> float:
@@ -81,7 +81,7 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
         programme.set_floors(inside)
         programme.begin_with(start)
         programme.solve(control)
-        start = programme.in_use()
+        start = programme.in_use(control)
         best = max(best, programme.bound)
     return rest + best
 
@@ -94,4 +94,4 @@ def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, flo
     classes = [Domains(0, each.count, each.room, WHOLE_JOB, None) for each in joined_classes([level], cells)]
     programme = JointProgramme(costs, [level], classes)
     programme.solve(control)
-    return programme.in_use(), programme.bound
+    return programme.in_use(control), programme.bound

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
@@ -22,6 +24,9 @@ OPTIONS = {
     "solver": "simplex",
     "parallel": "off",
     "threads": 1,
+    # A large programme takes long to solve: from time to time it is asked whether to go on. A number of
+    # steps, unlike one of seconds, is the same each time.
+    "simplex_iteration_limit": 500,
 }
 DUAL, PRIMAL = 1, 4
 
@@ -44,6 +49,8 @@ class LinearProgramme:
         for name, option in OPTIONS.items():
             self._highs.setOptionValue(name, option)
         self._optimal = highspy.HighsModelStatus.kOptimal
+        self._halted = highspy.HighsModelStatus.kIterationLimit
+        self._ended: Callable[[], bool] = _never
         self.value = 0.0
         self.duals: FloatArray = np.zeros(0)
         self.amounts: FloatArray = np.zeros(0)
@@ -78,8 +85,15 @@ class LinearProgramme:
         """Change the least amount of a column, which has no greatest one."""
         self._highs.changeColBounds(column, lower, float("inf"))
 
-    def solve(self) -> bool:
-        """Solve from the last basis; False where the solver gives up, from no basis and either way too."""
+    def solve(self, ended: Callable[[], bool] | None = None) -> bool:
+        """Solve from the last basis; False where the solver gives up, from no basis and either way too.
+
+        Parameters
+        ----------
+        ended
+            Asked every few hundred steps; where it says so the programme stays unsolved.
+        """
+        self._ended = ended or _never
         if not (self._run(DUAL) or self._anew(DUAL) or self._anew(PRIMAL)):
             return False
         solution = self._highs.getSolution()
@@ -89,9 +103,19 @@ class LinearProgramme:
 
     def _run(self, strategy: int) -> bool:
         self._highs.setOptionValue("simplex_strategy", strategy)
-        self._highs.run()
-        return bool(self._highs.getModelStatus() == self._optimal)
+        while not self._ended():
+            self._highs.run()
+            status = self._highs.getModelStatus()
+            if status != self._halted:
+                return bool(status == self._optimal)
+        return False
 
     def _anew(self, strategy: int) -> bool:
+        if self._ended():
+            return False
         self._highs.clearSolver()
         return self._run(strategy)
+
+
+def _never() -> bool:
+    return False

@@ -15,7 +15,7 @@ import numpy as np
 from planner.solve.master import Rounding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -76,13 +76,18 @@ class ListedBound:
     excess: tuple[FloatArray, ...]
 
 
-def relax_listed(classes: Sequence[Listed], replicas: int) -> ListedBound:
-    """Bound covering every stage with `replicas` cells; every class lists at least one vector."""
-    relaxation = _Relaxation(classes, replicas)
+def relax_listed(
+    classes: Sequence[Listed], replicas: int, over: Callable[[], bool] = lambda: False
+) -> ListedBound:
+    """Bound covering every stage with `replicas` cells; every class lists at least one vector.
+
+    Once `over` says so the bound so far stands, which is as valid.
+    """
+    relaxation = _Relaxation(classes, replicas, over)
     relaxation.generate()
     for _ in range(CUT_ROUNDS):
         before = relaxation.bound
-        if not relaxation.round_up():
+        if over() or not relaxation.round_up():
             break
         relaxation.generate()
         if relaxation.bound - before < GAIN * relaxation.unit:
@@ -94,10 +99,10 @@ def relax_listed(classes: Sequence[Listed], replicas: int) -> ListedBound:
 class _Relaxation:
     """The restricted master programme, grown from the lists; costs are scaled to about one."""
 
-    def __init__(self, classes: Sequence[Listed], replicas: int) -> None:
+    def __init__(self, classes: Sequence[Listed], replicas: int, over: Callable[[], bool]) -> None:
         from ortools.linear_solver import pywraplp
 
-        self.classes, self.replicas = classes, replicas
+        self.classes, self.replicas, self.over = classes, replicas, over
         self.stages = classes[0].widths.shape[1]
         self.unit = max(float(np.abs(each.cost).max()) for each in classes) or 1.0
         self.solver = pywraplp.Solver.CreateSolver("GLOP")
@@ -144,7 +149,7 @@ class _Relaxation:
                 break
             objective = self.goal.Value() * self.unit
             fresh = self._price()
-            if not fresh or objective - self.bound < TOLERANCE * self.unit:
+            if not fresh or objective - self.bound < TOLERANCE * self.unit or self.over():
                 break
 
     def _price(self) -> bool:

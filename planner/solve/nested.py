@@ -28,7 +28,7 @@ from planner.solve.tree import Tree, summed
 from planner.solve.vectors import TooManyError, Vectors, Words, all_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,6 +49,10 @@ RELATIVE = 1e-12
 ROUNDED = 1e-6
 FIRST_TARGETS = 4
 OUTER_SHARE = 0.3
+
+
+class EndedError(Exception):
+    """The time for a look was over before it came to anything."""
 
 
 @dataclass(frozen=True)
@@ -206,19 +210,25 @@ class Nest:
 
         The cost of the outer levels is bounded first: the tighter it is, the shorter the lists are.
         """
+
+        def over() -> bool:
+            return control.over or control.clock_s >= ends_s
+
         outer = self._bounds_outside(start, floors, control, ends_s)
         best, answer = self.cost_of(start), None
         bound = min(best, floors[0] + outer[0])
         step = max(1, -(-(best - bound) // FIRST_TARGETS))
-        while bound < best and not control.over and control.clock_s < ends_s:
+        while bound < best and not over():
             try:
-                look = _Look(self, min(best, bound + step) - 1, [bound, *outer])
+                look = _Look(self, min(best, bound + step) - 1, [bound, *outer], over)
                 found, low = look.search(control, ends_s - control.clock_s)
             except TooManyError:
                 if step == 1:
                     break
                 step = max(1, step // FIRST_TARGETS)
                 continue
+            except EndedError:
+                break
             if found is None and low <= bound:
                 break
             if found is not None:
@@ -245,19 +255,27 @@ class Nest:
 class _Look:
     """The look for width vectors that cost at most `target`: lists of vectors, from the inside out."""
 
-    def __init__(self, nest: Nest, target: int, bounds: Sequence[int]) -> None:
-        self.nest, self.target, self.bounds = nest, target, bounds
+    def __init__(self, nest: Nest, target: int, bounds: Sequence[int], over: Callable[[], bool]) -> None:
+        self.nest, self.target, self.bounds, self.over = nest, target, bounds, over
         self.lists: list[dict[int, Vectors]] = []
         self.sums: list[dict[int, list[Vectors]]] = []
         self.bound = 0.0
 
     def search(self, control: Control, limit_s: float) -> tuple[IntArray | None, int]:
-        """Width vectors that cost at most the target, and a lower bound on what any cost."""
+        """Width vectors that cost at most the target, and a lower bound on what any cost.
+
+        Raises
+        ------
+        TooManyError
+            The lists are too long.
+        EndedError
+            The time was over before they were made.
+        """
         for index in range(len(self.nest.levels)):
-            if control.over:
-                return None, 0
             if not self._list(index):
                 return None, self.target + 1
+        if self.over():
+            raise EndedError
         model = CoverModel(self.nest, self.lists[-1], self.target)
         # Covering models are all columns and few rows: presolve and other workers only cost time.
         search = control.search(model.cp, limit_s, plain=True)
@@ -284,7 +302,9 @@ class _Look:
         self.sums.append(sums)
         if not all(len(each.cost) for each in listed):
             return False
-        relaxed = relax_listed(listed, nest.costs.replicas)
+        relaxed = relax_listed(listed, nest.costs.replicas, self.over)
+        if self.over():
+            raise EndedError
         self.bound = relaxed.bound + sum(nest.constant(level) for level in range(index + 1))
         budget = self._slack(self.bound + self.bounds[index + 1])
         self.lists.append(
@@ -309,6 +329,8 @@ class _Look:
         for kind in nest.kinds[index]:
             sums = [Vectors.nothing()]
             for inside in kind.inside:
+                if self.over():
+                    raise EndedError
                 sums.append(sums[-1].plus(self.lists[index - 1][inside], nest.words, budget))
             found[kind.kind] = sums
         return found

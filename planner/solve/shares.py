@@ -10,15 +10,16 @@ priced by a knapsack.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.linear import LinearProgramme
 from planner.solve.pricing import Sweep, price
 from planner.solve.segments import Excess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ MOST_CELLS = 500
 TOLERANCE = 1e-6
 NEW = 1e-7
 MISSING, ANY_RENT = 1e3, 1e6
+INFINITY = float("inf")
 # Prices are looked for between those of the programme and the best so far, nearer to these.
 STEADY = 0.5
 
@@ -108,9 +110,13 @@ def share_out_stages(
     if start is not None:
         programme.price_at(start)
     ends_s = control.clock_s + limit_s
+
+    def over() -> bool:
+        return control.over or control.clock_s >= ends_s
+
     rounds = min(MAX_ROUNDS, 1 + limit_s * ROUNDS_PER_SECOND) if control.deterministic else MAX_ROUNDS
     for _ in range(int(rounds)):
-        if control.over or control.clock_s >= ends_s or not programme.improve():
+        if over() or not programme.improve(over):
             break
     return programme.best
 
@@ -123,8 +129,6 @@ class ShareProgramme:
     """
 
     def __init__(self, costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray) -> None:
-        from ortools.linear_solver import pywraplp
-
         self.costs, self.classes, self.coverage = costs, classes, coverage
         self.room = max(k.capacity for k in classes)
         self.widest = min(self.room, int(coverage.max()))
@@ -133,14 +137,12 @@ class ShareProgramme:
             max(float(np.abs(self.holding).max()), float(costs.v.max(initial=0.0)), costs.v_wrap) or 1.0
         )
         self.best: SharedOut | None = None
-        self.solver = pywraplp.Solver.CreateSolver("GLOP")
-        self.infinity = self.solver.infinity()
-        self.goal = self.solver.Objective()
-        self.goal.SetMinimization()
-        stages, widths = range(costs.stages), range(self.widest)
-        self.held = [[self.solver.Constraint(0.0, 0.0) for _ in widths] for _ in stages]
-        self.one_share = [self.solver.Constraint(1.0, 1.0) for _ in stages]
-        self.size = [self.solver.Constraint(0.0, 0.0) for _ in range(self.room)]
+        self.linear = LinearProgramme()
+        self.held = np.asarray(
+            [[self.linear.add_row(0.0, 0.0) for _ in range(self.widest)] for _ in range(costs.stages)]
+        )
+        self.one_share = [self.linear.add_row(1.0, 1.0) for _ in range(costs.stages)]
+        self.size = [self.linear.add_row(0.0, 0.0) for _ in range(self.room)]
         self.vectors: set[bytes] = set()
         self.shares: set[tuple[int, bytes]] = set()
         self.pack()
@@ -148,16 +150,15 @@ class ShareProgramme:
 
     def pack(self) -> None:
         """Vectors of every size are steps in filling domains, and those fit."""
-        node = [self.solver.Constraint(0.0, 0.0) for _ in range(self.room)]
+        node = [self.linear.add_row(0.0, 0.0) for _ in range(self.room)]
         for held in range(self.room):
+            begun = [(node[held - 1], 1.0)] if held else []
             for cells in range(1, self.room - held + 1):
-                step = self._column(0.0, [(self.size[cells - 1], -1.0), (node[held + cells - 1], -1.0)])
-                if held:
-                    node[held - 1].SetCoefficient(step, 1.0)
+                self._column(0.0, [(self.size[cells - 1], -1.0), (node[held + cells - 1], -1.0), *begun])
         rooms = np.unique([0, *(k.capacity for k in self.classes)]).tolist()
         larger = {
-            room: self.solver.Constraint(
-                -self.infinity, float(sum(k.count for k in self.classes if k.capacity > room))
+            room: self.linear.add_row(
+                -INFINITY, float(sum(k.count for k in self.classes if k.capacity > room))
             )
             for room in rooms[:-1]
         }
@@ -179,12 +180,9 @@ class ShareProgramme:
             if not cells:
                 self.add_share(stage, [])
 
-    def _column(self, cost: float, rows: Sequence[tuple[Any, float]]) -> Any:
-        variable = self.solver.NumVar(0.0, self.infinity, "")
-        self.goal.SetCoefficient(variable, cost)
-        for row, coefficient in rows:
-            row.SetCoefficient(variable, coefficient)
-        return variable
+    def _column(self, cost: float, entries: Sequence[tuple[int, float]]) -> None:
+        rows, values = zip(*entries, strict=True)
+        self.linear.add_column(cost, rows, values)
 
     def add_vector(self, widths: IntArray) -> bool:
         """Add a width vector; False where it is known already."""
@@ -207,15 +205,18 @@ class ShareProgramme:
         self._column(0.0, [(self.one_share[stage], 1.0), *rows])
         return True
 
-    def improve(self) -> bool:
-        """Solve, take the bound that the duals imply, and add what they call for; False where nothing is."""
-        if self.solver.Solve() != self.solver.OPTIMAL:
+    def improve(self, ended: Callable[[], bool]) -> bool:
+        """Solve, take the bound that the duals imply, and add what they call for; False where nothing is.
+
+        Nor is there once `ended` says so.
+        """
+        if not self.linear.solve(ended):
             return False
-        value = self.goal.Value() * self.unit
+        value, duals = self.linear.value * self.unit, self.linear.duals * self.unit
         worth = np.zeros((self.costs.stages, self.widest + 1))
-        worth[:, 1:] = [[row.dual_value() * self.unit for row in rows] for rows in self.held]
-        rent = np.asarray([0.0, *(-row.dual_value() * self.unit for row in self.size)])
-        enough = np.asarray([row.dual_value() * self.unit for row in self.one_share])
+        worth[:, 1:] = duals[self.held]
+        rent = np.asarray([0.0, *-duals[self.size]])
+        enough = duals[self.one_share]
         fresh = False
         if self.best is not None:
             fresh = self.price_at(STEADY * self.best.worth + (1 - STEADY) * worth, rent, enough)

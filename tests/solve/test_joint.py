@@ -100,7 +100,7 @@ def test_vectors_of_another_programme_change_no_bound(seed):
         programme = JointProgramme(nest.costs, levels, joined_classes(levels, layout.cells))
         programme.begin_with(known)
         programme.solve(Control(60.0), 0)
-        known, bounds = programme.in_use(), [*bounds, programme.bound]
+        known, bounds = programme.in_use(Control(60.0)), [*bounds, programme.bound]
         slack = 2 * TOLERANCE * programme.unit
     assert known.vectors
     assert known.worth
@@ -116,7 +116,7 @@ def test_duals_passed_on_are_worth_as_much(seed):
     coarse.solve(Control(60.0))
     for finer in (counted_classes(nest.tree, levels, cells), separate_classes(nest.tree, levels, cells)):
         programme = JointProgramme(nest.costs, levels, finer)
-        programme.begin_with(coarse.in_use())
+        programme.begin_with(coarse.in_use(Control(60.0)))
         assert programme.bound == pytest.approx(coarse.bound, abs=1e-9 * programme.unit)
 
 
