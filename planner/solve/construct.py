@@ -1,4 +1,4 @@
-"""Placements of one layout, better and better: what is quick, walks, one tier after the other in the lead."""
+"""The best width vectors of one layout so far, and ways to better them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import numpy as np
 from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.beside import Beside
-from planner.solve.bound import rounded_up
-from planner.solve.hierarchy import candidates
 from planner.solve.joint_bound import joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
-from planner.solve.outside_in import outside_in
 from planner.solve.packing import packable
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
@@ -29,7 +26,7 @@ from planner.solve.stripes import lined_up, striped_home
 from planner.solve.tree import Tree, tree_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -39,93 +36,13 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-# Parts of the time that is left at each.
-DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, LEADS_SHARE = 0.25, 0.45, 0.1, 0.2
 RINGS_LEADS = 0.7
-WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
-SHARES_SHARE = 0.3
+LEADS_SHARE = 0.2
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
-
-
-def placements(
-    work: Constructions,
-    floors: FloatArray,
-    learn: Callable[[int, float], None],
-    learn_all: Callable[[float], None],
-    share: float,
-) -> Iterator[IntArray]:
-    """GPU of every rank, shape (world_size,), for one placement after the other, each better.
-
-    Parameters
-    ----------
-    work
-        Of the layout, after its quick placements.
-    floors
-        Lower bounds on the crossing bytes of every tier, shape (tiers,).
-    learn
-        Told a tier and a lower bound on its crossing bytes, where a construction proves one.
-    learn_all
-        Told a lower bound on the objective, where it is the weighted bytes of all tiers.
-    share
-        Part of the time that is left which the last walks may take.
-    """
-
-    def teach(index: int, summed: float) -> None:
-        if work.every_placement_is_of(index):
-            learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
-
-    if work.free:
-        yield from work.better(work.control.limited(DRAFT_SHARE, work.draft()))
-        if work.bounded_together:
-            # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
-            with work.walking(), work.control.step(BOUND_SHARE):
-                _bound_together(work, floors, teach, learn_all)
-            yield from work.walked()
-        yield from _walked_first(work)
-        if work.control.over:
-            return
-    if not work.walked_only:
-        yield from _led(work, floors, teach)
-    if work.free:
-        with work.control.step(share):
-            if not work.walked_only:
-                yield from work.better(work.control.limited(LAST_WALK_SHARE, work.walks()))
-            yield from work.better(work.restarts())
-
-
-def _walked_first(work: Constructions) -> Iterator[IntArray]:
-    """Placements from the outermost tier inwards."""
-    yield from work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
-    if not work.walked_only:
-        outside = outside_in(work.tree, work.costs, work.control)
-        yield from work.better(work.control.limited(OUTSIDE_SHARE, outside))
-
-
-def _led(work: Constructions, floors: FloatArray, teach: Callable[[int, float], None]) -> Iterator[IntArray]:
-    """Placements with each tier in the lead, then walks from the best: of several tiers, or of rings."""
-    least = work.least if work.free and work.costs.exact else np.inf
-    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), work.control, teach, least)
-    yield from work.better(work.control.limited(work.share_of_leads, leads))
-    if work.free:
-        yield from work.better(work.control.limited(WALK_SHARE, work.walks()))
-    yield from work.closed()
-
-
-def _bound_together(
-    work: Constructions,
-    floors: FloatArray,
-    teach: Callable[[int, float], None],
-    learn_all: Callable[[float], None],
-) -> None:
-    """Bound tiers of small domains by sharing out their stages, then all tiers together."""
-    for index in range(len(work.tree.levels) - 1):
-        with work.control.step(SHARES_SHARE):
-            teach(index, work.shared_out(index))
-    learn_all(work.bound(floors))
 
 
 class Constructions:
@@ -224,6 +141,11 @@ class Constructions:
     def restarts(self) -> Iterator[IntArray]:
         """Walks from the outermost tier inwards."""
         yield from self.rounds.better(self.best)
+
+    def restarts_until_over(self) -> Iterator[IntArray]:
+        """GPU of every rank, shape (world_size,), from such walks until the time is over."""
+        if self.free and not self.control.deterministic:
+            yield from self.better(self.rounds.better(self.best, endless=True))
 
     def known(self, floors: FloatArray) -> list[float]:
         """Lower bound on the weighted bytes of every level but the root, constants left out."""

@@ -98,6 +98,9 @@ def least_widths(
     tier_bounds: FloatArray,
     control: Control,
     limit_s: float,
+    *,
+    bound: float = 0.0,
+    listed_only: bool = False,
 ) -> LeastWidths | None:
     """Minimise over width vectors; None where no model of them fits the job.
 
@@ -107,20 +110,24 @@ def least_widths(
         Width vectors of a known placement, shape (domains of the cell tier, P), or None.
     tier_bounds
         Lower bounds on the tiers' crossing bytes, shape (tiers,).
+    bound
+        Lower bound on the objective's value that is known.
+    listed_only
+        Whether to leave out the model of all widths in all domains, which rarely ends soon.
     """
     ends_s, found = control.clock_s + limit_s, None
     if start is not None and problem.objective is Objective.WEIGHTED:
         nest = Nest(problem, layout, costs)
         if nest.fits:
-            nested = nest.solve(start, tier_bounds, control, limit_s)
+            nested = nest.solve(start, tier_bounds, control, limit_s, bound)
             found = LeastWidths(nested.widths, nested.bound, nested.proven, nested.proven)
-    if (found and found.proven) or not fits_width_model(problem, layout, costs):
+    if listed_only or (found and found.proven) or not fits_width_model(problem, layout, costs):
         return found
     model = WidthModel(
         problem, layout, costs, start if found is None or found.widths is None else found.widths
     )
     outcome = model.solve(control, ends_s - control.clock_s)
-    bound = max(outcome.bound, found.bound if found else 0.0)
+    bound = max(bound, outcome.bound, found.bound if found else 0.0)
     answer = model.answer if model.answer is not None or found is None else found.widths
     return LeastWidths(answer, bound, outcome.proven, outcome.complete)
 

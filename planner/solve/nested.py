@@ -188,7 +188,14 @@ class Nest:
             for weight, level in zip(self.weights, self.levels, strict=True)
         ]
 
-    def solve(self, start: IntArray, tier_bounds: FloatArray, control: Control, limit_s: float) -> Found:
+    def solve(
+        self,
+        start: IntArray,
+        tier_bounds: FloatArray,
+        control: Control,
+        limit_s: float,
+        bound_s: float = 0.0,
+    ) -> Found:
         """Look for better width vectors than `start`, until the best are proven or `limit_s` is spent.
 
         Parameters
@@ -197,14 +204,17 @@ class Nest:
             Width vectors of the innermost domains, shape (domains, P).
         tier_bounds
             Lower bounds on the crossing bytes of the cluster's tiers, shape (tiers,).
+        bound_s
+            Lower bound on the weighted seconds, where one is known: targets rise from there.
         """
         floors, ends_s = self.floors(tier_bounds), control.clock_s + limit_s
-        answer, bounds = self.search(start, floors, control, ends_s)
+        known = int(np.ceil(bound_s / self.unit_s * (1 - ROUNDED**2) - ROUNDED)) if self.unit_s else 0
+        answer, bounds = self.search(start, floors, control, ends_s, known)
         best = self.cost_of(start if answer is None else answer)
         return Found(answer, bounds[0] * self.unit_s, bounds[0] == best)
 
     def search(
-        self, start: IntArray, floors: Sequence[int], control: Control, ends_s: float
+        self, start: IntArray, floors: Sequence[int], control: Control, ends_s: float, known: int = 0
     ) -> tuple[IntArray | None, list[int]]:
         """Better width vectors than `start`, and for each level the least cost from it on outwards.
 
@@ -216,7 +226,7 @@ class Nest:
 
         outer = self._bounds_outside(start, floors, control, ends_s)
         best, answer = self.cost_of(start), None
-        bound = min(best, floors[0] + outer[0])
+        bound = min(best, max(known, floors[0] + outer[0]))
         step = max(1, -(-(best - bound) // FIRST_TARGETS))
         while bound < best and not over():
             try:

@@ -27,8 +27,8 @@ DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
 MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
-# Moves for each cell without a gain after which everything is placed afresh.
-PATIENCE_A_CELL = 1_000
+# Moves for each cell without a gain after which everything is placed afresh, each time so much later.
+PATIENCE_A_CELL, MORE_PATIENCE = 1_000, 1.5
 # More than so many moves for each cell find nothing new in a small job.
 MOST_WORK_A_CELL = 60_000
 # Of deterministic runs, which nobody's clock ends: moves in all.
@@ -68,9 +68,15 @@ class Restarts:
         self.cells = costs.stages * costs.replicas
         self.regrouping = Regrouping(tree, costs, control)
         self.moves, self.spent, self.idle, self.placed = float(FIRST_MOVES_A_CELL), 0.0, 0.0, 0
+        self.patience, self.endless = float(PATIENCE_A_CELL), False
 
-    def better(self, widths: IntArray) -> Iterator[IntArray]:
-        """Width vectors of the innermost domains, shape (domains, P), each better than all before."""
+    def better(self, widths: IntArray, *, endless: bool = False) -> Iterator[IntArray]:
+        """Width vectors of the innermost domains, shape (domains, P), each better than all before.
+
+        Endless ones come until the time is over, however much work that is; unless work is what limits
+        the run.
+        """
+        self.endless = endless and not self.control.deterministic
         tree, costs = self.tree, self.costs
         if not worth_annealing(tree, costs) or not self.regrouping.kinds:
             return
@@ -95,14 +101,15 @@ class Restarts:
     @property
     def over(self) -> bool:
         """Whether the time or the work is spent."""
-        if self.control.over or self.spent > MOST_WORK_A_CELL * self.cells:
-            return True
-        return self.control.deterministic and self.spent > MOST_WORK
+        if self.control.over or self.endless:
+            return self.control.over
+        most = MOST_WORK_A_CELL * self.cells
+        return self.spent > (min(most, MOST_WORK) if self.control.deterministic else most)
 
     def _next(self, widths: IntArray) -> IntArray:
         """What the next turn finds from a placement, or a new one where turns gain nothing."""
-        if self.idle > PATIENCE_A_CELL * self.cells:
-            self.idle = 0.0
+        if self.idle > self.patience * self.cells:
+            self.idle, self.patience = 0.0, MORE_PATIENCE * self.patience
             return self._afresh()
         found, work = self.regrouping.turn(widths, next(self.seeds), self._fitting(TURN_SHARE))
         gained = tree_cost(self.tree, self.costs, found) < tree_cost(self.tree, self.costs, widths)

@@ -15,7 +15,7 @@ from planner.placement.crossing import measure, objective_bound, weighted_second
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.blocks import candidate_blocks
-from planner.solve.construct import Constructions, placements
+from planner.solve.construct import Constructions
 from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import least_widths, uncut_layout
@@ -26,6 +26,7 @@ from planner.solve.realize import seat_ranks
 from planner.solve.reduction import reduce_costs
 from planner.solve.result import Progress, Result
 from planner.solve.rings import join_cells
+from planner.solve.steps import Told, placements
 from planner.solve.tier_bounds import SMALL_CELLS, tier_bounds
 from planner.solve.tree import Tree
 from planner.workload.fit import check_fit
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIME_LIMIT_S = 10.0
 EXACT_WORK_S = 25.0
+FIRST_ATTEMPT_S, LONGER, ATTEMPT_SHARE = 0.3, 2.0, 0.2
+# Part of what is left that exact searches get where walks of several tiers may go on afterwards.
+EXACT_SHARE = 0.5
 PROVABLE_CELLS = 150
 ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
@@ -137,7 +141,7 @@ def _placed(
     """Run one problem to its end; a large one that nobody set a limit ends when it is near the bound."""
     prove_infeasible(problem)
     large = problem.workload.mesh.world_size > LARGE_RANKS and not limited
-    run = _Run(problem, control, progress, gap=LARGE_GAP if large else 0.0)
+    run = _Run(problem, control, progress, gap=LARGE_GAP if large else 0.0, limited=limited)
     run.work()
     return run.result()
 
@@ -156,7 +160,10 @@ class _Run:
     complete: bool = False
     trace: list[Progress] = field(default_factory=list)
     gap: float = 0.0
+    limited: bool = False
     begun: Constructions | None = None
+    built: Constructions | None = None
+    attempts: int = 0
 
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
@@ -166,6 +173,7 @@ class _Run:
         self.bound_beside_walks()
         self.construct()
         self.prove()
+        self.walk_on()
         self.seat_on_rails()
 
     @property
@@ -245,7 +253,9 @@ class _Run:
     def _build(self, work: Constructions) -> None:
         """All constructions of one layout, until the incumbent is good enough or the time is spent."""
         share = ANNEAL_SHARE if work.layout.cells <= PROVABLE_CELLS else 1.0
-        for gpu_of_rank in placements(work, self.tier_bounds, self.learn, self.learn_all, share):
+        told = Told(self.learn, self.learn_all, lambda: self.near, self.attempt)
+        self.built = work
+        for gpu_of_rank in placements(work, self.tier_bounds, told, share):
             self.offer(gpu_of_rank, "construct", preferred=True)
             if self.near or (self.best is not None and self.control.over):
                 return
@@ -256,6 +266,20 @@ class _Run:
         if self.best is None:
             return False
         return self.settled or (self.gap > 0 and self.value(self.best) <= self.bound * (1 + self.gap))
+
+    def attempt(self) -> bool:
+        """Whether the run may end, after an exact search of moments; each is longer than the last.
+
+        One alone in runs limited by work, which would not see how long they take.
+        """
+        if self.near or not self.built or (self.attempts and self.control.deterministic):
+            return self.near
+        layout = uncut_layout(self.problem, self.built.layout.blocks)
+        if layout is not None and not self.control.over:
+            limit_s = min(FIRST_ATTEMPT_S * LONGER**self.attempts, ATTEMPT_SHARE * self.control.left_s)
+            self.attempts += 1
+            self.prove_widths(layout, limit_s, listed_only=True)
+        return self.near
 
     def learn(self, tier: int, bound_bytes: float) -> None:
         """Take a lower bound on a tier's crossing bytes."""
@@ -318,15 +342,16 @@ class _Run:
         for blocks in candidate_blocks(self.problem.workload.mesh):
             layout = uncut_layout(self.problem, blocks)
             if layout is not None and not self.near and not self.control.over:
-                self.prove_widths(layout)
+                self.prove_widths(layout, self._exact_seconds)
         if not self.near and not self.control.over and fits_exact_model(self.problem):
             self.prove_ranks()
 
-    def prove_widths(self, layout: Layout) -> None:
+    def prove_widths(self, layout: Layout, limit_s: float, *, listed_only: bool = False) -> None:
         """Minimise over width vectors; a proof where they predict the bytes, a bound elsewhere."""
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
-        start, limit_s = self._widths_of_best(layout), self._exact_seconds
-        outcome = least_widths(self.problem, layout, costs, start, self.tier_bounds, self.control, limit_s)
+        start, job = self._widths_of_best(layout), (self.problem, layout, costs)
+        limits = self.tier_bounds, self.control, limit_s
+        outcome = least_widths(*job, start, *limits, bound=self.bound, listed_only=listed_only)
         if outcome is None:
             return
         # The vectors of a ring that is not closed well may be closed better.
@@ -367,8 +392,16 @@ class _Run:
 
     @property
     def _exact_seconds(self) -> float:
-        """Limit of one exact search: what the run has left, or a fixed amount of work."""
-        return EXACT_WORK_S if self.control.deterministic else self.control.left_s
+        """Limit of one exact search: a part of what the run has left, or a fixed amount of work."""
+        share = EXACT_SHARE if self.limited and self.built is not None and self.built.free else 1.0
+        return EXACT_WORK_S if self.control.deterministic else share * self.control.left_s
+
+    def walk_on(self) -> None:
+        """Walk until the time is spent, where somebody said how much there is."""
+        if self.built is None or not self.limited or self.near:
+            return
+        for gpu_of_rank in self.built.restarts_until_over():
+            self.offer(gpu_of_rank, "construct", preferred=True)
 
     def prove_ranks(self) -> None:
         """Prove a small job optimal, rank by rank."""

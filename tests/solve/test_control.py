@@ -146,3 +146,15 @@ def test_failures_in_the_thread_reach_the_caller(monkeypatch):
     monkeypatch.setattr(cp_model.CpSolver, "solve", fail)
     with pytest.raises(MemoryError, match="no room"):
         Control(1.0).search(small_model(), 1.0)
+
+
+def test_a_run_is_spent_when_all_of_it_is():
+    """A step that is over leaves time for others; a stop leaves none, and nor does the end of the limit."""
+    control = Control(60.0)
+    with control.step(0.0):
+        assert control.over
+        assert not control.spent
+    assert Control(0.0).spent
+    assert not Control(0.0, deterministic=True).spent
+    control.stop.set()
+    assert control.spent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count, pairwise
+
 import pytest
 
 from planner.solve.linear import LinearProgramme
@@ -61,3 +63,25 @@ def test_nothing_is_printed(capfd):
     """Standard output is for results."""
     diet()[0].solve()
     assert capfd.readouterr() == ("", "")
+
+
+def chain(length):
+    """A flow through a long chain of rows, which takes about as many steps as it has rows."""
+    programme = LinearProgramme()
+    rows = [programme.add_row(1.0, float("inf")) for _ in range(length)]
+    for one, other in pairwise(rows):
+        programme.add_column(1.0 + 0.001 * one, [one, other], [1.0, 2.0])
+    programme.add_column(1.0, [rows[0]], [1.0])
+    return programme
+
+
+def test_a_long_solution_asks_whether_to_go_on():
+    """It asks again and again; told to end it is not solved, and afterwards it is solved all the same."""
+    asked = count()
+    assert not chain(2_000).solve(lambda: next(asked) >= 2)
+    assert next(asked) == 5
+    whole, halted = chain(2_000), chain(2_000)
+    assert not halted.solve(lambda: True)
+    assert whole.solve()
+    assert halted.solve()
+    assert halted.value == pytest.approx(whole.value)

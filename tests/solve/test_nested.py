@@ -155,6 +155,47 @@ def test_no_time_leaves_a_valid_bound():
     assert found.bound == pytest.approx(4.0 / 12.0 + 1.0 / 2.0)
 
 
+class Stopping(Control):
+    """Limits that are over at the n-th look at them."""
+
+    looks = 0
+    last = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the looks are spent."""
+        self.looks += 1
+        return self.looks > self.last
+
+
+def test_a_search_can_end_at_any_look():
+    """Wherever the time ends, what is found and proven until then is valid; with enough all is proven."""
+    _, layout, nest = small_nest()
+    start, best = in_order(layout, nest.costs), None
+    whole = nest.solve(start, np.zeros(3), Control(60.0, workers=1), 60.0)
+    for last in range(60):
+        control = Stopping(60.0, workers=1)
+        control.last = last
+        found = nest.solve(start, np.zeros(3), control, 60.0)
+        assert found.bound <= whole.bound + 1e-12
+        # Few looks follow the first that says so.
+        assert control.looks <= last + 4
+        best = found
+        if found.proven:
+            break
+    assert last > 5
+    assert best.bound == whole.bound
+
+
+def test_targets_rise_from_a_known_bound():
+    """A known bound is where targets begin: at the optimum itself nothing is left to do."""
+    _, layout, nest = small_nest()
+    first = nest.solve(in_order(layout, nest.costs), np.zeros(3), Control(60.0, workers=1), 60.0)
+    found = nest.solve(first.widths, np.zeros(3), Control(60.0), 0.0, first.bound)
+    assert found.proven
+    assert found.bound == first.bound
+
+
 def test_too_many_vectors_are_left_alone(monkeypatch):
     """Where lists get too long the search ends without a proof and without a wrong bound."""
     monkeypatch.setattr("planner.solve.vectors.MOST_PAIRS", 0)

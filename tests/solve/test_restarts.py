@@ -116,3 +116,27 @@ def test_rounds_are_as_long_as_there_is_time_for():
     assert short.moves_a_cell == restarts.FEWEST_MOVES_A_CELL
     assert not restarts.is_lean(long)
     assert long.moves_a_cell == restarts.FIRST_MOVES_A_CELL
+
+
+def test_endless_rounds_go_on_after_all_work(monkeypatch):
+    """Where somebody set a time it is spent, whatever the work; a run limited by work has no more of it."""
+    monkeypatch.setattr(restarts, "MOST_WORK_A_CELL", 0)
+    _, tree, costs, widths = filled(7)
+    turns = []
+    control = Control(600.0, workers=1)
+    work = Restarts(tree, costs, control, count())
+    work.spent = 1.0
+    assert list(work.better(widths)) == []
+
+    def next_turn(widths):
+        turns.append(widths)
+        if len(turns) == 5:
+            control.stop.set()
+        return widths
+
+    monkeypatch.setattr(work, "_next", next_turn)
+    assert list(work.better(widths, endless=True)) == []
+    assert len(turns) == 5
+    fixed = Restarts(tree, costs, Control(600.0, deterministic=True), count())
+    fixed.spent = 1.0
+    assert list(fixed.better(widths, endless=True)) == []

@@ -94,7 +94,9 @@ def test_constructions_know_true_floors(monkeypatch):
             seen.append((tree, costs, floors, widths))
             yield widths
 
-    monkeypatch.setattr("planner.solve.construct.candidates", watched)
+    monkeypatch.setattr("planner.solve.steps.candidates", watched)
+    # Such a small job would be proven before.
+    monkeypatch.setattr("planner.solve.run._Run.attempt", lambda _: False)
     cluster = ragged_cluster([[4, 4], [3, 3], [4, 2]], uplinks=(6.0, 3.0))
     job = grid_workload(dp=4, pp=4, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
     solve(cluster, job, time_limit_s=0.5)

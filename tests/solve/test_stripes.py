@@ -184,7 +184,7 @@ def test_odd_domains_stay_in_one_band():
 @pytest.mark.parametrize("kind", ["ring", "all_reduce"])
 def test_every_run_tries_stripes(kind, monkeypatch):
     """With every other way to place switched off, a run still has the striped placement."""
-    monkeypatch.setattr("planner.solve.construct.candidates", lambda *_: iter(()))
+    monkeypatch.setattr("planner.solve.steps.candidates", lambda *_: iter(()))
     monkeypatch.setattr("planner.solve.run.default_orders", lambda *_: iter(()))
     monkeypatch.setattr("planner.solve.run.axis_orders", lambda *_: iter(()))
     monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)

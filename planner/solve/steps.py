@@ -1,0 +1,124 @@
+"""Placements of one layout, better and better: walks and bounds, then each tier in the lead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.bound import rounded_up
+from planner.solve.hierarchy import candidates
+from planner.solve.outside_in import outside_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from planner.solve.construct import Constructions
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+# Parts of the time that is left at each.
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
+WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
+SHARES_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who is told, and asked, on the way.
+
+    Parameters
+    ----------
+    learn
+        Told a tier and a lower bound on its crossing bytes, where a construction proves one.
+    learn_all
+        Told a lower bound on the objective, where it is the weighted bytes of all tiers.
+    near
+        Asked whether nothing is left to gain.
+    attempt
+        Asked the same between steps of jobs of several tiers, where it may take a moment to prove it.
+    """
+
+    learn: Callable[[int, float], None]
+    learn_all: Callable[[float], None]
+    near: Callable[[], bool]
+    attempt: Callable[[], bool]
+
+
+def placements(work: Constructions, floors: FloatArray, told: Told, share: float) -> Iterator[IntArray]:
+    """GPU of every rank, shape (world_size,), for one placement after the other, each better.
+
+    Parameters
+    ----------
+    work
+        Of the layout, after its quick placements.
+    floors
+        Lower bounds on the crossing bytes of every tier, shape (tiers,).
+    share
+        Part of the time that is left which the last walks may take.
+    """
+    for step in _steps(work, floors, told, share):
+        yield from step
+        if work.free and (work.control.over or told.attempt()):
+            return
+
+
+def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) -> Iterator[Iterator[IntArray]]:
+    """What yields placements, step by step."""
+    if work.free:
+        yield work.better(work.control.limited(DRAFT_SHARE, work.draft()))
+        # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
+        yield _bounded_together(work, floors, told)
+        yield work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
+    if not work.walked_only:
+        if work.free:
+            outside = outside_in(work.tree, work.costs, work.control)
+            yield work.better(work.control.limited(OUTSIDE_SHARE, outside))
+        yield _led(work, floors, told)
+    if work.free:
+        yield _walked_last(work, share)
+
+
+def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
+    """What walks find while tiers of small domains are bounded by their shares, then all tiers together."""
+    if not work.bounded_together:
+        return
+    with work.walking(), work.control.step(BOUND_SHARE):
+        for index in range(len(work.tree.levels) - 1):
+            with work.control.step(SHARES_SHARE):
+                _teach(work, told, index, work.shared_out(index))
+        if not told.near():
+            told.learn_all(work.bound(floors))
+    yield from work.walked()
+
+
+def _teach(work: Constructions, told: Told, index: int, summed: float) -> None:
+    """Tell of a lower bound on the sum of f of a level, where that is one on its tier's bytes."""
+    if work.every_placement_is_of(index):
+        told.learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
+
+
+def _led(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
+    """Placements with each tier in the lead, then walks from the best: of several tiers, or of rings."""
+
+    def teach(index: int, summed: float) -> None:
+        _teach(work, told, index, summed)
+
+    least = work.least if work.free and work.costs.exact else np.inf
+    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), work.control, teach, least)
+    yield from work.better(work.control.limited(work.share_of_leads, leads))
+    if work.free:
+        yield from work.better(work.control.limited(WALK_SHARE, work.walks()))
+    yield from work.closed()
+
+
+def _walked_last(work: Constructions, share: float) -> Iterator[IntArray]:
+    """What walks and regrouping find in the end."""
+    with work.control.step(share):
+        if not work.walked_only:
+            yield from work.better(work.control.limited(LAST_WALK_SHARE, work.walks()))
+        yield from work.better(work.restarts())

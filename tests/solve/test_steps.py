@@ -1,0 +1,84 @@
+"""The order of steps: each ends the run where nothing is left to gain, and tells what it proves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planner.placement.placement import Objective
+from planner.solve.blocks import candidate_blocks
+from planner.solve.construct import Constructions
+from planner.solve.control import Control
+from planner.solve.problem import Problem, lay_out
+from planner.solve.steps import Told, placements
+from tests.builders import grid_workload, ragged_cluster
+
+
+def constructions(limit_s=60.0):
+    """Those of a job of two tiers, after the quick ones."""
+    cluster = ragged_cluster([[4, 4], [3, 3], [4, 2]], uplinks=(6.0, 3.0))
+    job = grid_workload(dp=4, pp=4, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    work = Constructions(
+        problem, lay_out(problem, candidate_blocks(job.mesh)[0]), Control(limit_s, workers=1)
+    )
+    assert list(work.quick())
+    return work
+
+
+def ran(work, monkeypatch, ends_after):
+    """Which steps were made where an attempt says from the given one on that all is done."""
+    steps = []
+
+    def step(name):
+        return lambda *_: iter(steps.append(name) or ())
+
+    for name in ("draft", "walks", "restarts"):
+        monkeypatch.setattr(Constructions, name, step(name))
+    for name in ("candidates", "outside_in"):
+        monkeypatch.setattr(f"planner.solve.steps.{name}", step(name))
+    asked = iter(range(1, 100))
+    told = Told(
+        learn=lambda *_: None,
+        learn_all=lambda _: steps.append("bound"),
+        near=lambda: False,
+        attempt=lambda: next(asked) >= ends_after,
+    )
+    assert list(placements(work, np.zeros(3), told, 1.0)) == []
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("ends_after", "steps"),
+    [
+        (1, ["draft"]),
+        (2, ["draft", "bound"]),
+        (3, ["draft", "bound", "restarts"]),
+        (4, ["draft", "bound", "restarts", "outside_in"]),
+        (5, ["draft", "bound", "restarts", "outside_in", "candidates", "walks"]),
+        (6, ["draft", "bound", "restarts", "outside_in", "candidates", "walks", "walks", "restarts"]),
+    ],
+)
+def test_no_step_follows_a_proof(monkeypatch, ends_after, steps):
+    """After each step an exact search is tried, and where that says so the steps end."""
+    assert ran(constructions(), monkeypatch, ends_after) == steps
+
+
+def test_no_step_follows_the_end_of_the_time(monkeypatch):
+    """Once the time is over the step that goes on is the last."""
+    work = constructions()
+    work.control.stop.set()
+    assert ran(work, monkeypatch, 100) == ["draft"]
+
+
+def test_tiers_that_are_near_are_not_bounded_together():
+    """Where the tiers' own bounds are enough, the relaxation over all of them is left out."""
+    work, learnt = constructions(), []
+    told = Told(
+        learn=lambda *each: learnt.append(each),
+        learn_all=lambda _: pytest.fail("all tiers were bounded together"),
+        near=lambda: True,
+        attempt=lambda: bool(learnt),
+    )
+    list(placements(work, np.zeros(3), told, 1.0))
+    assert {tier for tier, _ in learnt} == {0, 1}
