@@ -60,6 +60,8 @@ class SharedFigures(Authored):
     """Part of tensor-parallel communication that hides behind products."""
     expert_overlap: Share
     """Part of expert-parallel communication that does."""
+    computing_processors: Share
+    """Share of processors that compute while the others send tokens to experts and back."""
     layer_overhead_s: Seconds
     """Time of each pass over a layer that is no arithmetic: gaps between kernels."""
     launched_layer_overhead_s: Seconds

@@ -42,10 +42,13 @@ class FamilyTime:
         Seconds at each tier that limits, and inside the scale-up domain, each of shape (pp,).
     domains
         Most scale-up domains that a group touches.
+    outside
+        Share of what leaves a scale-up domain that is sent, see `planner.cost.routing`.
     """
 
     by_link: dict[str, FloatArray]
     domains: int
+    outside: float = 1.0
 
     def seconds(self, figures: Figures) -> FloatArray:
         """What the slowest link of each stage takes at the rate that collectives reach, shape (pp,)."""
@@ -55,8 +58,9 @@ class FamilyTime:
     def at(self, link: str, figures: Figures) -> FloatArray:
         """What one link takes at the rate that collectives reach, shape (pp,)."""
         shared = figures.shared
-        share = shared.scale_up_efficiency if link == SCALE_UP else shared.scale_out_efficiency
-        return self.by_link[link] / share
+        if link == SCALE_UP:
+            return self.by_link[link] / shared.scale_up_efficiency
+        return self.by_link[link] * self.outside / shared.scale_out_efficiency
 
 
 @dataclass(frozen=True, eq=False)

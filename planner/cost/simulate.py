@@ -116,7 +116,7 @@ def simulate(
     network = Network(placement.cluster, job.mesh, placement.gpu_of_rank)
     times = {family.name: network.time(family) for family in placement.workload.families}
     step = Step(job, gpu, times, software, imbalance)
-    return Simulation(job, gpu, step.time(), memory(job), count, times, step)
+    return Simulation(job, gpu, step.time(), memory(job), count, step.network, step)
 
 
 def slowest_gpu(cluster: Cluster, gpu_of_rank: IntArray) -> Gpu:

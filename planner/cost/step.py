@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.cost.compute import MODERN, Compute
+from planner.cost.routing import sent_share
 from planner.cost.schedules import program
 from planner.cost.timeline import EMPTY, Durations, run, run_spans
 from planner.workload.job import DataParallel, Recompute, Schedule
@@ -112,6 +113,11 @@ class Step:
     def __post_init__(self) -> None:
         made = Compute(self.job, self.gpu, self.software, self.imbalance, self.constants)
         object.__setattr__(self, "compute", made)
+        if "ep" in self.network:
+            sent = replace(
+                self.network["ep"], outside=sent_share(self.job.model.experts, self.network["ep"].domains)
+            )
+            object.__setattr__(self, "network", {**self.network, "ep": sent})
 
     @property
     def figures(self) -> Figures:
@@ -142,6 +148,7 @@ class Step:
         slowest = int(tails.argmax())
         exposed = {axis: float(each[slowest]) for axis, each in self.exposed_by_axis.items()}
         exposed["pp"] = played.sending_s
+        exposed["ep"] -= float(self._work_s[slowest] - played.busy_s[slowest]) if self._hides_experts else 0.0
         exposed["dp"] = float(data[slowest])
         pipeline = float(played.span_s[slowest])
         return StepTime(
@@ -173,7 +180,8 @@ class Step:
                 waiting = float(passes.sum() - passes[busiest]) / self.job.mesh.vp
             case Schedule.ZB_H1:
                 waiting = max(0.0, float((both - weight).sum() - (both - weight)[busiest]))
-        tails = passes * self.job.microbatches_per_layer + self.exposed_data_s + self.optimizer_s
+        hidden = 0.0 if durations.hidden is None else durations.hidden.sum(axis=(0, 2))
+        tails = (passes - hidden) * self.job.microbatches_per_layer + self.exposed_data_s + self.optimizer_s
         return float(tails.max()) + waiting + self.figures.shared.step_overhead_s
 
     def _play(self, microbatches: int) -> _Played:
@@ -204,12 +212,37 @@ class Step:
         head, last = self.compute.head(), held == len(counts) - 1
         # Frameworks that overlap nothing wait for what they send and receive.
         waits = 0.0 if self.software.overlaps else self.sent_s
-        return Durations(
-            forward + last * head.forward + waits,
-            by_input + last * head.by_input + waits,
-            by_weight + last * head.by_weight,
-            np.full(held.shape, self.sent_s - waits),
-        )
+        forward, by_input = forward + last * head.forward + waits, by_input + last * head.by_input + waits
+        by_weight = by_weight + last * head.by_weight
+        hidden = self._hidden(forward, by_input + by_weight) if self._hides_experts else None
+        return Durations(forward, by_input, by_weight, np.full(held.shape, self.sent_s - waits), hidden)
+
+    @property
+    def _hides_experts(self) -> bool:
+        """Whether tokens travel to experts and back beside the other direction's passes."""
+        return self.job.schedule is Schedule.DUALPIPE and "ep" in self.network and self.software.overlaps
+
+    def _hidden(self, forward: FloatArray, backward: FloatArray) -> FloatArray:
+        """What of each chunk's passes is hidden where one runs beside the other direction's, (2, pp, chunks).
+
+        Dispatch and combine of one direction run beside what the other computes (DeepSeek-V3, section
+        3.2.1), as far as that is enough.
+        """
+        counts = self.chunk_counts[np.array(chunks_of_stage(self.job))]
+        sent = [np.einsum("pck,pk->pc", counts, each) for each in self._exposed_layers["ep"]]
+        # A forward has the backward of the stage's other chunk beside it, and that the forward.
+        beside = (backward - sent[1])[:, ::-1], (forward - sent[0])[:, ::-1]
+        hidden = np.array([np.minimum(own, other) for own, other in zip(sent, beside, strict=True)])
+        # Meanwhile passes lack the processors that send.
+        return self.figures.shared.computing_processors * hidden
+
+    @property
+    def _work_s(self) -> FloatArray:
+        """What each stage works in a step if no pass hides anything of another, shape (pp,)."""
+        durations = self.durations
+        passes = (durations.forward + durations.by_input + durations.by_weight).sum(axis=1)
+        work: FloatArray = passes * self.job.microbatches_per_layer
+        return work
 
     @cached_property
     def chunk_counts(self) -> IntArray:

@@ -28,17 +28,18 @@ class Durations:
     ----------
     forward, by_input, by_weight
         A pass over one chunk and one microbatch.
-    together
-        Factor on the sum of a forward and a backward that run beside each other.
     sent
         From the end of a chunk's forward to where the next one may start on it; backward the same.
+    hidden
+        What of a chunk's forward and of its backward takes no time where it runs beside one of the other
+        direction, shape (2, stages, chunks); nothing if not given.
     """
 
     forward: FloatArray
     by_input: FloatArray
     by_weight: FloatArray
     sent: FloatArray
-    together: float = 1.0
+    hidden: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ def _rules(program: Program, durations: Durations) -> tuple[Rules, int]:
         np.ascontiguousarray(durations.by_input),
         np.ascontiguousarray(durations.by_weight),
         np.ascontiguousarray(durations.sent),
-        float(durations.together),
+        np.zeros((2, *durations.forward.shape)) if durations.hidden is None else durations.hidden,
         program.fills,
         program.most_held,
     )

@@ -38,7 +38,7 @@ class Rules(NamedTuple):
     by_input_s: Any
     by_weight_s: Any
     sent_s: Any
-    together: Any
+    hidden_s: Any
     fills: Any
     most_held: Any
 
@@ -205,4 +205,5 @@ def length(rules: Any, stage: Any, at: Any) -> Any:
         return rules.by_input_s[stage, chunk] + rules.by_weight_s[stage, chunk]
     back = rules.orders[at, 3]
     backward = rules.by_input_s[stage, back] + rules.by_weight_s[stage, back]
-    return rules.together * (rules.forward_s[stage, chunk] + backward)
+    hidden = rules.hidden_s[0, stage, chunk] + rules.hidden_s[1, stage, back]
+    return rules.forward_s[stage, chunk] + backward - hidden

@@ -104,17 +104,22 @@ class LayerSeconds:
         experts; by which ranks lie next to each other.
     head
         Output projection and loss, shape (3, strategies).
+    experts
+        Exposed communication of experts in forward and backward of a layer, which is in `layer`, shape
+        (orders, strategies).
     """
 
     layer: FloatArray
     head: FloatArray
+    experts: FloatArray
 
     @classmethod
     def of_all(
         cls, question: Question, outline: Outline, columns: Columns, wanted: BoolArray
     ) -> LayerSeconds:
         """Figures for the strategies that are `wanted`."""
-        found = cls(np.zeros((3, 2, len(ORDERS), len(columns))), np.zeros((3, len(columns))))
+        orders, count = len(ORDERS), len(columns)
+        found = cls(np.zeros((3, 2, orders, count)), np.zeros((3, count)), np.zeros((orders, count)))
         found._add_passes(question, outline, columns, wanted)
         found._add_context(question, outline, columns, wanted & (columns["cp"] > 1))
         if question.model.moe_layers:
@@ -160,6 +165,7 @@ class LayerSeconds:
                 for part in range(2):
                     more = many[part][-1] - few[part][-1]
                     self.layer[part, 1, number, rows] += few[part][-1] + more * share
+                    self.experts[number, rows] += few[part][-1] + more * share
 
 
 def _between(values: FloatArray) -> FloatArray:

@@ -85,9 +85,12 @@ class _Space:
         layer, head = self.seconds.layer[:, :, order, rows], self.seconds.head[:, rows]
         passes = np.einsum("ks,pkn->psn", part.cut.layers, layer)
         passes += part.cut.head[None, :, None] * head[:, None, :]
-        pipeline = _Pipeline(
-            part, layer, passes, self.links.sent_s[order, rows], self.columns.microbatches[rows]
-        )
+        sent, count = self.links.sent_s[order, rows], self.columns.microbatches[rows]
+        # At most: in the first and last passes there is nothing beside which to hide it.
+        hidden = np.zeros(passes.shape[1:])
+        if part.schedule is Schedule.DUALPIPE:
+            hidden = part.cut.layers[1][:, None] * self.seconds.experts[order, rows]
+        pipeline = _Pipeline(part, layer, passes, hidden, sent, count)
         after = self._after(part, way, data_s[:, rows], pipeline)
         there_and_back = pipeline.there_and_back().max(axis=0) + after[part.cut.front]
         least: FloatArray = np.maximum(there_and_back, (pipeline.work() + after).max(axis=0))
@@ -114,6 +117,8 @@ class _Pipeline:
         Seconds of a layer, shape (3, 2, strategies).
     passes
         Seconds of a microbatch on each sort of stage, shape (3, sorts, strategies).
+    hidden
+        Of those passes, what others may hide, shape (sorts, strategies).
     sent_s, microbatches
         From stage to stage; of a replica; each (strategies,).
     """
@@ -121,13 +126,14 @@ class _Pipeline:
     part: Part
     layer: FloatArray
     passes: FloatArray
+    hidden: FloatArray
     sent_s: FloatArray
     microbatches: NDArray[np.int64]
 
     def work(self) -> FloatArray:
         """What each sort of stage works in a step, shape (sorts, strategies)."""
         copies = 2 if self.part.schedule is Schedule.DUALPIPE else 1
-        seconds: FloatArray = self.passes.sum(axis=0) * self.microbatches / copies
+        seconds: FloatArray = (self.passes.sum(axis=0) - self.hidden) * self.microbatches / copies
         return seconds
 
     def beside(self, way: DataParallel) -> FloatArray:
@@ -135,7 +141,7 @@ class _Pipeline:
         pp, vp = self.part.pp, self.part.vp
         once = self.passes.sum(axis=0)
         if way is DataParallel.FSDP:
-            return self.work()
+            return self.work() + self.hidden * self.microbatches / 2
         seconds: FloatArray = once * np.minimum(pp, self.microbatches) * (vp - 1) / vp if vp > 1 else once
         return seconds
 

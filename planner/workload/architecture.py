@@ -9,7 +9,7 @@ from planner.library import find
 from planner.source import read_document, validate
 from planner.workload.finding import Finding
 from planner.workload.model import Experts, LatentAttention, Model
-from planner.workload.schema import Architecture
+from planner.workload.schema import Architecture, ExpertsSection
 
 if TYPE_CHECKING:
     import os
@@ -49,6 +49,8 @@ def architecture_findings(architecture: Architecture) -> Iterator[Finding]:
         yield Finding(
             "W004", ("experts", "top_k"), f"top_k is {experts.top_k}", f"at most the {experts.count} experts"
         )
+    if experts and (experts.groups, experts.top_groups) != (1, 1):
+        yield from _group_findings(experts)
     if experts and experts.dense_layers >= architecture.layers:
         yield Finding(
             "W004",
@@ -76,6 +78,21 @@ def _head_findings(architecture: Architecture) -> Iterator[Finding]:
                 f"{kv_heads} kv_heads do not divide {heads} heads",
                 f"a divisor of {heads}",
             )
+
+
+def _group_findings(experts: ExpertsSection) -> Iterator[Finding]:
+    where = ("experts", "groups")
+    if experts.count % experts.groups:
+        yield Finding(
+            "W004", where, f"{experts.groups} groups do not divide {experts.count} experts", "a divisor"
+        )
+    elif not experts.top_k / (experts.count // experts.groups) <= experts.top_groups <= experts.groups:
+        yield Finding(
+            "W004",
+            ("experts", "top_groups"),
+            f"{experts.top_groups} groups of {experts.groups}",
+            f"at most the {experts.groups} groups, and enough for {experts.top_k} experts",
+        )
 
 
 def _attention_findings(architecture: Architecture) -> Iterator[Finding]:

@@ -40,6 +40,8 @@ class Experts:
         Experts of the same size that see every token.
     dense_layers
         First layers that have a dense FFN instead.
+    groups, top_groups
+        Groups that the experts are in, as many in each, and of how many of them a token's experts are.
     """
 
     count: int
@@ -47,6 +49,13 @@ class Experts:
     ffn: int
     shared: int = 0
     dense_layers: int = 0
+    groups: int = 1
+    top_groups: int = 1
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a token's experts are of some groups only."""
+        return self.top_groups < self.groups
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ class ExpertsSection(Authored):
     """Experts of the same size that see every token."""
     dense_layers: int = Field(default=0, ge=0, le=MOST_LAYERS)
     """First layers that have a dense FFN and no experts."""
+    groups: Size = 1
+    """Groups that routed experts are in, as many in each: those of one lie in as few domains as can be."""
+    top_groups: Size = 1
+    """Groups that a token's experts may be of; fewer than `groups` limits routing."""
 
 
 class Architecture(Authored):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.cost.compute import Software
+from planner.cost.network import SCALE_UP
+from planner.cost.parts import parts
+from planner.cost.routing import sent_share
 from planner.cost.simulate import simulate
 from planner.cost.step import Step
 from tests.cost.jobs import placed
@@ -95,3 +100,48 @@ def test_gradients_reduced_late_are_exposed():
     """All of data parallelism's communication then comes after the passes."""
     early, late = of(Software()).exposed_data_s, of(Software(reduces_early=False)).exposed_data_s
     assert (late > early).all()
+
+
+MOE = {
+    "model": "deepseek-v3",
+    "parallelism": {"pp": 2, "ep": 8, "dp": 8},
+    "batch": {"global": 128, "micro": 1, "sequence": 4096},
+}
+
+
+def test_limited_routing_sends_less():
+    """Over the uplinks by its share, inside a node as much."""
+    # Expert groups of eight over both nodes: a stage of four ranks in each.
+    found = simulate(placed(**MOE, rank_order="tp-cp-pp-dp"))
+    step = found.step
+    experts = step.job.model.experts
+    spread = step.network["ep"]
+    assert spread.domains == 2
+    assert spread.outside == sent_share(experts, 2) < 1
+    free = replace(step.job, model=replace(step.job.model, experts=replace(experts, groups=1, top_groups=1)))
+    other = replace(step, job=free).network["ep"]
+    for link, seconds in spread.by_link.items():
+        share = 1 if link == SCALE_UP else spread.outside
+        assert spread.at(link, step.figures) == pytest.approx(share * other.at(link, step.figures))
+        assert (seconds == other.by_link[link]).all()
+    # Asked again, as a cut or a comparison does, it is the same.
+    assert replace(step).network["ep"].outside == spread.outside
+
+
+def test_dualpipe_hides_what_goes_to_experts():
+    """Dispatch and combine run beside the other direction, for the processors that they take."""
+    step = simulate(placed(**MOE, schedule="dualpipe")).step
+    time, alone = step.time(), replace(step, software=Software(overlaps=False)).time()
+    assert 0 < time.exposed_s["ep"] < alone.exposed_s["ep"]
+    open_s, beside = step.exposed_by_axis["ep"], step.figures.shared.computing_processors
+    # All but the first and last passes have one beside them; what they hide costs the part of processors.
+    assert (1 - beside) * open_s.max() <= time.exposed_s["ep"] < open_s.max()
+    assert sum(parts(step, time).values()) == pytest.approx(time.step_s)
+    assert step.least_s <= time.step_s
+
+
+def test_other_schedules_hide_nothing_of_it():
+    """Only DualPipe has a pass of the other direction at hand."""
+    step = simulate(placed(**MOE)).step
+    assert step.durations.hidden is None
+    assert step.time().exposed_s["ep"] == pytest.approx(float(step.exposed_by_axis["ep"].max()), rel=0.2)

@@ -26,6 +26,9 @@ def test_defaults(tmp_path):
     [
         ("experts: {count: 4, top_k: 5, ffn: 64}", "W004"),
         ("experts: {count: 4, top_k: 2, ffn: 64, dense_layers: 2}", "W004"),
+        ("experts: {count: 4, top_k: 2, ffn: 64, groups: 3}", "W004"),
+        ("experts: {count: 4, top_k: 2, ffn: 64, groups: 2, top_groups: 3}", "W004"),
+        ("experts: {count: 4, top_k: 3, ffn: 64, groups: 2, top_groups: 1}", "W004"),
         ("attention: {q_lora: 4}", "W003"),
         ("attention: {kind: mla, q_lora: 4}", "W003"),
         ("kv_heads: 3", "W002"),

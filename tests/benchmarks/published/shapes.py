@@ -36,7 +36,8 @@ def model_of(name: str, notes: str) -> Model:
     ValueError
         Where the notes give no shape and nothing like the name is known.
     """
-    said = SHAPE.findall(notes.lower()) + [(key, value) for value, key in COUNTED.findall(notes.lower())]
+    said = SHAPE.findall(notes.lower())
+    said += [(key, value) for value, key in COUNTED.findall(SHAPE.sub(";", notes.lower()))]
     found = {key.replace("_", " "): int(value.replace(",", "")) for key, value in said}
     if {"hidden", "layers"} <= set(found):
         return _gpt(name, found)

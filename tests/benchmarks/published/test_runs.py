@@ -284,6 +284,7 @@ def test_models_of_others_have_their_size():
     "notes",
     [
         "hidden 6144, layers 44, heads 48",
+        "no sequence parallelism; hidden 6144 layers 44 heads 48 vocab 51200",
         "44 layers, hidden size of 6144, 48 attention heads",
         "num_layers=44; hidden_size=6144; num_heads=48",
     ],
