@@ -28,7 +28,8 @@ EXIT = re.compile(r"\s+# exit (\d+)$")
 DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:e-?\d+)? ?(?:ns|us|ms|s|min)\b")
 TIMED = re.compile(r"took  |.*\d+ (?:passed|failed|error)")
 TIMED_JSON = re.compile(r'("(?:load|solve|check|write)": )[\d.e-]+')
-PROGRESS = re.compile(r" *\d+\.\d s  \w.*(?:  incumbent | that could be faster)")
+GONE_THROUGH = "bounds: |front of time and memory|stages balanced|placed on the cluster"
+PROGRESS = re.compile(rf" *\d+\.\d s  (?:\w.*(?:  incumbent | that could be faster)|{GONE_THROUGH})")
 ENVIRONMENT = {"COLUMNS": "100", "LINES": "40", "NO_COLOR": "1", "TERM": "dumb", "PYTHONWARNINGS": "ignore"}
 LONGEST_S = 300
 
