@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns import large, relax
+from planner.solve.control import Control
+from planner.solve.few_domains import are_few, least_of_few
 from planner.solve.levels import linear_credit
 from planner.solve.master import CapacityClass
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
@@ -37,7 +38,12 @@ MOST_LOOKS = 20_000
 
 
 def tier_bound(
-    costs: StageCosts, ranks: IntArray, whole: IntArray | None, control: Control | None = None
+    costs: StageCosts,
+    ranks: IntArray,
+    whole: IntArray | None,
+    control: Control | None = None,
+    *,
+    sharp: bool = True,
 ) -> float:
     """Bound one tier's crossing bytes for one cut into cells; at least 0.
 
@@ -52,6 +58,8 @@ def tier_bound(
         cells may be cut.
     control
         Where given, a bound that is valid but not the best is returned once its time is over.
+    sharp
+        Whether few domains may be looked at more closely than a relaxation does, which needs compiled code.
     """
     cells = costs.stages * costs.replicas
     cut = whole is None and costs.cell_ranks > 1
@@ -61,6 +69,8 @@ def tier_bound(
     if max(k.capacity for k in classes) == 0:
         return 0.0
     coverage = np.full(costs.stages, costs.replicas, np.int32)
+    if not cut and sharp and are_few(costs, capacity):
+        return rounded_up(costs, least_of_few(costs, capacity, control or Control(math.inf)).bound)
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)
         return rounded_up(costs, relaxation.bound)

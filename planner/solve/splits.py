@@ -1,21 +1,21 @@
 """The least that a few domains pay together: a dynamic programme over the stages, split by split.
 
-A relaxation by columns sees every domain as a whole and a stage's coverage only on average, which says little
-where domains are few: what three pods of different rooms can hold together is a question of whole numbers.
-Here every stage is split among the domains in whole cells. A state is the last split with the cells that every
-domain has used; it is kept only where what it has cost, and the least reduced cost of what follows, stay within a
-budget. A budget within which nothing is left raises the bound; the first that something reaches ends in
-the optimum.
+A relaxation by columns sees every domain as a whole and the coverage of a stage only on average, which says
+little where domains are few: what three pods of different rooms can hold is a question of whole numbers.
+Here every stage is split among the domains in whole cells. A state is the last split with the cells that
+every domain has used; it is kept only where what it has cost, and the least reduced cost of what follows,
+stay within a budget. A budget within which nothing is left raises the bound; the first that something
+reaches ends in the optimum.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.splits_kernel import Forest, Tables, least_rest, least_splits, next_splits
+from planner.solve.forest import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
+    from planner.solve.forest import Forest
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-# Splits of a stage and states in all that are listed before a budget is given up.
-MOST_SPLITS, MOST_STATES, MOST_TABLE = 300_000, 2_000_000, 6_000_000
+# States in all, for each split of a stage that may be listed, before a budget is given up.
+STATES_A_SPLIT = 8
 MOST_CODES = 2**62
-STEPS, LEAST_STEPS, WIDENED = 24, 100, 1.3
+SMALLEST, WIDENED = 0.25, 1.3
 ROUNDING = 1e-9
 
 
@@ -45,7 +46,8 @@ class Prices:
     kept
         Less for a unit of width that a stage and the next have in common, shape (P - 1,).
     worth
-        What every width is worth, shape (P, N + 1): any table gives a valid bound, duals of a relaxation a good one.
+        What every width is worth, shape (P, N + 1). Any table gives a valid bound, duals of a relaxation a
+        good one.
     """
 
     holding: FloatArray
@@ -55,41 +57,10 @@ class Prices:
 
 @dataclass(frozen=True)
 class Cheapest:
-    """What was found: nothing costs less than `bound`; `widths`, shape (leaves, P), cost just that, if there are any."""
+    """A lower bound, and width vectors that cost just that, shape (leaves, P), where they were found."""
 
     bound: float
     widths: IntArray | None = None
-
-
-def forest_of(rooms: Sequence[IntArray], parents: Sequence[IntArray]) -> tuple[Forest, IntArray]:
-    """Domains of several levels in preorder, and which domain of its level each is, shape (domains,).
-
-    Parameters
-    ----------
-    rooms
-        Most cells of the domains of each level, innermost first.
-    parents
-        Domain of the next level around each, for each level but the outermost.
-    """
-    rows: list[list[int]] = []
-    places: list[int] = []
-
-    def visit(level: int, members: IntArray, around: int) -> None:
-        before = -1
-        for place in members.tolist():
-            row = len(rows)
-            rows.append([level, int(rooms[level][place]), around, before, -1, -1, place if level == 0 else -1])
-            places.append(place)
-            if before >= 0:
-                rows[before][4] = row
-            before = row
-            if level:
-                rows[row][5] = row + 1
-                visit(level - 1, np.flatnonzero(parents[level - 1] == place), row)
-
-    outermost = len(rooms) - 1
-    visit(outermost, np.arange(len(rooms[outermost])), -1)
-    return Forest(*np.asarray(rows, np.int32).T.copy()), np.asarray(places, np.int32)
 
 
 class Splits:
@@ -104,7 +75,9 @@ class Splits:
     """
 
     def __init__(self, forest: Forest, levels: Sequence[Prices], cells: int) -> None:
-        self.forest, self.cells = forest, cells
+        from planner.solve.splits_kernel import least_rest, least_splits
+
+        self.cells = cells
         self.stages = len(levels[0].holding)
         room = np.minimum(forest.room, self.stages * cells).astype(np.int32)
         self.forest = forest._replace(room=room)
@@ -121,38 +94,44 @@ class Splits:
         size = float(np.abs(holding).max() + kept.max())
         self.slip = ROUNDING * max(size, 1e-300)
 
-    def rise(self, least: float, most: float, granule: float, control: Control) -> Cheapest:
-        """Raise a budget from a known bound until something is found, to `most`, or as far as the work allows.
+    def rise(self, least: float, step: float, granule: float, most: int, control: Control) -> Cheapest:
+        """Raise a budget from a known bound until something is found, or as far as the work allows.
 
         Parameters
         ----------
-        least, most
-            A lower bound, and a value that nothing above is of interest.
+        least
+            A lower bound.
+        step
+            By how much the bound rises first; by more and more later, and by less where that took too long.
         granule
-            What costs are multiples of; 0 where that is not known.
+            Costs are whole multiples of this above `least`; 0 where that is not known.
+        most
+            Splits of one stage that are listed before a budget is given up.
         """
-        bound, step = least, granule or (most - least) / STEPS
-        while bound < most and step > 0 and not control.over:
-            step = min(step, most - bound)
-            found = self._within(bound + step - granule, control)
+        bound, smallest = least, max(granule, step * SMALLEST)
+        while not control.over:
+            found = self._within(bound + step - granule, most, control)
             if found is not None and found.widths is not None:
                 return found
             if found is not None:
                 bound += step
                 step = _multiple(step * WIDENED, granule)
-            elif step > max(granule, (most - least) / LEAST_STEPS):
+            elif step > smallest:
                 step = _multiple(step / 2, granule)
             else:
                 break
         return Cheapest(bound)
 
-    def _within(self, budget: float, control: Control) -> Cheapest | None:
+    def _within(self, budget: float, most: int, control: Control) -> Cheapest | None:
         """The least cost within a budget, or that there is none; None where that takes too long."""
+        from planner.solve.splits_kernel import next_splits
+
         leaves = int(self.forest.leaf.max()) + 1
         splits = used = np.zeros((1, leaves), np.int32)
-        costs, kept, total = np.zeros(1), [], 0
+        costs, total = np.zeros(1), 0
+        kept: list[tuple[IntArray, IntArray]] = []
         for stage, later in enumerate(self.later.tolist()):
-            if control.over or total > MOST_STATES:
+            if control.over or total > STATES_A_SPLIT * most:
                 return None
             count, *listed = next_splits(
                 self.forest,
@@ -161,9 +140,8 @@ class Splits:
                 splits,
                 used,
                 costs,
-                self.cells,
                 budget + self.slip - later,
-                MOST_SPLITS,
+                most,
             )
             if count < 0:
                 return None
@@ -179,7 +157,8 @@ class Splits:
 
     def _different(self, splits: IntArray, used: IntArray, costs: FloatArray) -> NDArray[np.int64]:
         """The cheapest label of each state."""
-        keys, word, size = [costs], np.zeros(len(splits), np.int64), 1
+        keys: list[NDArray[Any]] = [costs]
+        word, size = np.zeros(len(splits), np.int64), 1
         room = self.forest.room[self.forest.leaf >= 0]
         for leaf in range(splits.shape[1] - 1):
             for values, radix in ((splits[:, leaf], self.cells + 1), (used[:, leaf], int(room[leaf]) + 1)):

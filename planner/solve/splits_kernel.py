@@ -5,7 +5,7 @@ Domains form a forest whose trees are the outermost ones, numbered in preorder. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,54 +14,13 @@ from planner.solve.anneal_kernel import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner.solve.forest import Forest, Tables
+
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
 NEVER = 1e300
 SOMETIMES = 1e299
-
-
-class Forest(NamedTuple):
-    """Domains in preorder, each array of shape (domains,); -1 where there is none.
-
-    Parameters
-    ----------
-    kind
-        Which tables hold for it.
-    room
-        Most cells that it holds.
-    around, before, after, inside
-        The domain around it, its neighbours in there, and the first domain inside it.
-    leaf
-        Its number among the innermost domains.
-    """
-
-    kind: IntArray
-    room: IntArray
-    around: IntArray
-    before: IntArray
-    after: IntArray
-    inside: IntArray
-    leaf: IntArray
-
-
-class Tables(NamedTuple):
-    """What widths cost.
-
-    Parameters
-    ----------
-    holding
-        Cost of every width of every stage by kind, shape (kinds, P, N + 1).
-    kept
-        What a unit of width saves between a stage and the next, shape (kinds, P).
-    rest
-        Least reduced cost of the stages that follow, by width of this stage and the cells that still fit,
-        shape (kinds, P, N + 1, room + 1).
-    """
-
-    holding: FloatArray
-    kept: FloatArray
-    rest: FloatArray
 
 
 @compiled
@@ -85,9 +44,7 @@ def least_rest(paid: FloatArray, kept: FloatArray, room: int) -> FloatArray:
             wider[widths] = NEVER
             for width in range(widths - 1, -1, -1):
                 fits = width <= left
-                here[width] = (
-                    paid[stage + 1, width] + rest[stage + 1, width, left - width] if fits else NEVER
-                )
+                here[width] = paid[stage + 1, width] + rest[stage + 1, width, left - width] if fits else NEVER
                 wider[width] = min(wider[width + 1], here[width])
             narrower = NEVER
             for width in range(widths):
@@ -147,6 +104,99 @@ def least_splits(forest: Forest, worth: FloatArray, cells: int) -> FloatArray:
 
 
 @compiled
+def list_splits(
+    forest: Forest, within: FloatArray, shares: FloatArray, cells: int, limit: float, listed: IntArray
+) -> int:
+    """List the widths of all domains for every split of `cells` that costs at most `limit`.
+
+    Domains choose one after the other in preorder; the rest of a split is priced by `share_out`.
+
+    Parameters
+    ----------
+    listed
+        Takes the widths, shape (most, domains).
+
+    Returns
+    -------
+    How many there are, or -1 where there are more than `listed` can take.
+    """
+    domains = len(forest.kind)
+    width, due, least = np.zeros(domains, np.int32), np.zeros(domains, np.int32), np.zeros(domains + 1)
+    count = domain = 0
+    due[0], least[0], width[0] = cells, shares[0, cells], -1
+    while domain >= 0:
+        after, last = forest.after[domain], due[domain]
+        # Without a neighbour to come, a domain takes what is left.
+        width[domain] = last if after < 0 and width[domain] < last else width[domain] + 1
+        here = width[domain]
+        if here > last:
+            domain -= 1
+            continue
+        rest = shares[after, last - here] if after >= 0 else 0.0
+        least[domain + 1] = least[domain] - shares[domain, last] + within[domain, here] + rest
+        if within[domain, here] > SOMETIMES or least[domain + 1] > limit:
+            continue
+        if domain == domains - 1:
+            if count == len(listed):
+                return -1
+            listed[count] = width
+            count += 1
+            continue
+        domain += 1
+        before, width[domain] = forest.before[domain], -1
+        due[domain] = width[forest.around[domain]] if before < 0 else due[before] - width[before]
+    return count
+
+
+@compiled
+def sum_up(forest: Forest, leaves: IntArray, sums: IntArray) -> None:
+    """Cells of every domain, shape (domains,), into `sums`, from those of the innermost, shape (leaves,)."""
+    sums[:] = 0
+    for domain in range(len(sums) - 1, -1, -1):
+        if forest.leaf[domain] >= 0:
+            sums[domain] = leaves[forest.leaf[domain]]
+        if forest.around[domain] >= 0:
+            sums[forest.around[domain]] += sums[domain]
+
+
+@compiled
+def price_widths(
+    forest: Forest, tables: Tables, stage: int, held: IntArray, filled: IntArray, price: FloatArray
+) -> None:
+    """What each domain pays for every width of a stage and, at least, for the stages that follow.
+
+    Parameters
+    ----------
+    held, filled
+        Cells of the stage before, and of all before, in each domain, shape (domains,).
+    price
+        Takes the prices, shape (domains, N + 1).
+    """
+    for domain in range(len(held)):
+        kind, left = forest.kind[domain], forest.room[domain] - filled[domain]
+        for width in range(price.shape[1]):
+            if width > left:
+                price[domain, width] = NEVER
+                continue
+            paid = tables.holding[kind, stage, width] + tables.rest[kind, stage, width, left - width]
+            if stage > 0:
+                paid -= tables.kept[kind, stage - 1] * min(held[domain], width)
+            price[domain, width] = paid
+
+
+@compiled
+def paid_at(forest: Forest, tables: Tables, stage: int, held: IntArray, widths: IntArray) -> float:
+    """What the domains pay for a split of a stage, given that of the stage before."""
+    paid = 0.0
+    for domain in range(len(held)):
+        kind = forest.kind[domain]
+        paid += tables.holding[kind, stage, widths[domain]]
+        if stage > 0:
+            paid -= tables.kept[kind, stage - 1] * min(held[domain], widths[domain])
+    return paid
+
+
+@compiled
 def next_splits(
     forest: Forest,
     tables: Tables,
@@ -154,7 +204,6 @@ def next_splits(
     splits: IntArray,
     used: IntArray,
     costs: FloatArray,
-    cells: int,
     budget: float,
     most: int,
 ) -> tuple[int, IntArray, IntArray, FloatArray, IntArray]:
@@ -165,11 +214,9 @@ def next_splits(
     stage
         Which one; at the first there is one split before, of nothing.
     splits, used
-        Cells of the stage before, and of all before, in the innermost domains, shape (labels, leaves).
+        Cells of the stage before, and of all before, in the innermost domains, shape (states, leaves).
     costs
-        What all stages before cost, shape (labels,).
-    cells
-        N.
+        What all stages before cost, shape (states,).
     budget
         Most that stages so far may cost, with the least reduced cost of those that follow.
     most
@@ -177,82 +224,35 @@ def next_splits(
 
     Returns
     -------
-    How many there are, or -1 where it was given up; their splits, cells used, costs, and which label each
+    How many there are, or -1 where it was given up; their splits, cells used, costs, and which state each
     follows.
     """
-    labels, leaves = splits.shape
-    domains = len(forest.kind)
+    domains, leaves, cells = len(forest.kind), splits.shape[1], tables.holding.shape[2] - 1
+    listed = np.empty((most, domains), np.int32)
     found, total = np.empty((most, leaves), np.int32), np.empty((most, leaves), np.int32)
     cost, follows = np.empty(most), np.empty(most, np.int32)
     price = np.empty((domains, cells + 1))
     within, shares = np.empty_like(price), np.empty_like(price)
     held, filled = np.zeros(domains, np.int32), np.zeros(domains, np.int32)
-    width, due, bound = np.zeros(domains, np.int32), np.zeros(domains, np.int32), np.zeros(domains)
     count = 0
-    for label in range(labels):
-        for domain in range(domains - 1, -1, -1):
-            leaf = forest.leaf[domain]
-            if leaf >= 0:
-                held[domain], filled[domain] = splits[label, leaf], used[label, leaf]
-            else:
-                held[domain] = filled[domain] = 0
-                inside = forest.inside[domain]
-                while inside >= 0:
-                    held[domain] += held[inside]
-                    filled[domain] += filled[inside]
-                    inside = forest.after[inside]
-            kind, left = forest.kind[domain], forest.room[domain] - filled[domain]
-            for each in range(cells + 1):
-                if each > left:
-                    price[domain, each] = NEVER
-                    continue
-                paid = tables.holding[kind, stage, each] + tables.rest[kind, stage, each, left - each]
-                if stage > 0:
-                    paid -= tables.kept[kind, stage - 1] * min(held[domain], each)
-                price[domain, each] = paid
+    for state in range(len(splits)):
+        sum_up(forest, splits[state], held)
+        sum_up(forest, used[state], filled)
+        price_widths(forest, tables, stage, held, filled, price)
         share_out(forest, price, within, shares, cells)
-        limit = budget - costs[label]
+        limit = budget - costs[state]
         if shares[0, cells] > limit:
             continue
-        domain, due[0], bound[0], width[0] = 0, cells, shares[0, cells], -1
-        while domain >= 0:
-            width[domain] += 1
-            here = width[domain]
-            if here > due[domain]:
-                domain -= 1
-                continue
-            after = forest.after[domain]
-            if after < 0 and here < due[domain]:
-                width[domain] = due[domain] - 1
-                continue
-            if within[domain, here] > SOMETIMES:
-                continue
-            least = bound[domain] - shares[domain, due[domain]] + within[domain, here]
-            if after >= 0:
-                least += shares[after, due[domain] - here]
-            if least > limit:
-                continue
-            follower = domain + 1
-            if follower < domains:
-                before = forest.before[follower]
-                if before < 0:
-                    due[follower] = width[forest.around[follower]]
-                else:
-                    due[follower] = due[before] - width[before]
-                bound[follower], width[follower], domain = least, -1, follower
-                continue
-            if count == most:
-                return -1, found, total, cost, follows
-            spent = costs[label]
-            for each in range(domains):
-                kind = forest.kind[each]
-                spent += tables.holding[kind, stage, width[each]]
-                if stage > 0:
-                    spent -= tables.kept[kind, stage - 1] * min(held[each], width[each])
-                leaf = forest.leaf[each]
-                if leaf >= 0:
-                    found[count, leaf] = width[each]
-                    total[count, leaf] = used[label, leaf] + width[each]
-            cost[count], follows[count] = spent, label
-            count += 1
+        more = list_splits(forest, within, shares, cells, limit, listed[count:])
+        if more < 0:
+            return -1, found, total, cost, follows
+        for row in range(count, count + more):
+            cost[row] = costs[state] + paid_at(forest, tables, stage, held, listed[row])
+            follows[row] = state
+            for domain in range(domains):
+                if forest.leaf[domain] >= 0:
+                    leaf = forest.leaf[domain]
+                    found[row, leaf] = listed[row, domain]
+                    total[row, leaf] = used[state, leaf] + listed[row, domain]
+        count += more
     return count, found, total, cost, follows

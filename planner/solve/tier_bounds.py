@@ -31,19 +31,21 @@ def tier_bounds(problem: Problem, control: Control) -> FloatArray:
     """
     found = np.zeros(len(problem.cluster.tiers))
     tiers = len(found) - 1
+    # A single one has constructions that look as closely.
+    sharp = sum(len(tier.names) > 1 for tier in problem.cluster.tiers[:-1]) > 1
     for tier in range(tiers):
         with control.step(1 / (tiers - tier)):
-            found[tier] = _bound_of(problem, tier, control)
+            found[tier] = _bound_of(problem, tier, control, sharp=sharp)
     return found
 
 
-def _bound_of(problem: Problem, tier: int, control: Control) -> float:
+def _bound_of(problem: Problem, tier: int, control: Control, *, sharp: bool) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
     best = 0.0
     for blocks in candidate_blocks(problem.workload.mesh):
         costs = reduce_costs(problem.workload.families, blocks)
         whole = whole_by_rule(problem, blocks, tier)
-        found = tier_bound(costs, problem.ranks_that_fit[tier], whole, control)
+        found = tier_bound(costs, problem.ranks_that_fit[tier], whole, control, sharp=sharp)
         best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
         if control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
             break
