@@ -50,11 +50,11 @@ def least_of_few(costs: StageCosts, room: IntArray, control: Control) -> Cheapes
         Most cells of each domain, shape (domains,).
     """
     best = Cheapest(-np.inf)
-    if not compiled_in_time(_compile, control):
-        return best
     for rounding in (False, True):
         worth, bound = _worth(costs, room, control, rounding=rounding)
         best = Cheapest(_whole(costs, max(best.bound, bound)))
+        if not compiled_in_time(_compile, control):
+            return best
         prices = Prices(costs.holding(costs.replicas), costs.v, worth)
         splits = Splits(forest_of([room], []), [prices], costs.replicas)
         for most in LATER_SPLITS[: 2 - control.deterministic] if rounding else FIRST_SPLITS:

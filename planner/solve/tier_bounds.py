@@ -8,6 +8,7 @@ import numpy as np
 
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
+from planner.solve.few_domains import MOST_DOMAINS
 from planner.solve.problem import whole_by_rule
 from planner.solve.reduction import reduce_costs
 from planner.solve.whole_replicas import bound_by_rule
@@ -31,10 +32,13 @@ def tier_bounds(problem: Problem, control: Control) -> FloatArray:
     """
     found = np.zeros(len(problem.cluster.tiers))
     tiers = len(found) - 1
+    domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     # A single one has constructions that look as closely.
-    sharp = sum(len(tier.names) > 1 for tier in problem.cluster.tiers[:-1]) > 1
-    for tier in range(tiers):
-        with control.step(1 / (tiers - tier)):
+    sharp = sum(each > 1 for each in domains) > 1
+    # Tiers of few domains are soon done, the fewer the sooner, and leave their time to others.
+    order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
+    for place, tier in enumerate(order):
+        with control.step(1 / (tiers - place)):
             found[tier] = _bound_of(problem, tier, control, sharp=sharp)
     return found
 
