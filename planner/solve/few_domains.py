@@ -53,7 +53,7 @@ def least_of_few(costs: StageCosts, room: IntArray, control: Control) -> Cheapes
     for rounding in (False, True):
         worth, bound = _worth(costs, room, control, rounding=rounding)
         best = Cheapest(_whole(costs, max(best.bound, bound)))
-        if not compiled_in_time(_compile, control):
+        if not splits_compiled(control):
             return best
         prices = Prices(costs.holding(costs.replicas), costs.v, worth)
         splits = Splits(forest_of([room], []), [prices], costs.replicas)
@@ -84,6 +84,11 @@ def _whole(costs: StageCosts, summed: float) -> float:
     if not granule or abs(summed + constant) >= 2**52:
         return summed
     return float(np.ceil((summed + constant) / granule - WHOLE) * granule) - constant
+
+
+def splits_compiled(control: Control) -> bool:
+    """Whether the inner loops are compiled, or could be in time."""
+    return compiled_in_time(_compile, control)
 
 
 def _compile() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
-from planner.solve.few_domains import MOST_DOMAINS
+from planner.solve.few_domains import MOST_DOMAINS, splits_compiled
 from planner.solve.problem import whole_by_rule
 from planner.solve.reduction import reduce_costs
 from planner.solve.whole_replicas import bound_by_rule
@@ -35,6 +35,9 @@ def tier_bounds(problem: Problem, control: Control) -> FloatArray:
     domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     # A single one has constructions that look as closely.
     sharp = sum(each > 1 for each in domains) > 1
+    if sharp and min(domains) <= MOST_DOMAINS:
+        # Not in the time of the first tier.
+        splits_compiled(control)
     # Tiers of few domains are soon done, the fewer the sooner, and leave their time to others.
     order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
     for place, tier in enumerate(order):
