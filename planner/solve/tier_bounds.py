@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # A grid of so many cells is cut in further ways; of a larger one the first cut with a bound is enough.
 SMALL_CELLS = 2000
+FEW_SHARE = 0.5
 
 
 def tier_bounds(problem: Problem, control: Control) -> FloatArray:
@@ -38,10 +39,11 @@ def tier_bounds(problem: Problem, control: Control) -> FloatArray:
     if sharp and min(domains) <= MOST_DOMAINS:
         # Not in the time of the first tier.
         splits_compiled(control)
-    # Tiers of few domains are soon done, the fewer the sooner, and leave their time to others.
+    # Tiers of few domains are soon done, the fewer the sooner, and leave time to others.
     order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
     for place, tier in enumerate(order):
-        with control.step(1 / (tiers - place)):
+        share = 1 / (tiers - place)
+        with control.step(max(share, FEW_SHARE) if domains[tier] <= MOST_DOMAINS else share):
             found[tier] = _bound_of(problem, tier, control, sharp=sharp)
     return found
 

@@ -95,11 +95,12 @@ def test_constructions_know_true_floors(monkeypatch):
             yield widths
 
     monkeypatch.setattr("planner.solve.steps.candidates", watched)
-    # Such a small job would be proven before.
+    # Such a small job would be proven before: by what it costs at all, or by its bounds.
+    monkeypatch.setattr("planner.solve.run._Run.near", property(lambda run: run.control.over))
     monkeypatch.setattr("planner.solve.run._Run.attempt", lambda _: False)
-    cluster = ragged_cluster([[4, 4], [3, 3], [4, 2]], uplinks=(6.0, 3.0))
-    job = grid_workload(dp=4, pp=4, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
-    solve(cluster, job, time_limit_s=0.5)
+    cluster = ragged_cluster([[5, 4, 3], [4, 3, 5], [5, 2, 4]], uplinks=(6.0, 5.0))
+    job = grid_workload(dp=7, pp=5, families=[("dp", "all_reduce", 3.0), ("pp", "path", 5.0)])
+    solve(cluster, job, time_limit_s=2.0)
     assert seen
     for tree, costs, floors, widths in seen:
         reached = [costs.domain_bytes(each).sum() for each in widths_upwards(tree, widths)]
