@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 
 from planner.cli.signals import INTERRUPTED, SIGNALS
 
@@ -31,7 +32,23 @@ def run() -> None:
         app(prog_name="planner")
     except KeyboardInterrupt:
         # Commands heed it themselves; this one came while they were being put together.
-        raise SystemExit(INTERRUPTED) from None
+        _end_interrupted()
+    except SystemExit as leaving:
+        if leaving.code != INTERRUPTED:
+            raise
+        _end_interrupted()
+
+
+def _end_interrupted() -> None:
+    """End the process with its code.
+
+    Python itself would end it by a signal where the interrupt came in code that is made from text, as that
+    of a data class.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 def _leave(*_: object) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from planner.placement.crossing import weighted_seconds
 from planner.placement.placement import Objective
+from planner.repair.certificate import relaxed_bounds
 from planner.solve.problem import Problem
 from planner.solve.tier_bounds import tier_bounds
 
@@ -41,4 +42,14 @@ class JobBound:
 def bound_job(cluster: Cluster, workload: Workload, usable: BoolArray, control: Control) -> JobBound:
     """Bounds for every placement of a job on the GPUs it may use, shape (gpus,)."""
     found = tier_bounds(Problem(cluster, workload, Objective.WEIGHTED, usable), control)
+    return JobBound(found, weighted_seconds(cluster, found.tolist()))
+
+
+def bound_job_at_once(cluster: Cluster, workload: Workload, usable: BoolArray) -> JobBound:
+    """Bounds as `bound_job` gives them, for when hardware has failed and nobody has time.
+
+    They take a moment on the largest cluster and are a little lower there. They do not depend on how fast
+    the machine is.
+    """
+    found = relaxed_bounds(Problem(cluster, workload, Objective.WEIGHTED, usable))
     return JobBound(found, weighted_seconds(cluster, found.tolist()))

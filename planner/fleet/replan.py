@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InfeasibleError, InputError
-from planner.fleet.bounds import bound_job
+from planner.fleet.bounds import bound_job_at_once
 from planner.fleet.claims import bounded, fleet_claims, settled
 from planner.fleet.fleet import Fleet, Job
 from planner.fleet.flows import flow_bytes
@@ -27,7 +27,6 @@ from planner.fleet.sizes import Sizes
 from planner.fleet.value import fleet_value
 from planner.repair import Wishes, replan
 from planner.repair.resize import fewer_replicas, has_room, resized
-from planner.solve.control import Control
 
 if TYPE_CHECKING:
     import threading
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from planner.workload.workload import Workload
 
     BoolArray = NDArray[np.bool_]
-
-BOUND_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -255,7 +252,11 @@ class _Run:
                 other = repair
             if len(other.moved) <= len(repair.moved):
                 placements.append(other.placement)
-        self.now[job] = min(placements, key=lambda each: self._value_s(job, each))
+        # To value a fleet takes longer than to repair a job of it.
+        choice = len(placements) > 1
+        self.now[job] = (
+            min(placements, key=lambda each: self._value_s(job, each)) if choice else repair.placement
+        )
         moved, least = self.moved.get(job, (0, 0))
         self.moved[job] = moved + len(repair.moved), least + repair.moved_lower_bound
 
@@ -331,7 +332,7 @@ class _Run:
         for job, repair in enumerate(repairs):
             placement = settled(cluster, self.now[job])
             if repair.touched:
-                bound = bound_job(cluster, placement.workload, ground.usable(job), Control(BOUND_S))
+                bound = bound_job_at_once(cluster, placement.workload, ground.usable(job))
                 placement = replace(placement, claims=bounded(placement.claims, bound))
                 least[job] = bound.weighted_s
             jobs.append(self._placed(job, placement, touched=repair.touched))

@@ -102,9 +102,17 @@ def bound_anew(task: Task, value: float | None = None) -> tuple[FloatArray, floa
     tiers = _tier_bounds(problem, priced=True)
     bound = objective_bound(task.cluster, task.objective, tiers)
     if value is not None and value > bound * (1 + LOOSE) and task.ranks > SMALL_RANKS:
-        tiers = np.maximum(tiers, _tier_bounds(problem, priced=False))
+        tiers = np.maximum(tiers, relaxed_bounds(problem))
         bound = objective_bound(task.cluster, task.objective, tiers)
     return tiers, bound
+
+
+def relaxed_bounds(problem: Problem) -> FloatArray:
+    """Lower bounds on the bytes of each tier, shape (tiers,), from the linear relaxation where it is large.
+
+    Nothing limits them by the clock: they are the same on any machine.
+    """
+    return _tier_bounds(problem, priced=False)
 
 
 def _tier_bounds(problem: Problem, *, priced: bool) -> FloatArray:

@@ -14,12 +14,13 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 def run(script):
     """A process that starts the command as `script` arranges."""
+    return run_python("-c", textwrap.dedent(script))
+
+
+def run_python(*words, folder=None):
+    """A process of Python that has ended."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -38,6 +39,25 @@ def test_a_signal_during_the_imports(number):
     """)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "interrupted before anything was done; nothing written\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_made_code(number, tmp_path):
+    """Python makes data classes by running text; a signal then ends a module with the code all the same."""
+    script = f"""
+        import os, sys
+        import planner.report.presets as room
+        def interrupted():
+            exec("os.kill(os.getpid(), {int(number)})")
+        room.presets_document = room.presets_view = interrupted
+        sys.argv = ["planner", "presets"]
+        from planner.cli.entry import run
+        run()
+    """
+    (tmp_path / "started.py").write_text(textwrap.dedent(script))
+    done = run_python("-m", "started", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"
 
 
 @pytest.mark.parametrize("number", SIGNALS)

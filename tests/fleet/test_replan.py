@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -60,6 +61,24 @@ def two(first=None, second=None, priorities=(2.0, 1.0)):
         ("first", priorities[0], PAIRS, range(8), first or dp(4, 4)),
         ("second", priorities[1], rest, range(8, 24), second or dp(1, 8)),
     )
+
+
+@pytest.fixture
+def slow_machine(monkeypatch):
+    """A machine on which an hour passes whenever the time is asked for."""
+    hours = count()
+    monkeypatch.setattr("time.monotonic", lambda: 3600.0 * next(hours))
+
+
+def test_a_slow_machine_proves_as_much(request):
+    """What is claimed of a fleet that goes on does not depend on how long it took."""
+    cluster = ragged_cluster([[4, 4], [2, 4], [4, 3]], uplinks=(10.0, 20.0))
+    ring = grid_workload(dp=5, pp=3, families=[("dp", "all_reduce", 3.0), ("pp", "path", 1.0)])
+    fleet = placed(("ring", 1.0, ring, range(15), None), cluster=cluster)
+    quick = replan_fleet(fleet, down(cluster, 7)).placed.claims
+    request.getfixturevalue("slow_machine")
+    assert replan_fleet(fleet, down(cluster, 7)).placed.claims == quick
+    assert quick.lower_bound_s > 0
 
 
 def test_whoever_was_not_hit_stays():
