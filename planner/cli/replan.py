@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.cli.changed_rows import require_empty, write_changed_rows
 from planner.cli.destination import require_writable
 from planner.cli.fleet_folder import is_placed_fleet
 from planner.cli.interrupt import Interrupt
@@ -77,6 +78,12 @@ def replan(
         bool,
         typer.Option("--front", help="Also print what more moves would buy, up to a plan made afresh."),
     ] = False,
+    changed_rows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Also write the rows that changed of the map that export --to c writes."
+        ),
+    ] = None,
     deterministic: Annotated[  # noqa: ARG001  # every repair is
         bool, typer.Option("--deterministic", help="Same inputs, same bytes; a repair is so in any case.")
     ] = False,
@@ -107,6 +114,7 @@ def replan(
             "--max-moves": max_moves is not None,
             "--budget": budget is not None,
             "--front": with_front,
+            "--changed-rows": changed_rows is not None,
         }
         change = partial(_changed, down=down or [], up=up or [], health=health)
         return replan_fleet(
@@ -115,6 +123,8 @@ def replan(
     wishes = Wishes(dp, shrink, keep_batch, max_moves, None if budget is None else _bytes(budget))
     inputs = (placement, health) if health else (placement,)
     require_writable(output, inputs=inputs)
+    if changed_rows is not None:
+        require_empty(changed_rows)
     watch = Stopwatch()
     with Interrupt() as interrupt:
         with watch.time("load"):
@@ -128,6 +138,8 @@ def replan(
             require_sound(repair.placement)
         with watch.time("write"):
             _write(repair.placement, output)
+            if changed_rows is not None:
+                write_changed_rows(before, repair.placement, changed_rows)
         points = interrupt.run(lambda: _front(before, cluster, wishes, interrupt)) if with_front else None
     _report(repair, watch, output, points, as_json=as_json)
     if interrupt.stop.is_set():

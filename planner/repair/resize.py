@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.errors import InputError
+from planner.repair.memory import large_enough
 from planner.repair.room import most_parts
 from planner.repair.rules import levels_of
 
@@ -111,7 +112,7 @@ def fewer_replicas(
     """
     mesh = workload.mesh
     step = mesh.dp_unit
-    for units in range(_units_that_fit(workload, cluster, available), 0, -1):
+    for units in range(_units_that_fit(workload, cluster, available, mesh.dp // step), 0, -1):
         if keep_batch and _leaves_rest(workload, units * step):
             continue
         try:
@@ -122,15 +123,44 @@ def fewer_replicas(
     return None
 
 
-def _units_that_fit(workload: Workload, cluster: Cluster, available: BoolArray) -> int:
-    """The most units for which counting finds room, and no more than the job has."""
+def room_made(workload: Workload, before: Cluster, after: Cluster, available: BoolArray) -> int | None:
+    """The data-parallel degree for which hardware that returned has made room.
+
+    None where nothing returned, or there is room for no more than before or than the job has.
+
+    Parameters
+    ----------
+    before, after
+        The hardware as it was and as it is.
+    available
+        GPUs of `after` that may hold a rank, shape (gpus,).
+    """
+    if not (after.gpu_in_service & ~before.gpu_in_service).any():
+        return None
+    large = large_enough(after, workload)
+    could = before.gpu_in_service & ~before.gpu_spare
+    room = _dp_with_room(workload, after, available & large)
+    had = max(workload.mesh.dp, _dp_with_room(workload, before, could & large))
+    return room if room > had else None
+
+
+def _dp_with_room(workload: Workload, cluster: Cluster, available: BoolArray) -> int:
+    """The largest degree for which counting finds room, also beyond the one that the job has."""
+    mesh = workload.mesh
+    unit_ranks = mesh.world_size // mesh.dp * mesh.dp_unit
+    most = int(np.count_nonzero(available)) // unit_ranks
+    return _units_that_fit(workload, cluster, available, most) * mesh.dp_unit
+
+
+def _units_that_fit(workload: Workload, cluster: Cluster, available: BoolArray, most: int) -> int:
+    """The most units, up to `most`, for which counting finds room."""
     mesh = workload.mesh
     step = mesh.dp_unit
     if set(workload.keep) <= {"tp", "cp", "ep"}:
         # What these rules bind lies in one unit, however many there are.
         room = most_parts(cluster, levels_of(cluster, workload), available)
-        return min(room * mesh.dp // mesh.world_size, mesh.dp) // step
-    fits, fails = 0, mesh.dp // step + 1
+        return min(room * mesh.dp // mesh.world_size // step, most)
+    fits, fails = 0, most + 1
     while fails - fits > 1:
         middle = (fits + fails) // 2
         if has_room(_with_dp(workload, middle * step), cluster, available):

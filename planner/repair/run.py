@@ -19,7 +19,7 @@ from planner.repair.fill import fill
 from planner.repair.improve import blocks_of, improvements
 from planner.repair.limits import state_limit, too_few_moves
 from planner.repair.memory import large_enough, moved_bytes
-from planner.repair.resize import Resize, fewer_replicas, has_room, resized
+from planner.repair.resize import Resize, fewer_replicas, has_room, resized, room_made
 from planner.repair.rules import levels_of
 from planner.repair.stay import most_stay
 from planner.repair.task import Task
@@ -100,6 +100,9 @@ class Repair:
     moved_bytes
         Parameters and optimizer state that move; None where the workload does not say, or nobody asked
         for more moves than there have to be.
+    room_dp
+        Data-parallel degree for which hardware that returned has made room; None where that is not more
+        than before, or than the job has.
     seconds
         Wall-clock seconds spent.
     interrupted
@@ -116,6 +119,7 @@ class Repair:
     spares_used: int
     cheapest: bool
     moved_bytes: float | None
+    room_dp: int | None
     seconds: float
     interrupted: bool = False
 
@@ -373,6 +377,7 @@ class Run:
             spares_used=int(np.count_nonzero(in_use)),
             cheapest=self.proven or claims.status is Status.OPTIMAL,
             moved_bytes=moved_bytes(task.workload, moved) if self.wishes.more_moves else None,
+            room_dp=room_made(self.placement.workload, self.placement.cluster, cluster, usable),
             seconds=time.monotonic() - self.started,
             interrupted=self.over(),
         )

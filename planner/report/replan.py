@@ -43,6 +43,7 @@ def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, o
         "dp": repair.placement.workload.mesh.dp,
         "dp_before": repair.dp_before,
         "dp_wanted": repair.dp_wanted,
+        "room_dp": repair.room_dp,
     }
 
 
@@ -86,6 +87,8 @@ def _replicas(repair: Repair) -> list[Text]:
         ranks = repair.placement.workload.mesh.world_size
         what = f"goes on with dp {now} of {before}" if now < before else f"grows from dp {before} to {now}"
         lines.append(f"the job {what}: {plural(ranks, 'rank')}")
+    if repair.room_dp is not None and repair.room_dp > now:
+        lines.append(f"there is room for dp {repair.room_dp} now: --dp {repair.room_dp}")
     return [Text(line, style="yellow") for line in lines]
 
 

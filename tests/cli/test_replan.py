@@ -49,6 +49,27 @@ def test_a_node_fails(roomy, tmp_path):
     assert found["moved_ranks"] == document["moved"]
 
 
+def test_only_the_changed_rows(roomy, tmp_path):
+    """They are written beside the placement, as export writes them; never into a folder of other files."""
+    new, rows, other = tmp_path / "new.json", tmp_path / "rows", tmp_path / "other"
+    command = ("replan", roomy, "--down", host_of(roomy, 0), "-o", new, "--changed-rows", rows)
+    assert planner(*command).code == 0
+    assert planner("export", new, "--to", "c", "--changed-from", roomy, "-o", other).code == 0
+    patch = (rows / "placement.patch").read_bytes()
+    assert patch == (other / "placement.patch").read_bytes()
+    refused = planner(*command)
+    assert (refused.code, "E005" in refused.err) == (2, True)
+
+
+def test_the_whole_map_of_a_smaller_job(placement, tmp_path):
+    """Where the job has fewer ranks than before no row of its old map holds."""
+    new, rows = tmp_path / "new.json", tmp_path / "rows"
+    command = ("replan", placement, "--down", "r1/n1/gpu0", "-o", new, "--changed-rows", rows)
+    assert planner(*command).code == 0
+    assert (rows / "placement.map").exists()
+    assert not (rows / "placement.patch").exists()
+
+
 def test_no_room_for_all(placement, tmp_path):
     """Where spares run out fewer replicas go on, and it says how many."""
     new = tmp_path / "new.json"
@@ -71,6 +92,7 @@ def test_down_then_up(placement, tmp_path):
     """A job that shrank grows back to what it was, and nobody moves for it."""
     smaller, whole = tmp_path / "smaller.json", tmp_path / "whole.json"
     assert planner("replan", placement, "--down", "r2", "-o", smaller).code == 0
+    assert "there is room for dp 4 now: --dp 4" in planner("replan", smaller, "--up", "r2", "-o", whole).out
     outcome = planner("replan", smaller, "--up", "r2", "--dp", 4, "-o", whole, "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.document["moved_ranks"] == 0

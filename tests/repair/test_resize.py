@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from planner.errors import InputError
-from planner.repair.resize import Resize, fewer_replicas, has_room, resized, unit_of_rank
+from planner.repair.resize import Resize, fewer_replicas, has_room, resized, room_made, unit_of_rank
 from planner.workload.load import build_workload, load_workload
 from planner.workload.mesh import Mesh
 from tests.builders import grid_cluster, grid_workload
@@ -75,3 +75,33 @@ def test_none():
     cluster = grid_cluster(2, 4)
     job = grid_workload(tp=8, families=[("tp", "all_reduce", 1.0)], keep={"tp": "node"})
     assert fewer_replicas(job, cluster, cluster.gpu_in_service) is None
+
+
+@pytest.mark.parametrize("keep", [{}, {"tp": "node"}, {"dp": "rack"}], ids=["free", "tp", "dp"])
+def test_room_that_returns(keep):
+    """What is told is the largest job there is room for, where that was not so before and is not the job."""
+    whole = grid_cluster(2, 3, 4)
+    job = grid_workload(tp=2, dp=4, keep=keep)
+
+    def without(*gpus):
+        return replace(whole, gpu_in_service=~np.isin(np.arange(whole.gpus), gpus))
+
+    def most(cluster):
+        sizes = [replace(job, mesh=replace(job.mesh, dp=dp)) for dp in range(1, 13)]
+        fitting = [each.mesh.dp for each in sizes if has_room(each, cluster, cluster.gpu_in_service)]
+        return max(fitting, default=0)
+
+    told = set()
+    for before, after in [
+        (without(0), whole),
+        (without(*range(12)), without(0)),
+        (without(*range(20)), without(*range(16))),
+        (without(0, 1), without(0)),
+        (whole, without(0)),
+        (whole, whole),
+    ]:
+        grew = (after.gpu_in_service & ~before.gpu_in_service).any()
+        room = most(after) if grew and most(after) > max(4, most(before)) else None
+        assert room_made(job, before, after, after.gpu_in_service) == room
+        told.add(room)
+    assert len(told) > 1
