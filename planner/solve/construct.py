@@ -15,6 +15,7 @@ from planner.solve.joint_bound import joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
 from planner.solve.packing import packable
+from planner.solve.pairs import PATIENCE, Pairs, shares_pairs
 from planner.solve.problem import whole_by_rule
 from planner.solve.realize import seat_ranks, widths_of
 from planner.solve.reduction import reduce_costs
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 RINGS_LEADS = 0.7
 LEADS_SHARE = 0.2
+# Of a single tier with so much room in a domain packing gets a part of the time: walks find more.
+PACKED_SHARE, LARGE_ROOM = 0.5, 24
+# With so much room packing begins where walks ended.
+WIDE_ROOM = 17
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
 
@@ -55,6 +60,7 @@ class Constructions:
         self.several = len(self.tree.levels) > 2
         self.rules = _rules_on_cells(problem)
         self.free = self.several and not self.rules
+        self.pairs = Pairs(self.costs, self.tree.levels[0], control)
         self.seeds = count(control.seed)
         self.rounds = Restarts(self.tree, self.costs, control, self.seeds)
         self.beside = Beside(self.tree, self.costs, control)
@@ -99,7 +105,11 @@ class Constructions:
     @property
     def share_of_leads(self) -> float:
         """Part of the time that is left which constructions of one tier after the other may take."""
-        return LEADS_SHARE if self.several else RINGS_LEADS if self.rings else 1.0
+        if self.several:
+            return LEADS_SHARE
+        if self.rings:
+            return RINGS_LEADS
+        return PACKED_SHARE if self.alone and self.most_room >= LARGE_ROOM else 1.0
 
     def closed(self) -> Iterator[IntArray]:
         """GPU of every rank, shape (world_size,), from walks over the cells of rings, where there are any."""
@@ -113,6 +123,35 @@ class Constructions:
         """Walks from the best."""
         if worth_annealing(self.tree, self.costs):
             yield from annealed(self.tree, self.costs, self.best, self.control, self.seeds)
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one tier, and pairs of its domains may share out what they hold."""
+        return not self.several and not self.rules and shares_pairs(self.costs, self.tree.levels[0].room)
+
+    @property
+    def covered(self) -> bool:
+        """Whether there is one tier, and a choice of segments covers and bounds it."""
+        return not self.several and packable(self.costs, self.classes(0))
+
+    @property
+    def most_room(self) -> int:
+        """Cells that the largest domain has room for."""
+        return int(self.tree.levels[0].room.max())
+
+    @property
+    def wide(self) -> bool:
+        """Whether domains of a single tier have so much room that pairs of them share out before packing."""
+        return self.alone and self.most_room >= WIDE_ROOM
+
+    @property
+    def start(self) -> IntArray | None:
+        """Width vectors that the cover of a single tier begins with."""
+        return self.best if self.wide and self.costs.exact else None
+
+    def paired(self, patience: int = PATIENCE) -> Iterator[IntArray]:
+        """Walks in which pairs of domains share out what they hold."""
+        yield from self.pairs.better(self.best, patience)
 
     @property
     def walked_only(self) -> bool:
@@ -175,13 +214,17 @@ class Constructions:
 
     def shared_out(self, index: int) -> float:
         """Lower bound on the sum of f of a level of small domains, by sharing out every stage."""
-        level, coverage = self.tree.levels[index], np.full(self.costs.stages, self.costs.replicas, np.int32)
-        counted = zip(*np.unique(level.room[level.room > 0], return_counts=True), strict=True)
-        classes = [CapacityClass(int(room), int(count)) for room, count in counted]
+        coverage, classes = np.full(self.costs.stages, self.costs.replicas, np.int32), self.classes(index)
         if not packable(self.costs, classes) or not fits_shares(classes, coverage):
             return -np.inf
         found = share_out_stages(self.costs, classes, coverage, self.control, self.control.left_s)
         return -np.inf if found is None else found.bound
+
+    def classes(self, index: int) -> list[CapacityClass]:
+        """The domains of a level that have room, by how much they have."""
+        room = self.tree.levels[index].room
+        counted = zip(*np.unique(room[room > 0], return_counts=True), strict=True)
+        return [CapacityClass(int(each), int(count)) for each, count in counted]
 
     def every_placement_is_of(self, index: int) -> bool:
         """Whether every placement keeps the cells whole and in the rooms that a level has for them."""

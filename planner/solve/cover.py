@@ -8,6 +8,7 @@ integer programme in the widths themselves, which always has a solution where th
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,7 @@ def cover(
     coverage: IntArray,
     control: Control,
     effort: float = 1.0,
+    start: Sequence[Piece] | None = None,
 ) -> Cover:
     """Give every child a width vector so that they sum to `coverage`, at little cost.
 
@@ -61,23 +63,32 @@ def cover(
         Cells of each stage to place, shape (P,).
     effort
         Share of the usual search limits; 0 for diving alone.
+    start
+        Known pieces to begin with, where there are any.
     """
     kinds = [i for i, k in enumerate(classes) if k.capacity > 0 and k.count > 0]
     usable = [classes[i] for i in kinds]
-    found = _covered(costs, usable, coverage, control, effort)
+    place = {kind: number for number, kind in enumerate(kinds)}
+    known = [replace(piece, kind=place[piece.kind]) for piece in start or ()]
+    found = _covered(costs, usable, coverage, control, effort, known)
     pieces = [Piece(kinds[p.kind], p.widths, p.count) for p in found.pieces]
     return Cover(_fill_up(pieces, classes, len(coverage)), found.bound)
 
 
 def _covered(
-    costs: StageCosts, classes: Sequence[CapacityClass], coverage: IntArray, control: Control, effort: float
+    costs: StageCosts,
+    classes: Sequence[CapacityClass],
+    coverage: IntArray,
+    control: Control,
+    effort: float,
+    start: list[Piece],
 ) -> Cover:
     """Pieces for children that all have room for some cells; empty ones may be missing."""
     if not coverage.any():
         return Cover([], 0.0)
     if sum(k.count for k in classes) == 1:
         return Cover([Piece(0, coverage.astype(np.int32), 1)], float(costs.domain_bytes(coverage[None])[0]))
-    line = fill_in_line(costs, classes, coverage, hurried=control.over)
+    line = start or fill_in_line(costs, classes, coverage, hurried=control.over)
     if control.over:
         return Cover(line, -np.inf)
     if effort > 0 and packable(costs, classes):

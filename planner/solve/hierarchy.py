@@ -11,6 +11,7 @@ from planner.solve.cover import cover
 from planner.solve.exchange import swap_children
 from planner.solve.master import CapacityClass
 from planner.solve.residual import fill_in_line
+from planner.solve.rows import pieces_of
 from planner.solve.tree import cost_from
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def candidates(
     control: Control,
     learn: Callable[[int, float], None],
     least: float = np.inf,
+    start: IntArray | None = None,
 ) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), by several constructions.
 
@@ -58,6 +60,8 @@ def candidates(
     least
         Weighted bytes of the best placement known, where there is one: what cannot beat it is not cut
         further either, and nothing is once the time is over.
+    start
+        Of a single tier: known width vectors, shape (domains, P), that its cover begins with.
     """
     if rules:
         ruled = ruled_widths(tree, costs, rules)
@@ -70,12 +74,12 @@ def candidates(
         if best < np.inf and control.over:
             return
         with control.step(1.0 if index == 0 else LEAD_SHARE):
-            start, bound = cover_level(tree, index, costs, control, effort)
+            led, bound = cover_level(tree, index, costs, control, effort, start)
             learn(index, bound)
-            certain = cost_from(tree, index, costs, start) + sum(floors[:index])
+            certain = cost_from(tree, index, costs, led) + sum(floors[:index])
             if certain >= best or (best < np.inf and control.over):
                 continue
-            widths = _cut_below(tree, index, start, costs, control)
+            widths = _cut_below(tree, index, led, costs, control)
         best = min(best, cost_from(tree, 0, costs, widths))
         yield widths
 
@@ -87,17 +91,24 @@ def _effort_alone(control: Control) -> float:
 
 
 def cover_level(
-    tree: Tree, index: int, costs: StageCosts, control: Control, effort: float
+    tree: Tree,
+    index: int,
+    costs: StageCosts,
+    control: Control,
+    effort: float,
+    start: IntArray | None = None,
 ) -> tuple[IntArray, float]:
     """Cover the whole job by the domains of one level, dealt to the levels above in the best order.
 
-    Returns their width vectors, shape (domains, P), and a lower bound on the level's sum of f.
+    Begins with the width vectors `start` where these are known. Returns their width vectors, shape
+    (domains, P), and a lower bound on the level's sum of f.
     """
     level = tree.levels[index]
     kinds, first, counts = np.unique(level.kind, return_index=True, return_counts=True)
     classes = [CapacityClass(int(level.room[f]), int(n)) for f, n in zip(first, counts, strict=True)]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
-    found = cover(costs, classes, coverage, control, effort)
+    known = None if start is None else pieces_of(start, level.kind)
+    found = cover(costs, classes, coverage, control, effort, known)
     decks = [
         _Deck(np.concatenate([np.repeat(p.widths[None], p.count, 0) for p in found.pieces if p.kind == kind]))
         for kind in range(len(kinds))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.residual import Piece
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from planner.solve.master import CapacityClass
-    from planner.solve.residual import Piece
 
     IndexArray = NDArray[np.int64]
     IntArray = NDArray[np.int32]
@@ -28,6 +29,16 @@ def rows_of(pieces: Iterable[Piece], kinds: IndexArray, stages: int) -> IntArray
     rows = np.zeros((len(kinds), stages), np.int32)
     put(rows, np.arange(len(kinds)), pieces, kinds)
     return rows
+
+
+def pieces_of(rows: IntArray, kinds: IntArray) -> list[Piece]:
+    """The width vectors of all domains, shape (domains, P), as pieces, equal ones of a class together."""
+    alike, count = np.unique(np.column_stack((kinds, rows)), axis=0, return_counts=True)
+    return [
+        Piece(int(kind), widths.astype(np.int32), int(n))
+        for (kind, *_), widths, n in zip(alike, alike[:, 1:], count, strict=True)
+        if widths.any()
+    ]
 
 
 def put(rows: IntArray, domains: IndexArray, pieces: Iterable[Piece], kinds: IndexArray) -> None:

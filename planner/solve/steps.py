@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
 SHARES_SHARE = 0.3
+# Of pairs before packing, and turns for each domain without a gain after which packing is better.
+PAIRS_SHARE, FEW_TURNS = 0.1, 300
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,26 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
         # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
         yield _bounded_together(work, floors, told)
         yield work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
-    if not work.walked_only:
+    if work.alone:
+        yield from _alone(work, floors, told)
+    elif not work.walked_only:
         if work.free:
             outside = outside_in(work.tree, work.costs, work.control)
             yield work.better(work.control.limited(OUTSIDE_SHARE, outside))
         yield _led(work, floors, told)
     if work.free:
         yield _walked_last(work, share)
+
+
+def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iterator[IntArray]]:
+    """Steps of a single tier: walks of pairs, and covers from the best where rooms are small."""
+    if work.wide:
+        yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
+    if work.covered:
+        yield _led(work, floors, told)
+    if not told.near():
+        yield work.better(work.paired())
+        yield work.closed()
 
 
 def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
@@ -109,7 +124,8 @@ def _led(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArr
         _teach(work, told, index, summed)
 
     least = work.least if work.free and work.costs.exact else np.inf
-    leads = candidates(work.tree, work.costs, work.rules, work.known(floors), work.control, teach, least)
+    known = work.known(floors)
+    leads = candidates(work.tree, work.costs, work.rules, known, work.control, teach, least, work.start)
     yield from work.better(work.control.limited(work.share_of_leads, leads))
     if work.free:
         yield from work.better(work.control.limited(WALK_SHARE, work.walks()))

@@ -6,7 +6,7 @@ import numpy as np
 
 from planner.solve.master import CapacityClass
 from planner.solve.residual import Piece
-from planner.solve.rows import kind_of_domain, put, rows_of
+from planner.solve.rows import kind_of_domain, pieces_of, put, rows_of
 
 CLASSES = [CapacityClass(2, 2), CapacityClass(3, 3)]
 
@@ -30,3 +30,18 @@ def test_other_domains_keep_their_rows():
     rows = np.ones((5, 2), np.int32)
     put(rows, np.asarray([1, 3, 4]), [piece(0, [2, 0]), piece(1, [0, 3])], kinds)
     assert rows.tolist() == [[1, 1], [2, 0], [1, 1], [0, 3], [0, 0]]
+
+
+def test_pieces_of_rows_are_these_rows():
+    """Rows become pieces, equal ones of a class counted together and empty ones left out, and back."""
+    rng = np.random.default_rng(5)
+    kinds = np.repeat(np.arange(3), 6)
+    rows = rng.integers(0, 2, (18, 2)).astype(np.int32)
+    pieces = pieces_of(rows, kinds.astype(np.int32))
+    assert len(pieces) == len(
+        {(kind, *row) for kind, row in zip(kinds, rows.tolist(), strict=True) if any(row)}
+    )
+    back = rows_of(pieces, kinds, 2)
+    for kind in range(3):
+        mine = kinds == kind
+        assert sorted(back[mine].tolist()) == sorted(rows[mine].tolist())

@@ -89,7 +89,7 @@ def test_constructions_know_true_floors(monkeypatch):
     """The floors that constructions are pruned by lie below what every level of every one costs."""
     seen = []
 
-    def watched(tree, costs, rules, floors, control, learn, _least):
+    def watched(tree, costs, rules, floors, control, learn, _least, _start):
         for widths in candidates(tree, costs, rules, floors, control, learn):
             seen.append((tree, costs, floors, widths))
             yield widths
