@@ -98,6 +98,7 @@ FAMILIES = (
     Family("small, ring", SMALL, capacities=(3, 4, 5), ring=True),
     Family("regular, two tiers", REGULAR, outer=((4, 4),), slack=0.0),
     Family("regular, three tiers", REGULAR[1:], outer=((4, 4), (4, 4)), slack=0.0),
+    Family("large racks", GROWING[2:], capacities=(60, 64, 68, 72)),
 )
 
 
