@@ -11,6 +11,7 @@ import numpy as np
 from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.beside import Beside
+from planner.solve.few_domains import are_few
 from planner.solve.joint_bound import joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
@@ -45,6 +46,8 @@ PACKED_SHARE, LARGE_ROOM = 0.5, 24
 WIDE_ROOM = 17
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
+# Smaller jobs of one tier are placed and proven in less time than it takes to load compiled code.
+SOON_PROVEN_CELLS = 150
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
@@ -96,6 +99,12 @@ class Constructions:
                 yield self.seated(widths)
             if cost < self.least:
                 self.best, self.least = widths, cost
+
+    @property
+    def few(self) -> bool:
+        """Whether a single tier of few domains is worth a look split by split, for which code is compiled."""
+        single = not self.several and not self.rules and self.layout.cells > SOON_PROVEN_CELLS
+        return single and are_few(self.costs, self.tree.levels[0].room)
 
     @property
     def rings(self) -> bool:

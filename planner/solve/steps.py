@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.bound import rounded_up
+from planner.solve.few_domains import least_of_few
 from planner.solve.hierarchy import candidates
 from planner.solve.outside_in import outside_in
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # Parts of the time that is left at each.
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
-SHARES_SHARE = 0.3
+SHARES_SHARE, SPLIT_SHARE = 0.3, 0.3
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
 
@@ -76,6 +77,8 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
         # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
         yield _bounded_together(work, floors, told)
         yield work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
+    if work.few:
+        yield _split(work, told)
     if work.alone:
         yield from _alone(work, floors, told)
     elif not work.walked_only:
@@ -115,6 +118,15 @@ def _teach(work: Constructions, told: Told, index: int, summed: float) -> None:
     """Tell of a lower bound on the sum of f of a level, where that is one on its tier's bytes."""
     if work.every_placement_is_of(index):
         told.learn(work.tree.levels[index].tier, rounded_up(work.costs, summed))
+
+
+def _split(work: Constructions, told: Told) -> Iterator[IntArray]:
+    """The placement that splits every stage best among a few domains, if it is found."""
+    with work.control.step(SPLIT_SHARE):
+        found = least_of_few(work.costs, work.tree.levels[0].room, work.control)
+    _teach(work, told, 0, found.bound)
+    if found.widths is not None:
+        yield from work.better(iter([found.widths]))
 
 
 def _led(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
