@@ -36,7 +36,7 @@ CHUNK = 200_000
 MOST_MOVES_A_CELL = 300_000
 # Of deterministic runs, which nobody's clock ends: about what the default time limit allows.
 MOST_WORK_A_CELL = 60_000
-MOST_WORK = 15_000_000
+MOST_WORK = 3_000_000
 MOST_MOVES_A_WALK = 20_000
 MOST_CELLS = 100_000
 WHOLE = 0.1

@@ -56,6 +56,8 @@ NEW = 1e-9
 LEAST_SHARE = 1e-6
 BINDING = 1e-7
 INFINITY = float("inf")
+# Of deterministic runs, which nobody's clock ends: see `LinearProgramme.work`.
+MOST_WORK = 8_000_000
 
 
 class JointProgramme:
@@ -207,8 +209,12 @@ class JointProgramme:
             self._generate(control)
 
     def _solved(self, control: Control) -> bool:
-        """Whether the programme is solved before the time is over."""
-        return self.linear.solve(lambda: control.over)
+        """Whether the programme is solved before the time is over, or the work where that is the limit."""
+
+        def ended() -> bool:
+            return control.over or (control.deterministic and self.linear.work > MOST_WORK)
+
+        return self.linear.solve(ended)
 
     def _generate(self, control: Control) -> None:
         """Add columns until none can improve the programme; any duals on the way give a valid bound.

@@ -40,6 +40,8 @@ class LinearProgramme:
         Of the last solution.
     duals, amounts
         Those of the last solution, by row and by column.
+    work
+        Steps of all solutions so far, times rows: about what they cost, the same each time.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,7 @@ class LinearProgramme:
         self.value = 0.0
         self.duals: FloatArray = np.zeros(0)
         self.amounts: FloatArray = np.zeros(0)
-        self.rows = self.columns = 0
+        self.rows = self.columns = self.work = 0
 
     def add_row(self, lower: float, upper: float, columns: Any = NOTHING, values: Any = NOTHING) -> int:
         """Add a row with these entries; returns its index."""
@@ -105,6 +107,7 @@ class LinearProgramme:
         self._highs.setOptionValue("simplex_strategy", strategy)
         while not self._ended():
             self._highs.run()
+            self.work += self.rows * int(self._highs.getInfo().simplex_iteration_count)
             status = self._highs.getModelStatus()
             if status != self._halted:
                 return bool(status == self._optimal)

@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 DEFAULT_TIME_LIMIT_S = 10.0
-EXACT_WORK_S = 25.0
+EXACT_WORK_S = 10.0
+# Lists of vectors of more cells than this are left out where no clock ends them, and between steps.
+LISTED_CELLS = 500
 FIRST_ATTEMPT_S, LONGER, ATTEMPT_SHARE = 0.3, 2.0, 0.2
 # Part of what is left that exact searches get where walks of several tiers may go on afterwards.
 EXACT_SHARE = 0.5
@@ -275,7 +277,7 @@ class _Run:
         if self.near or not self.built or (self.attempts and self.control.deterministic):
             return self.near
         layout = uncut_layout(self.problem, self.built.layout.blocks)
-        if layout is not None and not self.control.over:
+        if layout is not None and layout.cells <= LISTED_CELLS and not self.control.over:
             limit_s = min(FIRST_ATTEMPT_S * LONGER**self.attempts, ATTEMPT_SHARE * self.control.left_s)
             self.attempts += 1
             self.prove_widths(layout, limit_s, listed_only=True)
@@ -341,7 +343,9 @@ class _Run:
         """Prove a small job optimal: by its width vectors, else rank by rank."""
         for blocks in candidate_blocks(self.problem.workload.mesh):
             layout = uncut_layout(self.problem, blocks)
-            if layout is not None and not self.near and not self.control.over:
+            if layout is None or (self.control.deterministic and layout.cells > LISTED_CELLS):
+                continue
+            if not self.near and not self.control.over:
                 self.prove_widths(layout, self._exact_seconds)
         if not self.near and not self.control.over and fits_exact_model(self.problem):
             self.prove_ranks()

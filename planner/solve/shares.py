@@ -38,6 +38,8 @@ TOLERANCE = 1e-6
 NEW = 1e-7
 MISSING, ANY_RENT = 1e3, 1e6
 INFINITY = float("inf")
+# Of deterministic runs, which nobody's clock ends: see `LinearProgramme.work`.
+MOST_WORK = 8_000_000
 # Prices are looked for between those of the programme and the best so far, nearer to these.
 STEADY = 0.5
 
@@ -112,7 +114,8 @@ def share_out_stages(
     ends_s = control.clock_s + limit_s
 
     def over() -> bool:
-        return control.over or control.clock_s >= ends_s
+        worked = control.deterministic and programme.linear.work > MOST_WORK
+        return worked or control.over or control.clock_s >= ends_s
 
     rounds = min(MAX_ROUNDS, 1 + limit_s * ROUNDS_PER_SECOND) if control.deterministic else MAX_ROUNDS
     for _ in range(int(rounds)):

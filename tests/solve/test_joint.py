@@ -144,3 +144,19 @@ def test_out_of_time_the_tiers_bounds_stand():
     _, _, _, _, nest, _ = drawn(3)
     floors = [1.0] * (len(nest.tree.levels) - 1)
     assert joint_bound(nest.tree, nest.costs, floors, Control(0.0)) == sum(floors)
+
+
+def test_work_ends_a_programme_that_no_clock_ends(monkeypatch):
+    """Limited by work the bound is weaker at most, and a clock that runs is not bothered."""
+    _, _, _, layout, nest, _ = drawn(203, DEEP_LARGER, 12)
+    levels = weighty_levels(nest.tree, nest.costs)
+
+    def bound(*, deterministic):
+        programme = JointProgramme(nest.costs, levels, joined_classes(levels, layout.cells))
+        programme.solve(Control(60.0, deterministic=deterministic))
+        return programme.bound
+
+    whole = bound(deterministic=True)
+    monkeypatch.setattr("planner.solve.joint.MOST_WORK", 0)
+    assert bound(deterministic=False) == whole
+    assert bound(deterministic=True) < whole

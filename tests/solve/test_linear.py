@@ -85,3 +85,14 @@ def test_a_long_solution_asks_whether_to_go_on():
     assert whole.solve()
     assert halted.solve()
     assert halted.value == pytest.approx(whole.value)
+
+
+def test_work_is_counted_and_repeats():
+    """The same programme takes the same work each time, and what is solved already takes no more."""
+    one, other = chain(300), chain(300)
+    assert one.solve()
+    assert other.solve()
+    assert one.work == other.work > 0
+    before = one.work
+    assert one.solve()
+    assert one.work == before
