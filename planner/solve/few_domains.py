@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MOST_DOMAINS, MOST_REPLICAS, MOST_TABLE = 16, 400, 6_000_000
 STEP, WHOLE = 1e-3, 1e-6
 COMPILED_S = 600.0
-# Splits of a stage that are listed, by the worth of a plain relaxation, then of one with rounded rows.
-FIRST_SPLITS, LATER_SPLITS = (60_000, 250_000), (250_000, 1_000_000)
+# Splits of a stage that are listed, and prices that are added for those of a stage: by the worth of a plain
+# relaxation, then of one with rounded rows.
+FIRST_EFFORTS, LATER_EFFORTS = ((60_000, 3e8), (250_000, 1.2e9)), ((250_000, 1.2e9), (1_000_000, 5e9))
 
 
 def are_few(costs: StageCosts, room: IntArray) -> bool:
@@ -57,7 +58,9 @@ def least_of_few(costs: StageCosts, room: IntArray, control: Control) -> Cheapes
             return best
         prices = Prices(costs.holding(costs.replicas), costs.v, worth)
         splits = Splits(forest_of([room], []), [prices], costs.replicas)
-        for most in LATER_SPLITS[: 2 - control.deterministic] if rounding else FIRST_SPLITS:
+        efforts = LATER_EFFORTS if rounding else FIRST_EFFORTS
+        for splits_listed, prices_added in efforts[:1] if control.deterministic else efforts:
+            most = int(min(splits_listed, prices_added / (len(room) * (costs.replicas + 1) ** 2)))
             step = max(costs.granule_bytes, _whole(costs, best.bound + STEP * abs(best.bound)) - best.bound)
             best = splits.rise(best.bound, step, costs.granule_bytes, most, control)
             if best.widths is not None or control.over:

@@ -87,20 +87,21 @@ def test_better_than_every_order_of_the_axes_where_boxes_tile():
 
 def test_constructions_know_true_floors(monkeypatch):
     """The floors that constructions are pruned by lie below what every level of every one costs."""
-    seen = []
+    seen, stop = [], threading.Event()
 
     def watched(tree, costs, rules, floors, control, learn, _least, _start):
         for widths in candidates(tree, costs, rules, floors, control, learn):
             seen.append((tree, costs, floors, widths))
             yield widths
+            stop.set()
 
     monkeypatch.setattr("planner.solve.steps.candidates", watched)
     # Such a small job would be proven before: by what it costs at all, or by its bounds.
-    monkeypatch.setattr("planner.solve.run._Run.near", property(lambda run: run.control.over))
+    monkeypatch.setattr("planner.solve.run._Run.near", property(lambda _: False))
     monkeypatch.setattr("planner.solve.run._Run.attempt", lambda _: False)
     cluster = ragged_cluster([[5, 4, 3], [4, 3, 5], [5, 2, 4]], uplinks=(6.0, 5.0))
     job = grid_workload(dp=7, pp=5, families=[("dp", "all_reduce", 3.0), ("pp", "path", 5.0)])
-    solve(cluster, job, time_limit_s=2.0)
+    solve(cluster, job, time_limit_s=40.0, stop=stop)
     assert seen
     for tree, costs, floors, widths in seen:
         reached = [costs.domain_bytes(each).sum() for each in widths_upwards(tree, widths)]
