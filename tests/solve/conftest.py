@@ -9,6 +9,7 @@ from planner.placement.placement import Objective
 from planner.solve import anneal, restarts
 from planner.solve.blocks import candidate_blocks
 from planner.solve.control import Control
+from planner.solve.few_domains import splits_compiled
 from planner.solve.problem import Problem, lay_out
 from planner.solve.reduction import reduce_costs
 from planner.solve.tree import Tree
@@ -17,7 +18,7 @@ from tests.builders import grid_cluster, grid_workload
 
 @pytest.fixture(scope="session")
 def compiled():
-    """The walks compiled, which takes longer on a busy machine than a run has time."""
+    """Walks and splits compiled, which takes longer on a busy machine than a run has time."""
     cluster = grid_cluster(2, 2, 1, uplinks=(1.0, 1.0))
     job = grid_workload(dp=4, families=[("dp", "all_reduce", 1.0)])
     problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
@@ -25,6 +26,7 @@ def compiled():
     tree, costs = Tree.of(problem, lay_out(problem, blocks)), reduce_costs(job.families, blocks)
     state = anneal.state_of(tree, costs, np.ones((cluster.nodes, 1), np.int32))
     assert anneal.ready(state, Control(1.0, deterministic=True))
+    assert splits_compiled(Control(1.0, deterministic=True))
 
 
 @pytest.fixture
