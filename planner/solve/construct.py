@@ -46,7 +46,7 @@ PACKED_SHARE, LARGE_ROOM = 0.5, 24
 WIDE_ROOM = 17
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
-# Smaller jobs of one tier are placed and proven in less time than it takes to load compiled code.
+# Jobs of one tier of no more are placed and proven in less time than it takes to load compiled code.
 SOON_PROVEN_CELLS = 150
 
 ROUNDING, CANCELLED = 1e-9, 1e-13
@@ -101,9 +101,14 @@ class Constructions:
                 self.best, self.least = widths, cost
 
     @property
+    def soon_proven(self) -> bool:
+        """Whether an exact search takes less time than it takes to load compiled code."""
+        return self.layout.cells <= SOON_PROVEN_CELLS
+
+    @property
     def few(self) -> bool:
         """Whether a single tier of few domains is worth a look split by split, for which code is compiled."""
-        single = not self.several and not self.rules and self.layout.cells > SOON_PROVEN_CELLS
+        single = not self.several and not self.rules and not self.soon_proven
         return single and are_few(self.costs, self.tree.levels[0].room)
 
     @property

@@ -317,7 +317,8 @@ class _Run:
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""
-        self.tier_bounds = tier_bounds(self.problem, self.control)
+        sharp = not self.bounded_by_cover
+        self.tier_bounds = tier_bounds(self.problem, self.control, sharp=sharp)
         self.bound = self._implied_bound()
         self.report("bound")
 

@@ -97,7 +97,8 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
     if work.covered:
         yield _led(work, floors, told)
     if not told.near():
-        yield work.better(work.paired())
+        if not work.soon_proven:
+            yield work.better(work.paired())
         yield work.closed()
 
 

@@ -26,16 +26,21 @@ SMALL_CELLS = 2000
 FEW_SHARE = 0.5
 
 
-def tier_bounds(problem: Problem, control: Control) -> FloatArray:
+def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> FloatArray:
     """Lower bounds on the crossing bytes of each tier, shape (tiers,); nothing is placed.
 
     Each tier has its part of the time; nothing crosses the outermost, which holds everything.
+
+    Parameters
+    ----------
+    sharp
+        Whether tiers of few domains may be looked at closely, where there are several.
     """
     found = np.zeros(len(problem.cluster.tiers))
     tiers = len(found) - 1
     domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     # A single one has constructions that look as closely.
-    sharp = sum(each > 1 for each in domains) > 1
+    sharp = sharp and sum(each > 1 for each in domains) > 1
     if sharp and min(domains) <= MOST_DOMAINS:
         # Not in the time of the first tier.
         splits_compiled(control)
