@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_DOMAINS, MOST_REPLICAS, MOST_TABLE = 16, 400, 6_000_000
 STEP, WHOLE = 1e-3, 1e-6
+# Of the time there is: a relaxation that is cut off is worth less, and splits make up for it.
+WORTH_SHARE = 0.3
 COMPILED_S = 600.0
 # Splits of a stage that are listed, and prices that are added for those of a stage: by the worth of a plain
 # relaxation, then of one with rounded rows.
@@ -52,7 +54,8 @@ def least_of_few(costs: StageCosts, room: IntArray, control: Control) -> Cheapes
     """
     best = Cheapest(-np.inf)
     for rounding in (False, True):
-        worth, bound = _worth(costs, room, control, rounding=rounding)
+        with control.step(WORTH_SHARE):
+            worth, bound = _worth(costs, room, control, rounding=rounding)
         best = Cheapest(_whole(costs, max(best.bound, bound)))
         if not splits_compiled(control):
             return best
