@@ -43,7 +43,7 @@ LEADS_SHARE = 0.2
 # Of a single tier with so much room in a domain packing gets a part of the time: walks find more.
 PACKED_SHARE, LARGE_ROOM = 0.5, 24
 # With so much room packing begins where walks ended.
-WIDE_ROOM = 17
+WIDE_ROOM = 19
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
 # Jobs of one tier of no more are placed and proven in less time than it takes to load compiled code.
