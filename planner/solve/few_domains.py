@@ -33,10 +33,11 @@ FIRST_EFFORTS, LATER_EFFORTS = ((60_000, 3e8), (250_000, 1.2e9)), ((250_000, 1.2
 
 
 def are_few(costs: StageCosts, room: IntArray) -> bool:
-    """Whether domains with these rooms, shape (domains,), are few enough to split every stage among them."""
-    if len(room) > MOST_DOMAINS or costs.replicas > MOST_REPLICAS or not room.any():
+    """Whether domains with these rooms, shape (domains,), hold all cells and are few enough."""
+    cells = costs.stages * costs.replicas
+    if len(room) > MOST_DOMAINS or costs.replicas > MOST_REPLICAS or room.sum() < cells:
         return False
-    largest = min(int(room.max()), costs.stages * costs.replicas)
+    largest = min(int(room.max()), cells)
     path = not costs.v_wrap and not costs.rungs.any()
     return path and costs.stages * (costs.replicas + 1) * (largest + 1) <= MOST_TABLE
 
@@ -80,8 +81,11 @@ def _worth(
     classes = [CapacityClass(each, count) for each, count in counted]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     found = relax(costs, classes, coverage, control=control, rounding=rounding, steady=True)
-    lacking = max(0, costs.replicas + 1 - found.worth.shape[1])
-    return np.pad(found.worth, ((0, 0), (0, lacking)), mode="edge"), found.bound
+    # Large domains are priced by the worth of a cell alone; wider than its room nothing is.
+    worth = found.duals[:, None] * np.arange(costs.replicas + 1.0)
+    known = min(worth.shape[1], found.worth.shape[1])
+    worth[:, :known] = found.worth[:, :known]
+    return worth, found.bound
 
 
 def _whole(costs: StageCosts, summed: float) -> float:

@@ -69,7 +69,7 @@ class Splits:
     Parameters
     ----------
     forest
-        The domains; one without room for a cell inside another must not be in it.
+        The domains, with room for all cells.
     levels
         What those of each level pay, innermost first.
     """
@@ -78,8 +78,7 @@ class Splits:
         from planner.solve.splits_kernel import least_rest, least_splits
 
         self.cells = cells
-        self.stages = len(levels[0].holding)
-        room = np.minimum(forest.room, self.stages * cells).astype(np.int32)
+        room = np.minimum(forest.room, len(levels[0].holding) * cells).astype(np.int32)
         self.forest = forest._replace(room=room)
         kept = np.stack([np.append(each.kept, 0.0) for each in levels])
         holding = np.stack([each.holding for each in levels])
@@ -88,11 +87,10 @@ class Splits:
             [least_rest(h - w, k, int(room.max())) for h, w, k in zip(holding, worth, kept, strict=True)]
         )
         self.tables = Tables(holding, kept, rest)
-        self.covered = least_splits(self.forest, worth, cells)
+        covered = least_splits(self.forest, worth, cells)
         # What the stages after each are worth at least.
-        self.later = np.append(np.cumsum(self.covered[::-1])[::-1], 0.0)[1:]
-        size = float(np.abs(holding).max() + kept.max())
-        self.slip = ROUNDING * max(size, 1e-300)
+        self.later = np.append(np.cumsum(covered[::-1])[::-1], 0.0)[1:]
+        self.slip = ROUNDING * float(np.abs(holding).max() + kept.max())
 
     def rise(self, least: float, step: float, granule: float, most: int, control: Control) -> Cheapest:
         """Raise a budget from a known bound until something is found, or as far as the work allows.
