@@ -50,12 +50,12 @@ class RecordFile(Record):
     def __init__(self, path: Path, asked: dict[str, str]) -> None:
         super().__init__()
         self.path, self.asked = path, asked
-        self._written_s = monotonic()
+        self._written_s = float("-inf")
         if path.exists():
             self.measured = _read(path, asked)
 
     def add(self, new: dict[int, Measured]) -> None:
-        """Learn more, and write all of it if the last time is a while ago."""
+        """Learn more, and write all of it at first, and then whenever the last time is a while ago."""
         super().add(new)
         if monotonic() - self._written_s > SECONDS_BETWEEN_WRITES:
             self.write()
