@@ -1,38 +1,41 @@
 """Seats inside nodes: ranks change places so that fewer bytes between nodes change rail.
 
-No rank leaves its node, so nothing changes at any tier. Bytes that change rail are counted here
-as the swaps need them: what each rail is worth to each rank, given where the others sit.
-`planner.placement.rails` counts them independently, for the checker.
+No rank leaves its node, so nothing changes at any tier. A sweep and swaps come first, then a few nodes at
+a time are seated again by an exact model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.placement.groups import group_index, groups_along
-from planner.placement.spread import TOUCH_FACTOR
-from planner.workload.family import Kind
+from planner.placement.groups import groups_along
+from planner.solve.rail_model import reseat
+from planner.solve.rail_wishes import Wishes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
     from planner.solve.problem import Problem
-    from planner.workload.family import Family
 
-    FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
 ROUNDS = 60
 FEWEST_ROUNDS = 8
 MOST_SWAPS = 500_000
 PATIENCE = 25
-TILT = 0.1
 HEAT = 0.5
+# Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
+WHOLE_RANKS = 128
+WHOLE_SECONDS = 0.7
+FREED_NODES = 6
+FREED_SECONDS = 1.0
+ROUND_SECONDS = 0.1
+FAILURES = 10
+DRAWS = 60
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
@@ -40,155 +43,17 @@ def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> Int
 
     Two starts are tried: the seats as they are, and those that a sweep over the stages gives, in
     which each rank follows its neighbour of the stage before. From the better one on, pairs of seats
-    in a node are swapped as long as that helps.
+    in a node are swapped as long as that helps; then the nodes around bytes that still change rail are
+    seated again, a few at a time, by a model that sees exchanges among any number of ranks.
     """
-    wishes = _Wishes(problem, gpu_of_rank)
+    wishes = Wishes(problem, gpu_of_rank)
     if wishes.changed(gpu_of_rank) == 0:
         return gpu_of_rank
     best = min((gpu_of_rank, _swept(problem, gpu_of_rank)), key=wishes.changed)
-    if wishes.changed(best) > 0 and not control.over:
-        best = _swapped(problem, wishes, best, control)
+    for step in (_swapped, _freed):
+        if wishes.changed(best) > 0 and not control.over:
+            best = step(problem, wishes, best, control)
     return best
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Neighbours in two domains: their ranks and bytes, each of shape (pairs,)."""
-
-    one: IntArray
-    other: IntArray
-    payload: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _Split:
-    """Groups over several domains: each member's group and share, and what a link of the group moves.
-
-    Parameters
-    ----------
-    rank, group, share
-        One entry a member; a share is what a group has in one domain.
-    share_group
-        Group of each share.
-    payload
-        Bytes for each group.
-    """
-
-    rank: IntArray
-    group: IntArray
-    share: IntArray
-    share_group: IntArray
-    payload: FloatArray
-
-    def parts(self, held: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Parts that each group's domains fall into where common rails link them, shape (groups,)."""
-        joined = held.copy()
-        for rail in range(held.shape[1]):
-            on_it = joined[:, rail].copy()
-            joined[on_it] = self._counted(joined[on_it], self.share_group[on_it])[self.share_group[on_it]] > 0
-        lowest = np.zeros((len(self.payload), held.shape[1]), np.bool_)
-        lowest[self.share_group, joined.argmax(axis=1)] = True
-        found: NDArray[np.int64] = lowest.sum(axis=1)
-        return found
-
-    def votes(self, held: NDArray[np.bool_]) -> FloatArray:
-        """Worth of each rail to each member, shape (members, rails).
-
-        A rail that another of the group's domains holds saves a link; among those the commonest is
-        worth a little more, so that the others run out.
-        """
-        counts = self._counted(held, self.share_group)
-        elsewhere = counts[self.share_group] - held
-        domains = np.bincount(self.share_group)[self.share_group][:, None]
-        worth = (elsewhere > 0) + TILT * elsewhere / domains
-        members = np.bincount(self.share)[:, None]
-        by_share = worth * self.payload[self.share_group][:, None] / members
-        votes: FloatArray = by_share[self.share]
-        return votes
-
-    def _counted(self, held: NDArray[np.bool_], group: IntArray) -> NDArray[np.int64]:
-        """Domains of each group that hold each rail, shape (groups, rails)."""
-        counts = np.zeros((len(self.payload), held.shape[1]), np.int64)
-        np.add.at(counts, group, held)
-        return counts
-
-
-class _Wishes:
-    """Which rail every rank would have, and how many bytes that is about."""
-
-    def __init__(self, problem: Problem, gpu_of_rank: IntArray) -> None:
-        cluster, self.ranks = problem.cluster, len(gpu_of_rank)
-        names, rail = np.unique(cluster.gpu_rail, return_inverse=True)
-        self.rails, self.rail_of_gpu = len(names), rail.astype(np.int32)
-        self.pairs: list[_Pairs] = []
-        self.split: list[_Split] = []
-        domain = cluster.domain_of_gpu[cluster.boundary][gpu_of_rank]
-        for family in problem.workload.families:
-            if family.kind in (Kind.PATH, Kind.RING):
-                self.pairs.append(_pairs_of(problem, family, domain))
-            elif family.kind is not Kind.ALL_TO_ALL:
-                self.split.append(_split_of(problem, family, domain))
-
-    def changed(self, gpu_of_rank: IntArray) -> float:
-        """Bytes that change rail, all-to-all left out."""
-        rail = self.rail_of_gpu[gpu_of_rank]
-        total = sum(float(each.payload[rail[each.one] != rail[each.other]].sum()) for each in self.pairs)
-        for split in self.split:
-            total += float((split.payload * (split.parts(self._held(split, rail)) - 1)).sum())
-        return total
-
-    def typical(self) -> float:
-        """Bytes that one change of rail is about, on average."""
-        sizes = [each.payload for each in self.pairs] + [each.payload for each in self.split]
-        return float(np.concatenate(sizes).mean())
-
-    def votes(self, gpu_of_rank: IntArray) -> FloatArray:
-        """Bytes that stay on their rail for each rank and rail; a last row of zeros for nobody."""
-        rail = self.rail_of_gpu[gpu_of_rank]
-        votes = np.zeros((self.ranks + 1, self.rails))
-        for each in self.pairs:
-            np.add.at(votes, (each.one, rail[each.other]), each.payload)
-            np.add.at(votes, (each.other, rail[each.one]), each.payload)
-        for split in self.split:
-            votes[split.rank] += split.votes(self._held(split, rail))
-        return votes
-
-    def _held(self, split: _Split, rail: IntArray) -> NDArray[np.bool_]:
-        """Rails that each share holds, shape (shares, rails)."""
-        held = np.zeros((len(split.share_group), self.rails), np.bool_)
-        held[split.share, rail[split.rank]] = True
-        return held
-
-
-def _pairs_of(problem: Problem, family: Family, domain: IntArray) -> _Pairs:
-    index = group_index(problem.workload.mesh, family)
-    one, other = index.members, np.roll(index.members, -1, axis=1)
-    apart = domain[one] != domain[other]
-    if family.kind is Kind.PATH:
-        apart[:, -1] = False
-    group, position = np.nonzero(apart)
-    payload = np.asarray(family.payload_bytes, np.float64)
-    bytes_ = payload[position] if "pp" in family.axes else payload[index.stage[group]]
-    return _Pairs(one[apart], other[apart], bytes_)
-
-
-def _split_of(problem: Problem, family: Family, domain: IntArray) -> _Split:
-    index = group_index(problem.workload.mesh, family)
-    held = domain[index.members]
-    split = np.flatnonzero((held != held[:, :1]).any(axis=1))
-    members = index.members[split]
-    group = np.repeat(np.arange(len(split)), members.shape[1])
-    width = int(domain.max(initial=0)) + 1
-    keys, share = np.unique(group * width + domain[members].ravel(), return_inverse=True)
-    payload = TOUCH_FACTOR[family.kind] * np.asarray(family.payload_bytes, np.float64)
-    by_group = np.full(len(split), payload[0]) if "pp" in family.axes else payload[index.stage[split]]
-    return _Split(
-        members.ravel(),
-        group.astype(np.int32),
-        share.ravel().astype(np.int32),
-        (keys // width).astype(np.int32),
-        by_group,
-    )
 
 
 def _swept(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
@@ -231,7 +96,7 @@ def _first_of_each(
     return np.flatnonzero(served), at[served]
 
 
-def _swapped(problem: Problem, wishes: _Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
+def _swapped(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
     """Swap seats in half of the nodes at a time, drawn anew each round; the best seats seen.
 
     Large jobs get fewer rounds, so that this takes a small part of any run.
@@ -275,3 +140,41 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
     table = np.full((len(count), int(count.max())), -1, np.int32)
     table[row, np.arange(len(gpus)) - (np.cumsum(count) - count)[row]] = gpus
     return table
+
+
+def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
+    """Seat nodes again by the exact model: all of a small job's, then a few at a time."""
+    node = problem.cluster.gpu_node
+    freed = np.zeros(int(node.max()) + 1, np.bool_)
+    if len(gpu_of_rank) <= WHOLE_RANKS:
+        freed[node[gpu_of_rank]] = True
+        whole = reseat(problem, wishes, gpu_of_rank, freed, control, WHOLE_SECONDS)
+        gpu_of_rank = min((gpu_of_rank, whole.gpu_of_rank), key=wishes.changed)
+        if whole.proven:
+            return gpu_of_rank
+    random = np.random.default_rng(control.seed)
+    least, failures = wishes.changed(gpu_of_rank), 0
+    ends_s = control.clock_s + FREED_SECONDS
+    while least > 0 and failures < FAILURES and control.clock_s < ends_s and not control.over:
+        freed[:] = False
+        freed[_around(wishes, gpu_of_rank, node, random)] = True
+        found = reseat(problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS).gpu_of_rank
+        changed = wishes.changed(found)
+        failures = 0 if changed < least else failures + 1
+        if changed <= least:
+            gpu_of_rank, least = found, changed
+    return gpu_of_rank
+
+
+def _around(wishes: Wishes, gpu_of_rank: IntArray, node: IntArray, random: np.random.Generator) -> list[int]:
+    """Nodes around some bytes that change rail: of ranks that are linked with those of nodes before."""
+    broken = wishes.broken(gpu_of_rank)
+    first = random.permutation(broken[random.integers(len(broken))])
+    nodes = list(dict.fromkeys(node[gpu_of_rank[first]].tolist()))[: FREED_NODES // 2]
+    for _ in range(DRAWS):
+        rank = random.choice(np.flatnonzero(node[gpu_of_rank] == random.choice(nodes)))
+        linked = wishes.linked_with(rank)
+        following = int(node[gpu_of_rank[random.choice(linked)]]) if len(linked) else nodes[0]
+        if following not in nodes and len(nodes) < FREED_NODES:
+            nodes.append(following)
+    return nodes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -64,6 +65,50 @@ def test_nobody_leaves_a_node_and_nothing_gets_worse(seed):
     assert (cluster.gpu_node[seats] == cluster.gpu_node[gpus]).all()
     assert len(set(seats.tolist())) == len(seats)
     assert cluster.gpu_in_service[seats].all()
+
+
+@pytest.mark.parametrize("ranks_at_once", [0, 24])
+def test_a_lost_nic_pairs_lanes_anew(ranks_at_once, monkeypatch):
+    """Two of a node's GPUs share a rail: seats of three nodes have to change together, which no swap does."""
+    monkeypatch.setattr("planner.solve.rail_seats.WHOLE_RANKS", ranks_at_once)
+    families = [("pp", "path", 60), ("dp", "all_reduce", 50)]
+    workload = grid_workload(tp=4, pp=2, dp=3, order=("tp", "pp", "dp", "cp", "ep"), families=families)
+    cluster = grid_cluster(3, 8, nics=8)
+    cluster.gpu_rail[16] = 1
+    lanes, third = np.arange(4), np.arange(16, 24)
+    gpus = np.concatenate((lanes, lanes + 8, lanes + 4, lanes + 12, third))
+    before, after, _ = reseated(cluster, workload, gpus)
+    assert (before, after) == (100, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_small_jobs_change_rail_no_more_than_any_seats(seed):
+    """Against every way to seat a job of up to 11 ranks inside its nodes, counted by the checker's code."""
+    random = np.random.default_rng(seed)
+    cluster = ragged_cluster([3, 4, 4] if seed % 2 else [2, 3, 3, 3])
+    cluster = replace(cluster, gpu_rail=random.integers(0, 3, cluster.gpus).astype(np.int32))
+    families = [("pp", "ring" if seed % 3 else "path", int(random.integers(1, 9))), ("dp", "all_reduce", 2)]
+    pp, dp = [(2, 5), (5, 2), (3, 3)][seed % 3]
+    workload = grid_workload(dp=dp, pp=pp, families=families)
+    gpus = random.permutation(cluster.gpus)[: pp * dp].astype(np.int32)
+    _, after, _ = reseated(cluster, workload, gpus)
+    assert after == pytest.approx(least_changed(cluster, workload, gpus))
+
+
+def least_changed(cluster, workload, gpus):
+    """The fewest bytes that change rail, over all seats of the same nodes; GPUs on one rail are alike."""
+    nodes = [np.flatnonzero(cluster.gpu_node[gpus] == node) for node in range(cluster.gpu_node.max() + 1)]
+    ways = []
+    for node, ranks in enumerate(nodes):
+        seats = permutations(np.flatnonzero(cluster.gpu_node == node).tolist(), len(ranks))
+        ways.append(list({tuple(cluster.gpu_rail[list(way)]): way for way in seats}.values()))
+    least, seated = np.inf, gpus.copy()
+    for chosen in product(*ways):
+        for ranks, way in zip(nodes, chosen, strict=True):
+            seated[ranks] = way
+        found = rail_changes(claimed(cluster, workload, seated), proof=False)
+        least = min(least, sum(each.changed_bytes for each in found))
+    return least
 
 
 def test_a_solved_placement_keeps_its_rails(monkeypatch):
