@@ -245,11 +245,27 @@ def _host_order(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
 
 def _slurm_order(cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
     """As many available GPUs as there are ranks, hosts in the order of their names: node2 before node10."""
-    by_name = sorted(range(cluster.nodes), key=lambda node: natural(cluster.host_names[node]))
-    return _order_of(by_name, cluster, mesh, available)
+    return _order_of(_natural_order(cluster.host_names), cluster, mesh, available)
 
 
-def _order_of(nodes: Sequence[int], cluster: Cluster, mesh: Mesh, available: BoolArray) -> IntArray:
+def _natural_order(names: Sequence[str]) -> NDArray[np.int64]:
+    """Places of the names in the order of `natural`, shape (names,).
+
+    Names with digits at the same places, as most sites pad their numbers, are in that order when they
+    are sorted as text, which is far quicker.
+    """
+    letters = np.asarray(names, np.str_)
+    codes = np.ascontiguousarray(letters).view(np.uint32).reshape(len(letters), -1)
+    # A name that is shorter than others ends in zeros.
+    kinds = np.where((codes >= ord("0")) & (codes <= ord("9")), 1, np.where(codes == 0, 2, 0))
+    if (kinds == kinds[0]).all():
+        return np.argsort(letters, kind="stable")
+    return np.asarray(sorted(range(len(names)), key=lambda place: natural(names[place])), np.int64)
+
+
+def _order_of(
+    nodes: Sequence[int] | NDArray[np.int64], cluster: Cluster, mesh: Mesh, available: BoolArray
+) -> IntArray:
     """As many available GPUs as there are ranks, host by host in the order of `nodes`."""
     place = np.argsort(np.asarray(nodes))
     gpus = np.flatnonzero(available).astype(np.int32)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.placement.crossing import measure
 from planner.placement.orders import (
@@ -27,6 +28,7 @@ from planner.placement.orders import (
     torchrun,
 )
 from planner.placement.pool import available_gpus
+from planner.topology.names import natural
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.placement.instances import instances
 
@@ -152,6 +154,14 @@ def test_slurm_sorts_names_by_their_numbers(order, expected):
     """Hosts n9, n2, n1 and n10 come as n1, n2, n9 and n10, as in every step of a real Slurm."""
     cluster = replace(grid_cluster(4, 2), host_names=["n9", "n2", "n1", "n10"])
     assert placed(order, cluster, grid_workload(dp=8)) == expected
+
+
+@given(st.lists(st.from_regex(r"[a-c0-2-]{1,4}", fullmatch=True), min_size=1, unique=True))
+def test_slurm_sorts_any_names_by_their_numbers(names):
+    """Names padded alike, which are sorted as text, come in the same order as all others."""
+    cluster = replace(ragged_cluster([1] * len(names)), host_names=names)
+    expected = sorted(range(len(names)), key=lambda node: natural(names[node]))
+    assert placed(slurm_block, cluster, grid_workload(dp=len(names))) == expected
 
 
 def test_slurm_cyclic_goes_round():
