@@ -16,10 +16,12 @@ import numpy as np
 from planner.solve.columns import large, relax
 from planner.solve.control import Control
 from planner.solve.few_domains import are_few, least_of_few
+from planner.solve.joint_bound import bound_alone
 from planner.solve.levels import linear_credit
 from planner.solve.master import CapacityClass
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
-from planner.solve.pricing import price
+from planner.solve.pools import fits_tables
+from planner.solve.pricing import price, sweeps_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +61,8 @@ def tier_bound(
     control
         Where given, a bound that is valid but not the best is returned once its time is over.
     sharp
-        Whether few domains may be looked at more closely than a relaxation does, which needs compiled code.
+        Whether to look as closely as compiled code can: at few domains split by split, at large ones with
+        exact prices.
     """
     cells = costs.stages * costs.replicas
     cut = whole is None and costs.cell_ranks > 1
@@ -71,6 +74,9 @@ def tier_bound(
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut and sharp and are_few(costs, capacity):
         return rounded_up(costs, least_of_few(costs, capacity, control or Control(math.inf)).bound)
+    endless = control or Control(math.inf)
+    if not cut and sharp and fits_tables(costs, int(capacity.max())) and sweeps_compiled(endless):
+        return rounded_up(costs, bound_alone(costs, capacity, endless))
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)
         return rounded_up(costs, relaxation.bound)

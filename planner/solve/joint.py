@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.columns import EVEN_LOOKS
-from planner.solve.joint_duals import Centre
+from planner.solve.fold import Fold
+from planner.solve.joint_duals import Centre, even_worth
 from planner.solve.linear import LinearProgramme
 from planner.solve.master import Rounding, fractions
 from planner.solve.pools import WHOLE_JOB, pooled
-from planner.solve.pricing import Sweep, price
+from planner.solve.pricing import Space, Sweep, price
 from planner.solve.rounded_rows import RoundedRows, Start
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
     from planner.solve.rounded_rows import Row
+
+    Key = tuple[int, bytes] | tuple[int, bytes, float]
 
 MAX_ROUNDS = 200
 ROUNDING_ROUNDS = 40
@@ -71,10 +73,19 @@ class JointProgramme:
         The tiers, innermost first.
     classes
         Their domains.
+    fold
+        Stages that share rows; every stage has its own where not given.
     """
 
-    def __init__(self, costs: StageCosts, levels: Sequence[Level], classes: Sequence[Domains]) -> None:
+    def __init__(
+        self,
+        costs: StageCosts,
+        levels: Sequence[Level],
+        classes: Sequence[Domains],
+        fold: Fold | None = None,
+    ) -> None:
         self.costs, self.levels, self.pools = costs, levels, pooled(classes)
+        self.fold = fold or Fold.apart(costs.stages)
         self.weights = [level.weight for level in levels]
         self.floors: FloatArray | None = None
         self.centre: Centre | None = None
@@ -82,7 +93,7 @@ class JointProgramme:
         self.holding = costs.holding(costs.replicas)
         largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
         self.unit = max(self.weights) * (largest or 1.0)
-        self.linear = LinearProgramme()
+        self.linear, self.space = LinearProgramme(), Space()
         self.groups = sorted({each.outer for each in classes})
         self.level_of = {pool.outer: pool.level for pool in self.pools}
         self.cover = {group: self._cover_rows(group) for group in self.groups}
@@ -91,7 +102,7 @@ class JointProgramme:
             for pool in self.pools
         ]
         self.totals, self.pays = self._total_rows()
-        self.rounded = RoundedRows()
+        self.rounded = RoundedRows(self.fold)
         self.slack: list[int] = []
         self.penalty = FIRST_PENALTY
         for row in self.cover[WHOLE_JOB]:
@@ -99,16 +110,16 @@ class JointProgramme:
         self.begun = Start()
         self.columns: list[tuple[int, IntArray]] = []
         self.variables: list[int] = []
-        self.known: set[tuple[int, bytes]] = set()
+        self.known: set[Key] = set()
         for index, pool in enumerate(self.pools):
-            for stage in range(costs.stages):
+            for stage in self.fold.first.tolist():
                 for room in {pool.rooms[0], pool.rooms[-1]}:
                     self.add(index, _single(costs.stages, stage, min(room, costs.replicas)))
 
     def _cover_rows(self, group: int) -> IntArray:
-        """Rows, one a stage: those inside hold what those outside hold, or all cells of the job."""
-        cells = float(self.costs.replicas) if group == WHOLE_JOB else 0.0
-        rows = [self.linear.add_row(cells, cells) for _ in range(self.costs.stages)]
+        """Rows, one a class: those inside hold what those outside hold, or all cells of the job."""
+        cells = self.fold.sizes * (float(self.costs.replicas) if group == WHOLE_JOB else 0.0)
+        rows = [self.linear.add_row(each, each) for each in cells.tolist()]
         return np.asarray(rows, np.int32)
 
     def _total_rows(self) -> tuple[list[int], list[int]]:
@@ -125,18 +136,20 @@ class JointProgramme:
 
     def add(self, index: int, widths: IntArray) -> bool:
         """Add a width vector of a pool; False where it is known already."""
-        key = index, widths.tobytes()
-        if key in self.known:
+        if self._is_known((index, widths.tobytes())):
             return False
-        self.known.add(key)
+        bytes_paid = float(self.costs.domain_bytes(widths[None])[0])
+        if self._is_known((index, self.fold.alike(widths), bytes_paid)):
+            return False
         pool, used = self.pools[index], int(widths.sum())
-        paid = self.weights[pool.level] * float(self.costs.domain_bytes(widths[None])[0])
-        held = np.flatnonzero(widths)
+        paid = self.weights[pool.level] * bytes_paid
+        folded = self.fold.summed(widths)
+        held = np.flatnonzero(folded)
         rows: list[Any] = [[self.pays[pool.level]], self.cover[pool.outer][held]]
-        values: list[Any] = [[-paid / self.unit], widths[held]]
+        values: list[Any] = [[-paid / self.unit], folded[held]]
         if pool.own is not None:
             rows.append(self.cover[pool.own][held])
-            values.append(-widths[held])
+            values.append(-folded[held])
         over = [row for room, row in self.fits[index].items() if used > room]
         rounded, entries = self.rounded.of(pool, widths)
         entered = (
@@ -148,6 +161,12 @@ class JointProgramme:
         self.variables.append(variable)
         return True
 
+    def _is_known(self, key: Key) -> bool:
+        """Whether a column was seen before; it is from now on."""
+        known = key in self.known
+        self.known.add(key)
+        return known
+
     def set_floors(self, floors: Sequence[float]) -> None:
         """Let no level pay less than this in weighted bytes: bounds of single tiers sharpen the joint."""
         self.floors = np.asarray(floors)
@@ -156,7 +175,7 @@ class JointProgramme:
 
     def begin_with(self, start: Start) -> None:
         """Add vectors wherever they fit, rows for all groups around a level, and look at the duals."""
-        for level, rounding in start.rows:
+        for level, rounding in start.rows_of(self.fold):
             for group in self.groups:
                 if self.level_of[group] == level and len(self.rounded) < MOST_ROWS:
                     self._add_rounded([(group, rounding)])
@@ -196,7 +215,7 @@ class JointProgramme:
                 self.centre.worth[group] for group in sorted(self.groups, key=self.level_of.__getitem__)
             )
             shares = tuple(self.centre.shares.tolist())
-        return Start(tuple(vectors), tuple(binding), worth, shares)
+        return Start(tuple(vectors), tuple(binding), worth, shares, self.fold)
 
     def solve(self, control: Control, rounds: int = ROUNDING_ROUNDS) -> None:
         """Generate columns, and round rows up, until neither helps or the time or the rounds are over."""
@@ -245,29 +264,12 @@ class JointProgramme:
         """
         width, total, at = np.arange(self.costs.replicas + 1.0), 0.0, {}
         for level in range(len(self.levels)):
-            total += self._even_worth(level)
+            pools = [pool for pool in self.pools if pool.level == level]
+            total += even_worth(self.costs, pools, self.weights[level], self.unit, self.space)
             at.update({pool.outer: total for pool in self.pools if pool.level == level})
         worth = {group: np.tile(at[group] * width, (self.costs.stages, 1)) for group in self.groups}
         rents = [np.zeros(pool.rooms[-1] + 1) for pool in self.pools]
         self._look(Centre(worth, np.ones(len(self.levels)), rents))
-
-    def _even_worth(self, level: int) -> float:
-        """What a cell is worth to one tier alone, if those of all stages are worth the same."""
-        pools = [pool for pool in self.pools if pool.level == level]
-        room = max(pool.rooms[-1] for pool in pools)
-        holding = self.holding[:, : min(room, self.costs.replicas) + 1]
-        wanted, low, high = self.costs.stages * self.costs.replicas, -self.unit, self.unit
-        for _ in range(EVEN_LOOKS):
-            worth = (low + high) / 2
-            duals = np.full(self.costs.stages, worth / self.weights[level])
-            used = price(self.costs, duals, room, holding).used
-            held = sum(
-                count * int(used[r])
-                for pool in pools
-                for r, count in zip(pool.rooms, pool.counts, strict=True)
-            )
-            low, high = (worth, high) if held < wanted else (low, worth)
-        return high
 
     def _price(self) -> bool:
         """Take the bound that the duals imply, and the columns that they call for; whether any is new.
@@ -294,7 +296,7 @@ class JointProgramme:
             table = weight * self.holding[:, :widest] - at.worth[pool.outer][:, :widest]
             if pool.own is not None:
                 table += at.worth[pool.own][:, :widest]
-            priced = price(self.costs, np.zeros(self.costs.stages), room, table / weight)
+            priced = price(self.costs, np.zeros(self.costs.stages), room, table / weight, self.space)
             value += weight * sum(
                 count * min(0.0, priced.within(room))
                 for room, count in zip(pool.rooms, pool.counts, strict=True)
@@ -313,7 +315,7 @@ class JointProgramme:
             if priced.best[used] + rent[used] < -least:
                 yield priced.vector(room)
         if isinstance(priced.programme, Sweep):
-            yield from priced.programme.paying(rent, least)
+            yield from priced.programme.paying(rent, least, self.fold.ends)
 
     def _rent(self, index: int) -> FloatArray:
         """What every number of cells pays for its place in a domain of the pool, shape (room + 1,)."""
@@ -327,10 +329,11 @@ class JointProgramme:
         width = np.arange(self.costs.replicas + 1)
         worth = {}
         for group in self.groups:
-            worth[group] = self.linear.duals[self.cover[group]][:, None] * self.unit * width
+            duals = self.linear.duals[self.cover[group]][self.fold.of_stage]
+            worth[group] = duals[:, None] * self.unit * width
         for (group, rounding), row in self.rounded.rows.items():
             if dual := max(0.0, self.linear.duals[row]) * self.unit:
-                worth[group][rounding.stage] += dual * rounding.of(width)
+                worth[group][self.fold.of_stage == rounding.stage] += dual * rounding.of(width)
         return worth
 
     def _round_up(self, control: Control) -> bool:
@@ -340,9 +343,9 @@ class JointProgramme:
         broken: list[tuple[float, Row]] = []
         for group, (widths, amounts) in self._in_use().items():
             for numerator, denominator in fractions(min(self.costs.replicas, LARGEST_DENOMINATOR)):
-                short = -amounts @ -(-widths * numerator // denominator)
+                short = self.fold.summed(-amounts @ -(-widths * numerator // denominator))
                 if group == WHOLE_JOB:
-                    short = short - (-self.costs.replicas * numerator // denominator)
+                    short = short - self.fold.sizes * (-self.costs.replicas * numerator // denominator)
                 for stage in np.flatnonzero(short > BROKEN).tolist():
                     row = group, Rounding(stage, numerator, denominator)
                     if row not in self.rounded.rows:
@@ -379,10 +382,12 @@ class JointProgramme:
             if (group, rounding) in self.rounded.rows:
                 continue
             entries = (outer == group) * 1 - (own == group)
-            entries *= rounding.of(widths[:, rounding.stage])
+            entries *= rounding.of(widths[:, self.fold.of_stage == rounding.stage]).sum(axis=1)
             whole = group == WHOLE_JOB
             entered = np.flatnonzero(entries)
-            least = float(rounding.of(self.costs.replicas)) if whole else 0.0
+            least = (
+                float(self.fold.sizes[rounding.stage] * rounding.of(self.costs.replicas)) if whole else 0.0
+            )
             row = self.linear.add_row(least, INFINITY, variables[entered], entries[entered])
             self.rounded.append(group, rounding, row)
             if whole:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from planner.solve.fold import Fold
 from planner.solve.joint import JointProgramme
 from planner.solve.pools import (
     WHOLE_JOB,
@@ -13,24 +17,28 @@ from planner.solve.pools import (
     separate_classes,
     weighty_levels,
 )
+from planner.solve.pricing import sweeps_compiled
 from planner.solve.rounded_rows import Start
+from planner.solve.tree import Level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
-    from planner.solve.tree import Level, Tree
+    from planner.solve.tree import Tree
 
     FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
 
 # Few: more make a sharper bound, and no better guide.
 ROUNDS_AHEAD = 2
 MOST_CLASS_ROWS = 300
 APART_SHARE = 0.4
+# Stages from either end on with rows of their own in the first programmes.
+COARSE = 1
 
 
 def look_ahead(
@@ -38,9 +46,10 @@ def look_ahead(
 ) -> tuple[list[Level], list[FloatArray | None]]:
     """For levels that cost something what each width will cost further in; see `JointProgramme.ahead`."""
     levels = weighty_levels(tree, costs)
-    if len(levels) < 2:
+    if len(levels) < 2 or not sweeps_compiled(control):
         return levels, [None] * len(levels)
-    programme = JointProgramme(costs, levels, joined_classes(levels, costs.stages * costs.replicas))
+    classes = joined_classes(levels, costs.stages * costs.replicas)
+    programme = JointProgramme(costs, levels, classes, Fold.of(costs))
     programme.solve(control, ROUNDS_AHEAD)
     return levels, [programme.ahead(index, control) for index in range(len(levels))]
 
@@ -56,7 +65,7 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
         Lower bound on the weighted bytes of each level of the tree but the root, constants left out.
     """
     levels = weighty_levels(tree, costs)
-    if len(levels) < 2:
+    if len(levels) < 2 or not sweeps_compiled(control):
         return float(sum(floors))
     places = {level.tier: index for index, level in enumerate(tree.levels)}
     inside = [floors[places[level.tier]] for level in levels]
@@ -69,15 +78,16 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
             starts.append(found)
             inside[index] = max(inside[index], bound)
     start, best = Start.apart(starts), sum(inside)
-    for classes in (
+    divided = (
         joined_classes(levels, cells),
         counted_classes(tree, levels, cells),
         separate_classes(tree, levels, cells),
-    ):
+    )
+    for fold, classes in product((Fold.of(costs, COARSE), Fold.of(costs)), divided):
         groups = {each.outer for each in classes}
-        if control.over or len(groups) * costs.stages > MOST_CLASS_ROWS:
+        if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
             continue
-        programme = JointProgramme(costs, levels, classes)
+        programme = JointProgramme(costs, levels, classes, fold)
         programme.set_floors(inside)
         programme.begin_with(start)
         programme.solve(control)
@@ -92,6 +102,12 @@ def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, flo
         return Start(), float("-inf")
     cells = costs.stages * costs.replicas
     classes = [Domains(0, each.count, each.room, WHOLE_JOB, None) for each in joined_classes([level], cells)]
-    programme = JointProgramme(costs, [level], classes)
+    programme = JointProgramme(costs, [level], classes, Fold.of(costs, COARSE))
     programme.solve(control)
     return programme.in_use(control), programme.bound
+
+
+def bound_alone(costs: StageCosts, room: IntArray, control: Control) -> float:
+    """Lower bound on the sum of f over domains with so much room, shape (domains,), whole cells only."""
+    none = np.zeros(len(room), np.int32)
+    return alone(costs, Level(0, 1.0, room.astype(np.int32), none, none), control)[1]

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.solve.columns import STEADY
+import numpy as np
+
+from planner.solve.columns import EVEN_LOOKS, STEADY
 from planner.solve.pools import WHOLE_JOB
+from planner.solve.pricing import price
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from planner.solve.pools import Pool
+    from planner.solve.pricing import Space
+    from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
 
@@ -44,3 +52,28 @@ class Centre:
         worth = {group: near * table + far * other.worth[group] for group, table in self.worth.items()}
         rents = [near * rent + far * there for rent, there in zip(self.rents, other.rents, strict=True)]
         return Centre(worth, near * self.shares + far * other.shares, rents)
+
+
+def even_worth(costs: StageCosts, pools: Sequence[Pool], weight: float, unit: float, space: Space) -> float:
+    """What a cell is worth to one tier alone, if those of all stages are worth the same, at most a unit.
+
+    It is where the tier's cheapest vectors hold as many cells as there are.
+
+    Parameters
+    ----------
+    pools
+        The tier's domains.
+    weight
+        Cost of a crossing byte at the tier.
+    """
+    room = max(pool.rooms[-1] for pool in pools)
+    holding = costs.holding(min(room, costs.replicas))
+    wanted, low, high = costs.stages * costs.replicas, -unit, unit
+    for _ in range(EVEN_LOOKS):
+        worth = (low + high) / 2
+        used = price(costs, np.full(costs.stages, worth / weight), room, holding, space).used
+        held = sum(
+            count * int(used[r]) for pool in pools for r, count in zip(pool.rooms, pool.counts, strict=True)
+        )
+        low, high = (worth, high) if held < wanted else (low, worth)
+    return high

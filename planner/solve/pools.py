@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.columns import fits_pricing
 from planner.solve.tree import Tree, above_each
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from planner.solve.tree import Level
 
 WHOLE_JOB = 0
+# Entries of the tables of a pricing at most, which take eight bytes each.
+LARGEST_TABLES = 12_000_000
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,17 @@ def weighty_levels(tree: Tree, costs: StageCosts) -> list[Level]:
     """Levels that cost something, from the innermost outwards, as long as pricing is quick."""
     found = []
     for level in tree.levels[:-1]:
-        room = min(int(level.room.max()), costs.stages * costs.replicas)
-        if not fits_pricing(costs, room, costs.replicas):
+        if not fits_tables(costs, int(level.room.max())):
             break
         if level.weight > 0 and len(level.room) > 1:
             found.append(level)
     return found
+
+
+def fits_tables(costs: StageCosts, room: int) -> bool:
+    """Whether domains of so much room are priced soon enough by compiled code."""
+    most = min(room, costs.stages * costs.replicas)
+    return costs.stages * min(most + 1, costs.replicas + 1) * (most + 1) <= LARGEST_TABLES
 
 
 def joined_classes(levels: Sequence[Level], cells: int) -> list[Domains]:

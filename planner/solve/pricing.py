@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.compiling import compiled_in_time
 from planner.solve.ladder import Ladder
 from planner.solve.levels import linear_credit
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
@@ -23,6 +25,23 @@ if TYPE_CHECKING:
 RING_CELLS = 40
 LADDER_CELLS = 24
 GOOD = 0.9
+
+
+class Space:
+    """Room for the tables of one compiled programme after the other.
+
+    To get it from the system each time takes longer than to fill it.
+    """
+
+    def __init__(self) -> None:
+        self._held = np.zeros(0)
+
+    def tables(self, shape: tuple[int, int, int]) -> FloatArray:
+        """Tables of a shape, in place of those before."""
+        size = int(np.prod(shape))
+        if len(self._held) < size:
+            self._held = np.empty(size)
+        return self._held[:size].reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +58,14 @@ class Sweep:
         For each stage the least cost by (path, last width, cells used).
     kept
         Bytes a unit of width keeps home between neighbouring stages, shape (P - 1,).
+    block
+        The tables of a single path in a row, shape (P, widths, room + 1), where compiled code filled them.
     """
 
     best: FloatArray
     tables: tuple[FloatArray, ...]
     kept: FloatArray
+    block: FloatArray | None = None
 
     def vector(self, used: int) -> IntArray:
         """A width vector that reaches ``best[used]``, shape (P,)."""
@@ -57,12 +79,18 @@ class Sweep:
         path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
         return None if ends[path, last, used] > most else self._walk_back(stage, path, last + 1, used)
 
-    def paying(self, rent: FloatArray, least: float) -> Iterator[IntArray]:
+    def paying(
+        self, rent: FloatArray, least: float, last_stages: IntArray | None = None
+    ) -> Iterator[IntArray]:
         """For each last stage but the end the vector that costs most below its rent, where by over `least`.
 
-        `rent` is that of every number of cells, shape (room + 1,).
+        `rent` is that of every number of cells, shape (room + 1,). Of `last_stages` alone, where given.
         """
-        for stage, table in enumerate(self.tables[:-1]):
+        before_end = range(len(self.tables) - 1)
+        for stage in (
+            before_end if last_stages is None else last_stages[last_stages < before_end.stop].tolist()
+        ):
+            table = self.tables[stage]
             ends = table[:, 1:, 1:] + rent[1:]
             path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
             if ends[path, last, used] < -least:
@@ -71,6 +99,11 @@ class Sweep:
     def _walk_back(self, stage: int, path: int, last: int, used: int) -> IntArray:
         """The vector that ends with width `last` at `stage`, `used` cells in all."""
         widths = np.zeros(len(self.tables), np.int32)
+        if self.block is not None:
+            from planner.solve.sweep_kernel import walk_back
+
+            walk_back(self.block, self.kept, stage, last, used, widths)
+            return widths
         for place in range(stage, 0, -1):
             if not used:
                 return widths
@@ -122,7 +155,9 @@ class Priced:
         return [widths for widths in found if widths is not None]
 
 
-def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) -> Priced:
+def price(
+    costs: StageCosts, duals: FloatArray, room: int, table: FloatArray, space: Space | None = None
+) -> Priced:
     """Minimise ``sum_p table[p, w[p]] - duals . w - shared`` over width vectors within `room`.
 
     The state is (last width, cells used); prefix minima make a stage cost O(widths x room). A ring
@@ -140,6 +175,9 @@ def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) ->
         Largest room of interest.
     table
         Holding cost by stage and width, shape (P, widths).
+    space
+        Where the tables of a path are, in place of those of the one before; it is compiled code then that
+        fills them.
     """
     widths = np.arange(table.shape[1])
     reduced = table - duals[:, None] * widths
@@ -149,6 +187,8 @@ def price(costs: StageCosts, duals: FloatArray, room: int, table: FloatArray) ->
         reduced -= linear_credit(costs)[:, None] * widths
     elif costs.v_wrap:
         return Priced.of(_ring(reduced, costs, room))
+    if space is not None:
+        return Priced.of(_compiled_sweep(reduced, costs.v, room, space))
     return Priced.of(_sweep(reduced[0][None], reduced, costs.v, room))
 
 
@@ -177,6 +217,27 @@ def _sweep(
         tables.append(moved + reduced[stage][:, None])
     tables[-1] = tables[-1] - seam
     return Sweep(tables[-1].min(axis=(0, 1)), tuple(tables), kept)
+
+
+def _compiled_sweep(reduced: FloatArray, kept: FloatArray, room: int, space: Space) -> Sweep:
+    """The programme along a path by compiled code."""
+    from planner.solve.sweep_kernel import least_by_cells, sweep
+
+    stages, widths = reduced.shape
+    tables = space.tables((stages, widths, room + 1))
+    sweep(reduced, kept, tables, np.empty((widths, room + 1)), np.empty(room + 1))
+    return Sweep(least_by_cells(tables[-1]), tuple(tables[:, None]), kept, tables)
+
+
+def sweeps_compiled(control: Control) -> bool:
+    """Whether the programme along a path is compiled, or could be in time."""
+
+    def compile_it() -> None:
+        one = np.zeros((1, 1))
+        found = _compiled_sweep(one, np.zeros(0), 0, Space())
+        found.vector(0)
+
+    return compiled_in_time(compile_it, control)
 
 
 def _join(table: FloatArray, kept: float, joined: FloatArray) -> None:

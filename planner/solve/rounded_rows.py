@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,11 @@ import numpy as np
 from planner.solve.master import Rounding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from planner.solve.fold import Fold
     from planner.solve.pools import Pool
 
     FloatArray = NDArray[np.float64]
@@ -36,19 +37,29 @@ class Start:
     worth, shares
         Duals: for each level what every width of what its domains hold is worth, shape (P, N + 1), and which
         part of its own costs is priced; nothing where none are known.
+    fold
+        The classes of stages that the rows are of; None where there are no rows.
     """
 
     vectors: tuple[tuple[int, IntArray], ...] = ()
     rows: tuple[tuple[int, Rounding], ...] = ()
     worth: tuple[FloatArray, ...] = ()
     shares: tuple[float, ...] = ()
+    fold: Fold | None = None
+
+    def rows_of(self, fold: Fold) -> Iterator[tuple[int, Rounding]]:
+        """The rows of other classes of stages: each of all classes that have stages of its own."""
+        known = fold if self.fold is None else self.fold
+        for level, row in self.rows:
+            for each in np.unique(fold.of_stage[known.of_stage == row.stage]).tolist():
+                yield level, replace(row, stage=each)
 
     @classmethod
     def apart(cls, each: Sequence[Start]) -> Start:
         """What all levels together begin with, given what each needs alone, innermost first.
 
-        Rows that say how many whole parts the job has are needed between all tiers outside as well, where
-        they say that what holds for the job holds for what those contain. Domains of a level are worth what
+        Rows, all of the same classes of stages, that say how many whole parts the job has are needed between
+        all tiers outside as well, where they say that what holds for the job holds for what those contain. Domains of a level are worth what
         they save there and at the levels inside.
         """
         levels = range(len(each))
@@ -59,10 +70,12 @@ class Start:
             for _, rounding in each[index].rows
             for around in levels[index:]
         )
+        fold = next((start.fold for start in each if start.fold is not None), None)
         if not all(start.worth for start in each):
-            return cls(vectors, tuple(dict.fromkeys(rows)))
+            return cls(vectors, tuple(dict.fromkeys(rows)), fold=fold)
         worth = accumulate(start.worth[0] for start in each)
-        return cls(vectors, tuple(dict.fromkeys(rows)), tuple(worth), (1.0,) * len(each))
+        shares = (1.0,) * len(each)
+        return cls(vectors, tuple(dict.fromkeys(rows)), tuple(worth), shares, fold)
 
 
 @dataclass
@@ -71,10 +84,13 @@ class RoundedRows:
 
     Parameters
     ----------
+    fold
+        Stages that share rows.
     rows
         Index in the linear programme of each row, by its group and rounding.
     """
 
+    fold: Fold
     rows: dict[Row, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,6 +114,8 @@ class RoundedRows:
         sign = (group == pool.outer) * 1.0
         if pool.own is not None:
             sign -= group == pool.own
-        entries = sign * -(-widths[stage] * numerator // denominator)
+        held = np.flatnonzero(widths)
+        parts = -(-widths[held] * numerator[:, None] // denominator[:, None])
+        entries = sign * (parts * (self.fold.of_stage[held] == stage[:, None])).sum(axis=1)
         entered = np.flatnonzero(entries)
         return row[entered], entries[entered]

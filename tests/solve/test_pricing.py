@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from planner.solve.pricing import LADDER_CELLS, RING_CELLS, price
+from planner.solve.pricing import LADDER_CELLS, RING_CELLS, Space, price
 from tests.solve.vectors import every_vector, random_costs
 
 
@@ -25,10 +25,10 @@ def drawn(seed, **shape):
     return costs, rng.normal(2.0, 5.0, stages), room, every_vector(stages, min(replicas, room), room)
 
 
-def agrees(costs, duals, room, vectors):
+def agrees(costs, duals, room, vectors, space=None):
     """Whether the programme and the enumeration have the same least cost for every room."""
     widest = int(vectors.max())
-    priced = price(costs, duals, room, costs.holding(widest))
+    priced = price(costs, duals, room, costs.holding(widest), space)
     values, used = reduced_costs(costs, duals, vectors), vectors.sum(axis=1)
     for each in range(room + 1):
         best = priced.within(each)
@@ -90,6 +90,31 @@ def test_a_larger_room_is_never_dearer():
     priced = price(costs, duals, 20, costs.holding(5))
     least = [priced.within(room) for room in range(21)]
     assert all(after <= before for before, after in itertools.pairwise(least))
+
+
+def test_compiled_programmes_are_the_same():
+    """One space serves paths of all sizes, one after the other, and vectors are read back as before."""
+    space = Space()
+    for seed in range(60):
+        agrees(*drawn(700 + seed), space)
+
+
+def test_what_pays_is_the_best_for_each_last_stage():
+    """For each last stage asked for the cheapest vector that ends there, where it costs less than rent."""
+    for seed in range(40):
+        costs, duals, room, vectors = drawn(800 + seed, stages=(2, 5))
+        rent = np.random.default_rng(seed).random(room + 1)
+        for space in (None, Space()):
+            priced = price(costs, duals, room, costs.holding(int(vectors.max())), space)
+            paid = reduced_costs(costs, duals, vectors) + rent[vectors.sum(axis=1)]
+            last = np.where(
+                vectors.any(axis=1), vectors.shape[1] - 1 - (vectors[:, ::-1] > 0).argmax(axis=1), -1
+            )
+            for stage in range(costs.stages - 1):
+                found = list(priced.programme.paying(rent, 1e-9, np.asarray([stage])))
+                least = paid[last == stage].min(initial=0.0)
+                mine = [float(reduced_costs(costs, duals, w[None])[0] + rent[w.sum()]) for w in found]
+                assert mine == ([pytest.approx(least, abs=1e-9)] if least < -1e-9 else [])
 
 
 def test_an_empty_domain_costs_nothing():
