@@ -20,7 +20,7 @@ from planner.solve.joint_bound import bound_alone
 from planner.solve.levels import linear_credit
 from planner.solve.master import CapacityClass
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
-from planner.solve.pools import fits_tables
+from planner.solve.pools import lacks_compiled_code
 from planner.solve.pricing import price, sweeps_compiled
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def tier_bound(
     if not cut and sharp and are_few(costs, capacity):
         return rounded_up(costs, least_of_few(costs, capacity, control or Control(math.inf)).bound)
     endless = control or Control(math.inf)
-    if not cut and sharp and fits_tables(costs, int(capacity.max())) and sweeps_compiled(endless):
+    if not cut and sharp and lacks_compiled_code(costs, int(capacity.max())) and sweeps_compiled(endless):
         return rounded_up(costs, bound_alone(costs, capacity, endless))
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WHOLE_JOB = 0
 # Entries of the tables of a pricing at most, which take eight bytes each.
 LARGEST_TABLES = 12_000_000
+# From so many on they are worth the time that it takes to load compiled code.
+COMPILED_TABLES = 300_000
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,18 @@ def weighty_levels(tree: Tree, costs: StageCosts) -> list[Level]:
 
 def fits_tables(costs: StageCosts, room: int) -> bool:
     """Whether domains of so much room are priced soon enough by compiled code."""
+    return _entries(costs, room) <= LARGEST_TABLES
+
+
+def lacks_compiled_code(costs: StageCosts, room: int) -> bool:
+    """Whether domains of so much room are priced too slowly without it, and soon enough with it."""
+    return _entries(costs, room) > COMPILED_TABLES and fits_tables(costs, room)
+
+
+def _entries(costs: StageCosts, room: int) -> int:
+    """Entries of the tables of a pricing."""
     most = min(room, costs.stages * costs.replicas)
-    return costs.stages * min(most + 1, costs.replicas + 1) * (most + 1) <= LARGEST_TABLES
+    return costs.stages * min(most + 1, costs.replicas + 1) * (most + 1)
 
 
 def joined_classes(levels: Sequence[Level], cells: int) -> list[Domains]:

@@ -59,8 +59,8 @@ class Start:
         """What all levels together begin with, given what each needs alone, innermost first.
 
         Rows, all of the same classes of stages, that say how many whole parts the job has are needed between
-        all tiers outside as well, where they say that what holds for the job holds for what those contain. Domains of a level are worth what
-        they save there and at the levels inside.
+        all tiers outside as well, where they say that what holds for the job holds for what those contain.
+        Domains of a level are worth what they save there and at the levels inside.
         """
         levels = range(len(each))
         vectors = tuple((index, widths) for index in levels for _, widths in each[index].vectors)
