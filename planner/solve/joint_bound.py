@@ -83,7 +83,9 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
         counted_classes(tree, levels, cells),
         separate_classes(tree, levels, cells),
     )
-    for fold, classes in product((Fold.of(costs, COARSE), Fold.of(costs)), divided):
+    # Finer ones gain a little more, for time that runs limited by work do not have.
+    folds = (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]
+    for fold, classes in product(folds, divided):
         groups = {each.outer for each in classes}
         if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
             continue
