@@ -104,6 +104,7 @@ def ready(state: State, control: Control) -> bool:
     """Whether walks can begin: the inner loop is compiled, once after an installation, as time allows."""
     from planner.solve.anneal_kernel import anneal
     from planner.solve.inside_kernel import anneal_each
+    from planner.solve.pairs_inside_kernel import share_out_each
 
     def compile_it() -> None:
         how = 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0
@@ -111,6 +112,9 @@ def ready(state: State, control: Control) -> bool:
         nowhere, tables = np.zeros(0, np.int32), (state.holding, state.beside, state.kept)
         anneal_each(
             state.widths, state.room, state.above, state.above, nowhere, nowhere, state.weights, *tables, *how
+        )
+        share_out_each(
+            state.widths, state.room, nowhere, nowhere, state.holding, state.kept[:, 0], *how[:2], 0, 0
         )
 
     return compiled_in_time(compile_it, control)

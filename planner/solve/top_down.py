@@ -16,6 +16,7 @@ import numpy as np
 
 from planner.solve.anneal import costliest_cell, state_of, walk
 from planner.solve.inside import Walk, walked_inside
+from planner.solve.pairs_inside import pairs_fit, shared_inside, turns_for
 from planner.solve.tree import Tree, above_each, summed, tree_cost
 
 if TYPE_CHECKING:
@@ -93,13 +94,18 @@ def filled_inside(
     for place in range(index - 1, -1, -1):
         level, inner = tree.levels[place], Tree(tree.levels[place:])
         widths = lined_inside(level, widths, costs, random, effort.runs)
-        if level.weight and not control.over:
-            hot, cold = (each * heat * level.weight for each in (effort.heat, COLD))
-            how = Walk(hot, cold, effort.moves_a_cell, batch=effort.batch)
-            if len(inner.levels) > 2:
-                widths = walked_inside(inner, costs, 1, widths, how, seed + place, control)
-            else:
-                widths = _walked_alone(inner, costs, widths, how, seed + place, control)
+        if not level.weight or control.over:
+            continue
+        if pairs_fit(costs, level):
+            turns = turns_for(costs, level, effort.moves_a_cell)
+            widths = shared_inside(costs, level, widths, effort.heat * heat, turns, seed + place, control)
+            continue
+        hot, cold = (each * heat * level.weight for each in (effort.heat, COLD))
+        how = Walk(hot, cold, effort.moves_a_cell, batch=effort.batch)
+        if len(inner.levels) > 2:
+            widths = walked_inside(inner, costs, 1, widths, how, seed + place, control)
+        else:
+            widths = _walked_alone(inner, costs, widths, how, seed + place, control)
     return widths
 
 
