@@ -8,12 +8,14 @@ where that costs no more inside. Nothing outside a group notices, so all groups 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.solve.anneal import costliest_cell
 from planner.solve.inside import Walk, walked_inside
+from planner.solve.paired import Ahead, Sharing, can_pair, filled_by_pairs, usual_pieces, work_inside
 from planner.solve.top_down import COLD, Effort, costs_inside, filled_inside
 from planner.solve.tree import Level, Tree, above_each, summed, tree_cost
 
@@ -37,11 +39,19 @@ LEARNT = 0.3
 LEAST_WORK = 5_000
 
 
+class _Way(Enum):
+    """How what a group holds is placed in it again."""
+
+    WALKED_AFRESH = auto()
+    WALKED_ON = auto()
+    PAIRED = auto()
+
+
 @dataclass
 class _Kind:
-    """A kind of turn: from where the cells begin, at which level, and what it gained by the move."""
+    """A kind of turn: how cells are placed, at which level, and what it gained by the move."""
 
-    afresh: bool
+    way: _Way
     index: int
     worth: float = np.inf
 
@@ -53,8 +63,12 @@ class Regrouping:
         self.tree, self.costs, self.control = tree, costs, control
         self.levels = len(tree.levels) - 1
         order = range(self.levels - 1, -1, -1)
+        paired = all(can_pair(costs, level) for level in tree.levels[:-1])
         self.kinds = [
-            _Kind(afresh, index) for afresh in (True, False) for index in order if self._several(index)
+            _Kind(way, index)
+            for way in (*[_Way.PAIRED] * paired, _Way.WALKED_AFRESH, _Way.WALKED_ON)
+            for index in order
+            if self._several(index)
         ]
         self.turns = 0
 
@@ -69,11 +83,11 @@ class Regrouping:
         """
         random = np.random.default_rng(seed)
         kind = self._next(random)
-        inside = kind.index + 1 if kind.afresh else 1
+        inside = 1 if kind.way is _Way.WALKED_ON else kind.index + 1
         wanted = min(random.choice(MOVES_A_CELL), most_moves / inside)
         moves = max(MOVES_A_CELL[0] // 2, int(wanted))
-        work = max(LEAST_WORK, moves * inside * int(widths.sum()))
-        found = self._placed(kind, widths, moves, random)
+        found, work = self._placed(kind, widths, moves, random)
+        work = max(LEAST_WORK, work)
         gain = tree_cost(self.tree, self.costs, widths) - tree_cost(self.tree, self.costs, found)
         known = 0.0 if np.isinf(kind.worth) else kind.worth
         kind.worth = (1 - LEARNT) * known + LEARNT * max(0.0, gain) / work
@@ -87,32 +101,59 @@ class Regrouping:
             return best
         return self.kinds[int(random.integers(len(self.kinds)))]
 
-    def _placed(self, kind: _Kind, widths: IntArray, moves: int, random: np.random.Generator) -> IntArray:
-        """The placement with the cells of each group placed again, where that costs the group no more."""
-        level = self.tree.levels[kind.index]
-        held = widths
-        for inner, outer in zip(self.tree.levels[: kind.index], self.tree.levels[1:], strict=False):
+    def _placed(
+        self, kind: _Kind, widths: IntArray, moves: int, random: np.random.Generator
+    ) -> tuple[IntArray, int]:
+        """The placement with the cells of each group placed again where that costs no more, and the moves."""
+        tree, content = self._grouped(kind.index, widths, random)
+        if kind.way is _Way.PAIRED:
+            new, work = self._shared_out(kind, tree, content, widths, random)
+        else:
+            new = self._walked(kind, tree, content, widths, moves, random)
+            work = moves * (1 if kind.way is _Way.WALKED_ON else kind.index + 1) * int(widths.sum())
+        before, after = (costs_inside(tree, self.costs, kind.index + 1, each) for each in (widths, new))
+        return np.where((after <= before)[above_each(tree, kind.index + 1)][:, None], new, widths), work
+
+    def _grouped(self, index: int, widths: IntArray, random: np.random.Generator) -> tuple[Tree, IntArray]:
+        """The tree with groups around the domains of a level, and what each holds, shape (groups, P)."""
+        level, held = self.tree.levels[index], widths
+        for inner, outer in zip(self.tree.levels[:index], self.tree.levels[1:], strict=False):
             held = summed(held, inner.parent, len(outer.room))
         group = grouped(level, held, random)
         groups = int(group.max()) + 1
         none = np.zeros(groups, np.int32)
         rooms = np.bincount(group, level.room, minlength=groups).astype(np.int32)
-        inside = (*self.tree.levels[: kind.index], replace(level, parent=group))
+        inside = (*self.tree.levels[:index], replace(level, parent=group))
         tree = Tree((*inside, Level(-1, 0.0, rooms, none, none), self.tree.levels[-1]))
+        return tree, summed(held, group, groups)
+
+    def _walked(
+        self,
+        kind: _Kind,
+        tree: Tree,
+        content: IntArray,
+        widths: IntArray,
+        moves: int,
+        random: np.random.Generator,
+    ) -> IntArray:
+        """The content of each group after walks, from nothing or from where it is."""
         heat, batch, seed = random.choice(HEATS), random.choice(BATCHES), int(random.integers(2**31))
-        if kind.afresh:
+        if kind.way is _Way.WALKED_AFRESH:
             effort = Effort(moves, float(heat), float(batch), runs=RUNS_TRIED)
-            content = summed(held, group, groups)
-            new = filled_inside(tree, self.costs, kind.index + 1, content, effort, seed, self.control)
-        else:
-            cell = costliest_cell(self.costs)
-            weights = [each.weight for each in inside if each.weight]
-            how = Walk(
-                heat * cell * max(weights), COLD * cell * min(weights), moves, WHOLE, NEAR, float(batch)
-            )
-            new = walked_inside(tree, self.costs, kind.index + 1, widths, how, seed, self.control)
-        before, after = (costs_inside(tree, self.costs, kind.index + 1, each) for each in (widths, new))
-        return np.where((after <= before)[above_each(tree, kind.index + 1)][:, None], new, widths)
+            return filled_inside(tree, self.costs, kind.index + 1, content, effort, seed, self.control)
+        cell = costliest_cell(self.costs)
+        weights = [each.weight for each in tree.levels[: kind.index + 1] if each.weight]
+        how = Walk(heat * cell * max(weights), COLD * cell * min(weights), moves, WHOLE, NEAR, float(batch))
+        return walked_inside(tree, self.costs, kind.index + 1, widths, how, seed, self.control)
+
+    def _shared_out(
+        self, kind: _Kind, tree: Tree, content: IntArray, widths: IntArray, random: np.random.Generator
+    ) -> tuple[IntArray, int]:
+        """The content of each group after pairs inside it shared out, and the moves that it takes."""
+        ahead = Ahead.drawn(usual_pieces(self.tree, widths), random)
+        how = Sharing.drawn(ahead, random)
+        new = filled_by_pairs(tree, self.costs, kind.index + 1, content, how, random, self.control)
+        return new, work_inside(tree, kind.index + 1, how.turns)
 
 
 def grouped(level: Level, held: IntArray, random: np.random.Generator) -> IntArray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.anneal import ready, state_of, worth_annealing
+from planner.solve.paired import can_pair, drafted_by_pairs, pairs_compiled
 from planner.solve.regroup import Regrouping
 from planner.solve.top_down import OUTERMOST, OUTERMOST_MOVES, Effort, covered_top_down, refined, settled
 from planner.solve.tree import tree_cost
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
+# From so many cells on pairs share out the outermost tier of a draft.
+PAIRED_CELLS = 1_500
 # Beyond so many cells a draft makes fewer moves for each.
 MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
@@ -43,13 +46,25 @@ TURN_SHARE = 0.15
 def drafted(
     tree: Tree, costs: StageCosts, widths: IntArray, control: Control, seeds: Iterator[int]
 ) -> Iterator[IntArray]:
-    """Width vectors of the innermost domains, shape (domains, P), placed once with few moves."""
+    """Width vectors of the innermost domains, shape (domains, P), placed once with few moves.
+
+    Those of large jobs by pairs, several times.
+    """
     if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
+        if _is_paired(tree, costs, control):
+            yield from drafted_by_pairs(tree, costs, next(seeds), control)
+            return
         coverage = np.full(costs.stages, costs.replicas, np.int32)
         cells = costs.stages * costs.replicas
         moves = max(1, min(DRAFT_MOVES_A_CELL, MOST_DRAFT_MOVES // cells))
         effort = Effort(moves, outermost=LEAN_OUTERMOST if cells > LEAN_CELLS else len(OUTERMOST))
         yield covered_top_down(tree, costs, coverage, effort, next(seeds), control)
+
+
+def _is_paired(tree: Tree, costs: StageCosts, control: Control) -> bool:
+    """Whether the outermost tier is worth walks of pairs, which somebody's clock must end."""
+    large = costs.stages * costs.replicas >= PAIRED_CELLS and not control.deterministic
+    return large and can_pair(costs, tree.levels[-2]) and pairs_compiled(control)
 
 
 def is_lean(effort: Effort) -> bool:

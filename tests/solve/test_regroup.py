@@ -72,7 +72,7 @@ def test_what_is_outside_a_group_stays():
     work = Regrouping(tree, costs, Control(20.0, deterministic=True))
     random = np.random.default_rng(1)
     for kind in work.kinds:
-        found = work._placed(kind, widths, 10, random)
+        found, _ = work._placed(kind, widths, 10, random)
         outside = kind.index + 1
         before, after = (widths_upwards(tree, each)[outside].tolist() for each in (widths, found))
         assert after == before
