@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +38,8 @@ MOST_CLASS_ROWS = 300
 APART_SHARE = 0.4
 # Stages from either end on with rows of their own in the first programmes.
 COARSE = 1
+# What finer classes of stages must gain where all domains are in one group, to be tried with more groups.
+FINER_GAIN = 1e-4
 
 
 def look_ahead(
@@ -77,25 +78,42 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
             found, bound = alone(costs, level, control)
             starts.append(found)
             inside[index] = max(inside[index], bound)
-    start, best = Start.apart(starts), sum(inside)
+    return rest + _together(tree, costs, levels, inside, Start.apart(starts), control)
+
+
+def _together(
+    tree: Tree,
+    costs: StageCosts,
+    levels: list[Level],
+    inside: Sequence[float],
+    start: Start,
+    control: Control,
+) -> float:
+    """Lower bound on the weighted bytes of some levels, each of which has a bound of its own."""
+    best, cells = sum(inside), costs.stages * costs.replicas
     divided = (
         joined_classes(levels, cells),
         counted_classes(tree, levels, cells),
         separate_classes(tree, levels, cells),
     )
-    # Finer ones gain a little more, for time that runs limited by work do not have.
-    folds = (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]
-    for fold, classes in product(folds, divided):
-        groups = {each.outer for each in classes}
-        if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
-            continue
-        programme = JointProgramme(costs, levels, classes, fold)
-        programme.set_floors(inside)
-        programme.begin_with(start)
-        programme.solve(control)
-        start = programme.in_use(control)
-        best = max(best, programme.bound)
-    return rest + best
+    first: list[float] = []
+    # Finer ones may gain a little more, for time that runs limited by work do not have.
+    for fold in (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]:
+        for classes in divided:
+            groups = {each.outer for each in classes}
+            if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
+                continue
+            programme = JointProgramme(costs, levels, classes, fold)
+            programme.set_floors(inside)
+            programme.begin_with(start)
+            programme.solve(control)
+            start = programme.in_use(control)
+            best = max(best, programme.bound)
+            if classes is divided[0]:
+                first.append(programme.bound)
+                if len(first) > 1 and first[1] - first[0] < FINER_GAIN * abs(first[0]):
+                    return best
+    return best
 
 
 def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:

@@ -1,9 +1,9 @@
 """Top down by pairs: those inside one domain share out what it holds, two at a time, exactly but for noise.
 
-What a domain holds decides what those inside it can do further in. So widths are charged for what they
-will leave over there: where pieces of some width are usual further in, a stage that is no whole number of them
-costs one piece more. By how much is a guess, drawn anew each time; of many placements made so the
-cheapest is kept, domain by domain.
+What a domain holds decides what those inside it can do further in. So widths are charged for what they will
+leave over there: where pieces of some width are usual further in, a stage that is no whole number of them
+costs one piece more. By how much is a guess, drawn anew each time; of many placements made so the cheapest
+is kept, domain by domain.
 """
 
 from __future__ import annotations

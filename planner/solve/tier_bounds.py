@@ -9,6 +9,8 @@ import numpy as np
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
 from planner.solve.few_domains import MOST_DOMAINS, splits_compiled
+from planner.solve.pools import lacks_compiled_code
+from planner.solve.pricing import sweeps_compiled
 from planner.solve.problem import whole_by_rule
 from planner.solve.reduction import reduce_costs
 from planner.solve.whole_replicas import bound_by_rule
@@ -41,9 +43,9 @@ def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> Fl
     domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     # A single one has constructions that look as closely.
     sharp = sharp and sum(each > 1 for each in domains) > 1
-    if sharp and min(domains) <= MOST_DOMAINS:
+    if sharp:
         # Not in the time of the first tier.
-        splits_compiled(control)
+        _load(problem, control)
     # Tiers of few domains are soon done, the fewer the sooner, and leave time to others.
     order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
     for place, tier in enumerate(order):
@@ -51,6 +53,18 @@ def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> Fl
         with control.step(max(share, FEW_SHARE) if domains[tier] <= MOST_DOMAINS else share):
             found[tier] = _bound_of(problem, tier, control, sharp=sharp)
     return found
+
+
+def _load(problem: Problem, control: Control) -> None:
+    """Have the inner loops that bounds will need compiled."""
+    domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
+    if min(domains) <= MOST_DOMAINS:
+        splits_compiled(control)
+    blocks = next(iter(candidate_blocks(problem.workload.mesh)))
+    costs = reduce_costs(problem.workload.families, blocks)
+    rooms = [int(ranks.max()) // costs.cell_ranks for ranks in problem.ranks_that_fit[:-1]]
+    if any(lacks_compiled_code(costs, room) for room in rooms):
+        sweeps_compiled(control)
 
 
 def _bound_of(problem: Problem, tier: int, control: Control, *, sharp: bool) -> float:

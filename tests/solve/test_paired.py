@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same(job):
 
 
 def test_whole_pieces_are_free(job):
-    """Whole pieces are charged nothing, a cell more nearly one, and two widths together never more than apart."""
+    """Whole pieces are charged nothing, a cell more nearly one, and sums at most what their parts are."""
     tree, costs, _ = job
     table = Ahead((3, 0), (0.5, 0.5)).seen_from(tree, costs, 1).ahead
     assert table[:, [0, 3, 6]] == pytest.approx(0.0)
