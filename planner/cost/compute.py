@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from planner.cost.figures import figures_of
+from planner.cost.software import MODERN
 from planner.workload.job import DataParallel, Precision, Recompute
 from planner.workload.stages import shard_parameters
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from planner.cost.figures import Figures, FiguresFile
+    from planner.cost.software import Software
     from planner.topology.presets import Gpu
     from planner.workload.job import Job
 
@@ -81,42 +83,22 @@ class Passes:
 NOTHING = Passes(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Software:
-    """What the training framework can do.
+class Block(NamedTuple):
+    """Products of a layer's attention or FFN, by what tensor parallelism does for them.
 
     Parameters
     ----------
-    fused_attention
-        Attention is one kernel (flash); without, its scores go through memory, masked or not.
-    overlaps
-        Communication of tensor parallelism runs beside the products whose parts it brings or takes, and
-        sends to other stages beside passes.
-    beside_weights
-        Where it does not, what backward communicates of a layer's inputs still runs beside products for
-        their weights' gradients, as in Megatron-LM since 2022 (Korthikanti et al. 2022, section 4.2.2).
-    reduces_early
-        Gradients are reduced while backward runs, not after it.
-    gathers_sent
-        Without sequence parallelism, too, each tensor rank sends a share to the next stage, which gathers
-        the others' (Narayanan et al. 2021, section 4.1).
-    fuses_gradients
-        Products for the gradients of weights add to what is there. Where they do not, another kernel
-        reads both and writes the sum for every microbatch.
-    replays
-        Kernels are replayed from graphs or compiled programs, rather than launched one by one.
+    entering
+        Those that need the tokens of all tensor ranks.
+    leaving
+        Those that give each rank a share of a sum.
+    share
+        Part of what the layer passes between tensor ranks that is for this block.
     """
 
-    fused_attention: bool = True
-    overlaps: bool = True
-    beside_weights: bool = False
-    reduces_early: bool = True
-    gathers_sent: bool = False
-    fuses_gradients: bool = True
-    replays: bool = True
-
-
-MODERN = Software()
+    entering: Passes
+    leaving: Passes
+    share: float
 
 
 @dataclass(frozen=True)
@@ -167,6 +149,23 @@ class Compute:
         return self.layer(job.model.layers - 1) + self._products(
             [Product(job.split_tokens, hidden, 2 * hidden)], job.precision
         )
+
+    def blocks(self, *, moe: bool) -> tuple[Block, Block]:
+        """Attention and FFN of one layer of a kind and one microbatch."""
+        job, experts = self.job, self.job.model.experts
+        *entering, leaving = _attention_products(job)
+        if moe and experts is not None:
+            # The router's comes first, and is of each rank's own tokens.
+            ffn = list(_expert_products(job, self.imbalance))[1:]
+            attention = 1 / (1 + experts.top_k + (1 if experts.shared else 0))
+        else:
+            ffn, attention = list(_ffn_products(job, job.model.ffn, job.tokens)), 1 / 2
+        made = (entering, [leaving], attention), (ffn[::2], ffn[1::2], 1 - attention)
+        first, second = (
+            Block(self._products(one, job.precision), self._products(other, job.precision), share)
+            for one, other, share in made
+        )
+        return first, second
 
     def attention_s(self) -> Passes:
         """Attention of one layer and microbatch, projections left out."""
@@ -349,12 +348,16 @@ def _elementwise(compute: Compute, *, moe: bool) -> Passes:
         copies = 2 * experts.top_k * compute.imbalance
     element = job.precision.element_bytes
     tp = job.mesh.tp
+    once = job.split_tokens * model.hidden
     # Two norms (read, write) and two residuals (read two, write one) over the hidden dimension.
-    hidden = job.split_tokens * model.hidden * (10 + copies)
+    hidden = once * (10 + copies)
     rotated = job.tokens * (model.q_dim + model.k_dim) / tp * 2
     active = job.tokens * inner / tp * (3 if model.gated_ffn else 2)
     forward = (hidden + rotated + active) * element
     backward = 1.5 * forward
+    if not compute.software.norms_once:
+        # Either norm reads its input once more; in backward that and its gradient, in both of two kernels.
+        forward, backward = forward + 2 * once * element, backward + 8 * once * element
     if job.precision.is_narrow:
         cast = job.tokens * (2 * model.hidden + (model.attention_out_dim + inner) / tp)
         # Read in 16 bits, written in 8 twice: by rows for one product, by columns for the other.

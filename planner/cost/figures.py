@@ -57,7 +57,7 @@ class SharedFigures(Authored):
     scale_out_latency_s: Seconds
     """Each step of a collective between domains."""
     tensor_overlap: Share
-    """Part of tensor-parallel communication that hides behind products."""
+    """Seconds of tensor-parallel communication that a second of the product beside it hides."""
     expert_overlap: Share
     """Part of expert-parallel communication that does."""
     computing_processors: Share

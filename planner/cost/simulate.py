@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import MODERN
 from planner.cost.flops import FlopCount, step_flops
 from planner.cost.network import Network
+from planner.cost.software import MODERN
 from planner.cost.step import Step
 from planner.errors import UsageError
 from planner.workload.load import job_of
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.cost.compute import Software
     from planner.cost.network import FamilyTime
+    from planner.cost.software import Software
     from planner.cost.step import StepTime
     from planner.placement.placement import Placement
     from planner.topology.cluster import Cluster

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.cost.compute import MODERN, Compute
+from planner.cost.compute import Compute
 from planner.cost.routing import sent_share
 from planner.cost.schedules import program
+from planner.cost.software import MODERN
+from planner.cost.tensor import exposed_calls
 from planner.cost.timeline import EMPTY, Durations, run, run_spans
 from planner.workload.job import DataParallel, Recompute, Schedule
 from planner.workload.payloads import layer_bytes
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.cost.compute import Software
     from planner.cost.figures import Figures, FiguresFile
     from planner.cost.network import FamilyTime
+    from planner.cost.software import Software
     from planner.cost.timeline import Timeline
     from planner.topology.presets import Gpu
     from planner.workload.job import Job
@@ -300,24 +302,28 @@ class Step:
         for name, found in self.network.items():
             if _axis_of(name) != axis:
                 continue
-            total = self._layer_s(name, found)
-            share = _forward_share(name, self.job)
-            forward += share * total
-            backward += (1 - share - self._hidden_share(name)) * total
+            total, share = self._layer_s(name, found), _forward_share(name, self.job)
+            first, later = share * total, (1 - share) * total
+            if axis == "tp":
+                first, later = self._beside_products(name, total)
+            forward, backward = forward + first, backward + later
         if axis == "cp":
             return self._beside_attention(forward, backward)
-        overlap = {"tp": self.figures.shared.tensor_overlap, "ep": self.figures.shared.expert_overlap}[axis]
-        exposed = 1 - overlap if self.software.overlaps else 1.0
-        return forward * exposed, backward * exposed
+        if axis == "ep" and self.software.overlaps:
+            exposed = 1 - self.figures.shared.expert_overlap
+            return forward * exposed, backward * exposed
+        return forward, backward
 
-    def _hidden_share(self, name: str) -> float:
-        """Part of a family's payload that runs beside products for the gradients of weights.
-
-        Of a layer without sequence parallelism the all-reduces of gradients, with it the reduce-scatters of
-        gradients and the gathers of inputs: one of the kind for each that forward has.
-        """
-        hides = self.software.beside_weights and not self.software.overlaps and name in _BESIDE_WEIGHTS
-        return _forward_share(name, self.job) if hides else 0.0
+    def _beside_products(self, name: str, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What of a family of tensor parallelism no product hides, of shape (pp, kinds) as its total."""
+        # A layer has two calls of each sort, for its attention and for its FFN.
+        once, again = 2 / _calls_a_layer(name, self.job) * total, self.job.recompute is Recompute.FULL
+        forward, backward = np.zeros(total.shape), np.zeros(total.shape)
+        for kind, layer in enumerate(kinds(self.job.model)[0]):
+            moe = self.job.model.is_moe_layer(layer)
+            first, later = exposed_calls(self.compute, name, once[:, kind], moe=moe)
+            forward[:, kind], backward[:, kind] = first, later + again * first
+        return forward, backward
 
     def _layer_s(self, name: str, found: FamilyTime) -> FloatArray:
         """Seconds of a family for one layer and microbatch, with each call's latency, (pp, kinds).
@@ -395,9 +401,6 @@ class Step:
         return exposed
 
 
-_BESIDE_WEIGHTS = ("tp", "tp_all_gather", "tp_reduce_scatter")
-
-
 def _axis_of(name: str) -> str:
     """The axis that a family's exposed time is counted under."""
     axis = name.partition("_")[0]
@@ -408,8 +411,6 @@ def _forward_share(name: str, job: Job) -> float:
     """Part of a family's payload that moves in forward, the rest in backward."""
     again = 1 if job.recompute is Recompute.FULL else 0
     match name:
-        case "tp_all_gather":
-            return 1 / (3 + again)
         case "cp_reduce_scatter":
             return 0.0
         case _:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from planner.cost.compute import Compute, Product, Software
+from planner.cost.compute import Compute, Product
+from planner.cost.software import Software
 from planner.topology.presets import preset
 from planner.workload.architecture import load_architecture, to_model
 from planner.workload.job import Precision, Recompute
@@ -106,6 +107,16 @@ def test_launched_kernels_have_longer_gaps():
     more = shared.launched_layer_overhead_s - shared.layer_overhead_s
     assert launched.forward - replayed.forward == pytest.approx(more)
     assert launched.total - replayed.total == pytest.approx(2 * more)
+
+
+def test_norms_read_twice_move_more():
+    """Each norm its input in forward, and in backward that and its gradient, twice, by 16-bit values."""
+    made = compute(recompute=Recompute.NONE)
+    once, twice = made.layer(0), replace(made, software=Software(norms_once=False)).layer(0)
+    shared = part_constants()
+    value_s = shared.memory_passes * 2 * 4096 * LLAMA.hidden / (3.35e12 * shared.memory_efficiency)
+    assert twice.forward - once.forward == pytest.approx(2 * value_s)
+    assert twice.by_input - once.by_input == pytest.approx(8 * value_s)
 
 
 def test_loss_scale_makes_the_update_longer():

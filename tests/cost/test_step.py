@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from planner.cost.compute import Software
 from planner.cost.network import SCALE_UP
 from planner.cost.parts import parts
 from planner.cost.routing import sent_share
 from planner.cost.simulate import simulate
+from planner.cost.software import Software
 from planner.cost.step import Step
 from tests.cost.jobs import placed
 

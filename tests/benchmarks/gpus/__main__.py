@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from planner.cost.compute import Compute, Product, Software
+from planner.cost.compute import Compute, Product
 from planner.cost.figures import shipped_figures
 from planner.cost.network import Network, rank_bytes
+from planner.cost.software import Software
 from planner.cost.step import Step
 from planner.topology.presets import preset
 from planner.workload.family import Kind

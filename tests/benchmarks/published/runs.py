@@ -24,7 +24,7 @@ from tests.benchmarks.published.systems import system_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from planner.cost.compute import Software
+    from planner.cost.software import Software
     from planner.workload.model import Model
 
 # What the sources that give no formula count.
@@ -84,7 +84,13 @@ def _run(row: Row) -> Run:
         system=row["system"],
         gpus=gpus,
         job=choices[0],
-        software=software_of(row["source"], row["framework"], pipelined=row.number("pp") > 1),
+        software=software_of(
+            row["source"],
+            row["framework"],
+            row["system"],
+            pipelined=row.number("pp") > 1,
+            moe=choices[0].model.experts is not None,
+        ),
         measured_s=_measured_s(row, choices[0]),
         choices=choices,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from planner.cost.compute import Software
+from planner.cost.software import Software
 
 # Sources up to this year are older than fused attention and than the overlap of communication.
 BEFORE_FLASH = 2022
@@ -21,6 +21,10 @@ FORKS = ("megatron-deepspeed", "deepspeed")
 LAUNCHING = ("pytorch", "torch", "fsdp", "metaseq", "huggingface", "transformers")
 # Later sources that are older than CUDA graphs in their frameworks.
 LAUNCHED = ("Megatron-Core 0.", "Llama 3 paper")
+
+# Recipes of this source (scripts/performance/configs) replay layers with experts on GB200 and GB300, and
+# launch their many kernels one by one on H100, B200 and B300.
+GRAPHS_OF_EXPERTS = "Megatron-Bridge"
 
 
 class Script(NamedTuple):
@@ -70,14 +74,16 @@ def _is_fork(source: str, framework: str) -> bool:
     return year_of(source) <= BEFORE_FLASH and framework.lower() in FORKS
 
 
-def software_of(source: str, framework: str = "", *, pipelined: bool) -> Software:
-    """What the framework could do when the source was written."""
+def software_of(
+    source: str, framework: str = "", system: str = "", *, pipelined: bool, moe: bool = False
+) -> Software:
+    """What the framework could do when the source was written, and did on a system."""
     year = year_of(source)
     if year > BEFORE_FLASH:
         launches = any(name in source for name in LAUNCHED) or any(
             name in framework.lower() for name in LAUNCHING
         )
-        return Software(replays=not launches)
+        return Software(replays=not launches and not (moe and _launches_experts(source, system)))
     kept_up = year >= BESIDE_WEIGHTS and not _is_fork(source, framework)
     return Software(
         fused_attention=False,
@@ -89,4 +95,10 @@ def software_of(source: str, framework: str = "", *, pipelined: bool) -> Softwar
         gathers_sent=True,
         fuses_gradients=kept_up or not pipelined,
         replays=False,
+        norms_once=kept_up,
     )
+
+
+def _launches_experts(source: str, system: str) -> bool:
+    """Whether layers with experts have no graph in a source's recipes for a system."""
+    return GRAPHS_OF_EXPERTS in source and not re.search(r"gb\d+", system.lower())

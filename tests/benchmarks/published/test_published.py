@@ -66,18 +66,21 @@ def test_newest_and_oldest_are_close():
 
 @pytest.mark.slow
 def test_goals_hold_and_the_page_shows_it(capsys):
-    """Of sources left out 8 %, the largest of series but two 3 %; the page is what the command prints."""
+    """Of sources left out 8 % and 20 %, the largest of series 3 %; the page is what the command prints."""
     command.main(["--leave-out"])
     printed = capsys.readouterr().out
     assert printed == (DOCS / "step-time-runs.txt").read_text()
     left_out = printed.split("each source predicted without it")[1].split("the largest of each series")[0]
     last, ranks = [line for line in left_out.splitlines() if line][-2:]
     assert last.startswith("all")
-    assert float(last.split()[2].rstrip("%")) < 8
+    mean, worst = (float(each.rstrip("%")) for each in last.split()[2:4])
+    assert mean < 8
+    assert worst < 20
     assert float(ranks.rsplit(maxsplit=1)[1]) > 0.95
     table = printed.split("the largest of each series")[1].split("\n\n")[0].splitlines()[2:]
-    errors = {line.split()[0]: float(line.split()[1].rstrip("%")) for line in table}
-    assert {name for name, error in errors.items() if abs(error) > 3} == {"ko22-1t-full", "mcore-314b"}
+    errors = [float(line.split()[1].rstrip("%")) for line in table]
+    assert len(errors) >= 10
+    assert max(map(abs, errors)) < 3
 
 
 def test_slopes_give_what_asking_the_model_gives():

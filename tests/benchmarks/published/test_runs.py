@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from planner.cost.compute import Software
+from planner.cost.software import Software
 from planner.workload.job import DataParallel, Precision, Recompute, Schedule
 from tests.benchmarks.published import __main__ as command
 from tests.benchmarks.published.predict import predict
@@ -237,6 +237,21 @@ def test_software_gets_better_with_the_years():
     assert not software_of("Megatron-Core 0.8 table", pipelined=True).replays
     assert software_of("Paper 2021", pipelined=False).reduces_early
     assert not old.reduces_early
+    assert [each.norms_once for each in (old, later, new)] == [False, True, True]
+
+
+def test_experts_are_replayed_where_recipes_say_so():
+    """Those of Megatron-Bridge for GB200 and GB300; other models and sources are not asked."""
+
+    def replays(system, source="Megatron-Bridge performance summary", moe=True):
+        return software_of(source, "megatron", system, pipelined=True, moe=moe).replays
+
+    assert replays("gb300-nvl72")
+    assert replays("GB200_NVL72")
+    assert not replays("dgx-b300")
+    assert not replays("dgx-h100")
+    assert replays("dgx-h100", moe=False)
+    assert replays("dgx-h100", source="Paper 2025")
 
 
 def test_years_of_sources():
