@@ -89,6 +89,7 @@ def search(
     from planner.strategy.faster_cuts import with_faster_cuts
     from planner.strategy.outline import Outline
     from planner.strategy.ranking import Ranked, ranked
+    from planner.strategy.search import Answer
     from planner.strategy.search import search as best_of
     from planner.strategy.watch import StoppedError, Watch
     from planner.topology.load import load_topology
@@ -108,6 +109,8 @@ def search(
                 answer = interrupt.run(lambda: best_of(question, outline, pool=pool, record=record, **how))
             except StoppedError:
                 write_error("interrupted before any strategy was simulated; nothing written")
+                if as_json:
+                    emit(search_document(Answer((), (), 0, 0, complete=False, front_complete=False), []))
                 raise typer.Exit(INTERRUPTED) from None
         _require_any(answer, question, outline)
         if not stop.is_set():

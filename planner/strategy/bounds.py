@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from planner.strategy.outline import Outline
     from planner.workload.job import DataParallel
 
+    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
 # Sums are taken in another order than in the cost model.
 ROUNDING = 1 - 1e-9
+# Strategies count as using most GPUs from so many times the most that any can.
+MOST_GPUS = 0.9
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,39 @@ class Bounds:
         return ROUNDING * least_memory(self.question, self.columns, self._parts, self.ways)
 
     @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """Ways, orders and strategies."""
+        return len(self.ways), len(ORDERS), len(self.columns)
+
+    @cached_property
     def time_s(self) -> FloatArray:
         """Seconds of a step at the least, shape (ways, orders, strategies).
 
         Infinite where the strategy does not fit, and where the order makes no difference to the one before.
         """
-        found = np.full((len(self.ways), len(ORDERS), len(self.columns)), np.inf)
+        return self.time_of(np.ones(len(self.columns), np.bool_))
+
+    def time_of(self, wanted: BoolArray) -> FloatArray:
+        """The same for the strategies that are `wanted`, a mask; infinite for all others."""
+        found = np.full(self.shape, np.inf)
         for number, ground in enumerate(self.outline.grounds):
-            fits = (self.memory_bytes <= self.limit_bytes) & (self._ground == number)
+            fits = self._fits & wanted & (self._ground == number)
             if fits.any():
                 least = least_time(self.question, ground, self.columns, self._parts, fits)
                 found = np.minimum(found, ROUNDING * least)
         return found
+
+    def some(self, count: int) -> BoolArray:
+        """About so many of the strategies that fit on most GPUs, from all over the space, a mask."""
+        fitting = np.flatnonzero(self._fits.any(axis=0))
+        size = self.columns.world_size[fitting]
+        fitting = fitting[size >= MOST_GPUS * size.max(initial=0)]
+        chosen = np.zeros(len(self.columns), np.bool_)
+        chosen[fitting[:: max(1, len(fitting) // count)]] = True
+        return chosen
+
+    @cached_property
+    def _fits(self) -> BoolArray:
+        """Whether a strategy fits in memory, shape (ways, strategies)."""
+        fits: BoolArray = self.memory_bytes <= self.limit_bytes
+        return fits

@@ -2,7 +2,8 @@
 
 All strategies have a bound on what their step takes (`planner.strategy.bounds`). They are simulated in
 the order of it, until as many as wanted are faster than the bound of all that are left. So the whole space
-is covered, and little of it is simulated.
+is covered, and little of it is simulated. In a large space a few of its strategies come first, so that a
+search that ends while bounds are made has something to show.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from planner.strategy.measure import Candidate, step_of
 from planner.strategy.pool import LocalPool
 from planner.strategy.record import Record
 from planner.strategy.space import ORDERS
-from planner.strategy.watch import Watch
+from planner.strategy.watch import StoppedError, Watch
 
 if TYPE_CHECKING:
     import threading
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from planner.strategy.watch import Told
     from planner.workload.job import Job
 
+    FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
     # Told how many were simulated, how many there may be at the most, and the best step so far.
     Progress = Callable[[int, int, float], None]
 
 # The front of time and memory ends at steps so many times the fastest, or at so many strategies.
 SLOWEST_OF_FRONT, MOST_FRONT = 2.0, 100
+# Bounds of so many strategies take seconds; before, so many of those from all over the space get theirs, and
+# of them so many are simulated, so that there is an answer from early on.
+LARGE, GLANCED_AT, OF_THOSE = 50_000, 128, 8
 # Simulated at a time: few at first, as each may show that the next need not be.
 FIRST_ROUND, LARGEST_ROUND, ROUND_FOR_EACH = 16, 256, 4
 
@@ -118,11 +123,17 @@ def search(
     Raises
     ------
     StoppedError
-        Where `stop` was set before there were bounds.
+        Where `stop` was set before there were bounds, and nothing had been simulated.
     """
     with LocalPool(question, outline, stop=stop) as here:
         looked = _Looked(question, outline, pool or here, record or Record(), Watch(stop, told))
-        best = looked.fastest(keep, progress=progress) or looked.likeliest()
+        try:
+            looked.make_bounds()
+            best = looked.fastest(keep, progress=progress) or looked.likeliest()
+        except StoppedError:
+            best = looked.known(keep)
+            if not best:
+                raise
         frugal, whole = looked.front() if front else (best, False)
     found = {flat: looked.found(flat) for flat in {*best, *frugal}}
     return Answer(
@@ -144,8 +155,18 @@ def pareto(found: Iterable[Found]) -> list[Found]:
     return kept
 
 
+def _in_order(bounds: FloatArray) -> IntArray:
+    """Places of all finite bounds, the least first."""
+    flat = bounds.ravel()
+    order: IntArray = np.argsort(flat, kind="stable")[: int(np.isfinite(flat).sum())]
+    return order
+
+
 class _Looked:
-    """Simulations made so far, by the place of a candidate among all, of shape (ways, orders, strategies)."""
+    """Simulations made so far, by the place of a candidate among all, of shape (ways, orders, strategies).
+
+    Until there are bounds nothing is `ordered` by them.
+    """
 
     def __init__(
         self,
@@ -159,10 +180,8 @@ class _Looked:
         self.told, self.stop = watch.told, watch.stop
         self.bounds = Bounds(question, outline, watch)
         self.record = record
-        bounds = self.bounds.time_s.ravel()
-        self.ordered: IntArray = np.argsort(bounds, kind="stable")[: int(np.isfinite(bounds).sum())]
-        way, _, row = self._parts(self.ordered)
-        self.memory_bytes = self.bounds.memory_bytes[way, row]
+        self.ordered: IntArray = np.zeros(0, np.int64)
+        self.memory_bytes: FloatArray = np.zeros(0)
 
     @property
     def stopped(self) -> bool:
@@ -197,6 +216,27 @@ class _Looked:
             if progress is not None and best:
                 progress(place, max(place, ahead), min(step for step, _ in best.values()))
         return [flat for step, flat in sorted(best.values())[:keep] if step <= slowest_s]
+
+    def make_bounds(self) -> None:
+        """Put what may fit in the order of its bounds; in a large space a few are simulated before."""
+        if len(self.bounds.columns) > LARGE:
+            few = _in_order(self.bounds.time_of(self.bounds.some(GLANCED_AT)))
+            self._measure(few[:OF_THOSE].tolist())
+        self.ordered = _in_order(self.bounds.time_s)
+        way, _, row = self._parts(self.ordered)
+        self.memory_bytes = self.bounds.memory_bytes[way, row]
+
+    def known(self, keep: int) -> list[int]:
+        """The fastest of what is simulated already, each of another strategy, the fastest first.
+
+        Raises
+        ------
+        StoppedError
+            Where the search was stopped before its space was there.
+        """
+        best: dict[int, tuple[float, int]] = {}
+        self._take(best, list(self.record.measured), float("inf"))
+        return [flat for _, flat in sorted(best.values())[:keep]]
 
     def likeliest(self) -> list[int]:
         """That of the least bound that fits, alone; nothing where none does."""
@@ -249,7 +289,7 @@ class _Looked:
 
     def _parts(self, flat: IntArray) -> tuple[IntArray, ...]:
         """Way, order and strategy of candidates."""
-        return np.unravel_index(flat, self.bounds.time_s.shape)
+        return np.unravel_index(flat, self.bounds.shape)
 
     def candidate(self, flat: int) -> Candidate:
         """The candidate at a place."""

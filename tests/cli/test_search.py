@@ -121,6 +121,8 @@ def test_interrupted_before_there_are_bounds(topology, tmp_path, monkeypatch):
     assert "interrupted before any strategy was simulated; nothing written" in outcome.err
     assert not outcome.out
     assert not best.exists()
+    told = json.loads(planner("search", topology, *ASKED, "--json").out)
+    assert (told["best"], told["complete"], told["simulated"]) == ([], False, 0)
 
 
 def test_interrupted_while_strategies_are_placed(topology, tmp_path, monkeypatch):
@@ -140,11 +142,11 @@ def _interrupted_at(monkeypatch, called, then):
 
     def heeded(kept):
         interrupts.append(Interrupt(kept))
-        return interrupts[0]
+        return interrupts[-1]
 
     def interrupt(*asked, **options):
         os.kill(os.getpid(), signal.SIGINT)
-        assert interrupts[0].stop.wait(60)
+        assert interrupts[-1].stop.wait(60)
         return then(*asked, **options)
 
     monkeypatch.setattr(called, interrupt)
@@ -188,3 +190,27 @@ def test_signal_to_a_process(tmp_path, number):
     assert whole["complete"]
     assert whole["simulated"] > learned > 0
     assert whole["best"] == planner(*asked).document["best"]
+
+
+@pytest.mark.slow
+def test_signal_while_bounds_are_made(tmp_path):
+    """A search of the largest cluster ends with the best of the few that it simulated first."""
+    record, best = tmp_path / "record.json", tmp_path / "best.yaml"
+    asked = ("search", "gb300-220k-degraded", "moe-6t", "--batch", 16384, "--place", 0, "--json")
+    process = subprocess.Popen(
+        command(*asked, "--resume", record, "-o", best),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 120
+    while not record.exists() and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    document = json.loads(out)
+    assert not document["complete"]
+    assert document["best"]
+    assert load_workload(best).mesh.world_size > 190_000

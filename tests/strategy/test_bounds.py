@@ -75,3 +75,21 @@ def test_every_schedule_is_there():
     assert {each.schedule for each in Bounds(QUESTION, OUTLINE).columns.rows} == set(Schedule) - {
         Schedule.GPIPE
     }
+
+
+def test_bounds_of_some_are_those_of_all():
+    """Those that fit on most GPUs; of others there is nothing."""
+    bounds = Bounds(QUESTION, OUTLINE)
+    chosen = bounds.some(20)
+    assert 20 <= chosen.sum() < 40
+    size = bounds.columns.world_size
+    assert size[chosen].min() >= 0.9 * size.max()
+    found = bounds.time_of(chosen)
+    assert np.isfinite(found).any(axis=(0, 1)).tolist() == chosen.tolist()
+    assert (found[:, :, chosen] == bounds.time_s[:, :, chosen]).all()
+
+
+def test_bounds_of_some_where_nothing_fits():
+    """There are none."""
+    tiny = replace(OUTLINE, gpu=replace(OUTLINE.gpu, memory_bytes=1e6))
+    assert not Bounds(QUESTION, tiny).some(20).any()

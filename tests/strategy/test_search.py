@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 
 from planner.strategy.bounds import Bounds
 from planner.strategy.measure import Candidate, measure
-from planner.strategy.search import SLOWEST_OF_FRONT, Found, pareto, search
+from planner.strategy.record import Record
+from planner.strategy.search import OF_THOSE, SLOWEST_OF_FRONT, Found, pareto, search
 from planner.strategy.space import ORDERS, sharings, strategies
 from planner.strategy.watch import StoppedError
 from tests.strategy.questions import MOE, OUTLINE, QUESTION, questions
@@ -132,6 +133,55 @@ def test_stopped_before_there_are_bounds():
     stop.set()
     with pytest.raises(StoppedError):
         search(QUESTION, OUTLINE, stop=stop)
+
+
+def stopped_at_bounds_of_all(monkeypatch):
+    """An event that is set while bounds of the whole space are made, and a search that takes it for large."""
+    stop = threading.Event()
+
+    class Stopping(Bounds):
+        @cached_property
+        def time_s(self):
+            stop.set()
+            return Bounds.time_s.func(self)
+
+    monkeypatch.setattr("planner.strategy.search.Bounds", Stopping)
+    monkeypatch.setattr("planner.strategy.search.LARGE", 0)
+    return stop
+
+
+def test_stopped_while_bounds_are_made(monkeypatch):
+    """Of a large space some were simulated before, and the best of them are the answer."""
+    stop, record = stopped_at_bounds_of_all(monkeypatch), Record()
+    answer = search(QUESTION, OUTLINE, keep=3, stop=stop, record=record)
+    assert 1 <= len(answer.best) <= 3
+    assert len(record.measured) == answer.simulated == OF_THOSE
+    assert [each.step_s for each in answer.best] == sorted(each.step_s for each in answer.best)
+    assert min(each.step_s for each in record.measured.values()) == pytest.approx(answer.best[0].step_s)
+    assert not answer.complete
+    assert not answer.front_complete
+    monkeypatch.undo()
+    whole = search(QUESTION, OUTLINE, keep=1, front=False)
+    assert whole.best[0].step_s <= answer.best[0].step_s < 2 * whole.best[0].step_s
+
+
+def test_stopped_again_while_bounds_are_made(monkeypatch):
+    """What is known from the search before is the answer."""
+    record = Record()
+    before = search(QUESTION, OUTLINE, keep=2, record=record)
+    stop = stopped_at_bounds_of_all(monkeypatch)
+    answer = search(QUESTION, OUTLINE, keep=2, stop=stop, record=record)
+    assert [each.step_s for each in answer.best] == [each.step_s for each in before.best]
+
+
+@pytest.mark.parametrize("asked", [QUESTION, replace(QUESTION, global_batch=48)])
+def test_what_is_simulated_first_changes_nothing(asked, monkeypatch):
+    """The fastest of a space are the same whether it counts as large or not."""
+    small = search(asked, OUTLINE, keep=5)
+    monkeypatch.setattr("planner.strategy.search.LARGE", 0)
+    large = search(asked, OUTLINE, keep=5)
+    assert [each.step_s for each in large.best] == [each.step_s for each in small.best]
+    assert [each.job for each in large.front] == [each.job for each in small.front]
 
 
 def test_stopped_early():
