@@ -19,6 +19,7 @@ from planner.placement.pool import available_gpus
 from planner.solve import solve
 from planner.strategy.defaults import batch_notes, defaults, fullest
 from planner.strategy.jax_mesh import CLOSEST, ORDERS, jax_meshes
+from planner.strategy.measure import step_of
 from planner.strategy.ours import as_workload, fastest
 from planner.strategy.outline import Outline
 from planner.strategy.remedy import remedy
@@ -43,7 +44,7 @@ PLANNER = "planner"
 SEARCHED = "planner-search"
 # A pipeline of so many passes is run in part, see `planner.cost.step.Step.time`.
 MOST_PASSES = 500_000
-# Of the strategies that are fastest in outline so many, fastest in rank order, are placed.
+# Of the strategies that are fastest in outline so many at the most, fastest in rank order, are placed.
 PLACED = 3
 
 
@@ -215,13 +216,20 @@ class _Field:
         self.available = available_gpus(cluster, asked.mesh.world_size)
 
     def searched(self, workload: Workload) -> Contender:
-        """The fastest strategy that fits, of those that are fastest in outline; placed without rules."""
+        """The fastest strategy that fits, of those that are fastest in outline; placed without rules.
+
+        The one that is fastest in rank order is placed, and of the next each that is predicted to be faster
+        than what was placed so far.
+        """
         rules = ", ".join(f"{axis}: {tier}" for axis, tier in workload.keep.items())
         notes = [f"without the placement's rules ({rules})"] if rules else []
         jobs = fastest(self.asked, self.outline, CLOSEST)
         in_order = sorted((self._in_order(SEARCHED, job, notes) for job in jobs), key=_step_s)
         made = in_order[:1]
         for each in in_order[:PLACED]:
+            predicted_s = step_of(each.job, self.outline).time(quick=True).step_s
+            if len(made) > 1 and predicted_s >= min(map(_step_s, made)):
+                continue
             placed = solve(self.cluster, as_workload(each.job, workload), deterministic=True).placement
             made.append(contender(SEARCHED, self.cluster, each.job, placed.gpu_of_rank, notes))
         return min(made, key=_step_s)

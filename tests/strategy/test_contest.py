@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from planner.errors import UsageError
+from planner.solve import solve
 from planner.strategy.contest import PLANNER, SEARCHED, contest
 from planner.topology.presets import preset
 from planner.workload.load import build_workload
@@ -49,6 +50,27 @@ def test_search_is_never_slower_than_a_mesh_of_jax(found):
     for name in ("jax-mesh", "jax-mesh-all"):
         assert by_name[SEARCHED].step_s <= 1.001 * by_name[name].step_s
     assert by_name["jax-mesh-all"].step_s <= by_name["jax-mesh"].step_s
+
+
+def test_what_is_predicted_to_be_slower_is_not_placed(monkeypatch):
+    """Only the strategy that is fastest in rank order is, where nothing could be faster than it."""
+    placements = []
+
+    def counted(*asked, **options):
+        placements.append(asked)
+        return solve(*asked, **options)
+
+    class Endless:
+        step_s = float("inf")
+
+        def time(self, *, quick):
+            assert quick
+            return self
+
+    monkeypatch.setattr("planner.strategy.contest.solve", counted)
+    monkeypatch.setattr("planner.strategy.contest.step_of", lambda *_: Endless())
+    contest(placed(), searched=True)
+    assert len(placements) == 1
 
 
 def test_differences_add_up(found):
