@@ -104,7 +104,7 @@ def ready(state: State, control: Control) -> bool:
     """Whether walks can begin: the inner loop is compiled, once after an installation, as time allows."""
     from planner.solve.anneal_kernel import anneal
     from planner.solve.inside_kernel import anneal_each
-    from planner.solve.pairs_inside_kernel import share_out_each
+    from planner.solve.paired_kernel import share_out_each
 
     def compile_it() -> None:
         how = 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from planner.solve.guide import Guide
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Tree
 
@@ -33,11 +34,11 @@ class Beside:
     Nothing is done where a run is limited by work, or has one worker alone.
     """
 
-    def __init__(self, tree: Tree, costs: StageCosts, control: Control) -> None:
+    def __init__(self, tree: Tree, costs: StageCosts, control: Control, guide: Guide | None = None) -> None:
         self.tree, self.costs, self.control = tree, costs, control
         self.own = Control(control.time_limit_s, control.seed, workers=1, started=control.started)
         self.seeds = count(control.seed + SEED_OFFSET)
-        self.rounds = Restarts(tree, costs, self.own, self.seeds)
+        self.rounds = Restarts(tree, costs, self.own, self.seeds, guide)
         self.drafted = False
 
     @property

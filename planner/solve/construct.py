@@ -12,6 +12,7 @@ from planner.placement.placement import Objective
 from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.beside import Beside
 from planner.solve.few_domains import are_few
+from planner.solve.guide import Guide
 from planner.solve.joint_bound import joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
@@ -65,8 +66,9 @@ class Constructions:
         self.free = self.several and not self.rules
         self.pairs = Pairs(self.costs, self.tree.levels[0], control)
         self.seeds = count(control.seed)
-        self.rounds = Restarts(self.tree, self.costs, control, self.seeds)
-        self.beside = Beside(self.tree, self.costs, control)
+        guide = Guide(self.tree, self.costs)
+        self.rounds = Restarts(self.tree, self.costs, control, self.seeds, guide)
+        self.beside = Beside(self.tree, self.costs, control, guide)
         self._found: list[IntArray] = []
 
     def quick(self) -> Iterator[IntArray]:

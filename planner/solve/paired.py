@@ -8,7 +8,6 @@ is kept, domain by domain.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,10 @@ import numpy as np
 
 from planner.solve.anneal import costliest_cell
 from planner.solve.compiling import compiled_in_time
-from planner.solve.pairs import COOLED, MOST_ROOM, Pairs
+from planner.solve.pairs import MOST_ROOM, Pairs
+from planner.solve.pairs_inside import shared_inside
 from planner.solve.top_down import cheaper_inside, lined_inside
-from planner.solve.tree import Level, summed
+from planner.solve.tree import summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
-    from planner.solve.tree import Tree
+    from planner.solve.tree import Level, Tree
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -155,33 +155,9 @@ def filled_by_pairs(
         widths = lined_inside(level, widths, costs, random, RUNS_TRIED)
         if level.weight and not control.over:
             view = how.ahead.seen_from(tree, costs, place)
-            widths = _shared_out(level, view, widths, how, int(random.integers(2**30)), control)
+            hot, seed = how.heat * costliest_cell(costs), int(random.integers(2**30))
+            widths = shared_inside(view, level, widths, hot, how.turns, seed, control)
     return widths
-
-
-def _shared_out(
-    level: Level, costs: StageCosts, widths: IntArray, how: Sharing, seed: int, control: Control
-) -> IntArray:
-    """The domains of a level, after those inside each domain around them shared out in pairs."""
-    from planner.solve.paired_kernel import share_out_each
-
-    order = np.argsort(level.parent, kind="stable")
-    rows, rooms = np.ascontiguousarray(widths[order], np.int32), level.room[order].astype(np.int32)
-    parent = level.parent[order]
-    ends = np.append(np.flatnonzero(np.diff(parent)) + 1, len(order)).astype(np.int32)
-    hot = how.heat * costliest_cell(costs)
-    terms = costs.holding(costs.replicas + 1), np.append(costs.v, costs.v_wrap)
-
-    def share_out(domains: IntArray) -> None:
-        if not control.over:
-            share_out_each(rows, rooms, ends, domains, *terms, hot, COOLED * hot, how.turns, seed)
-
-    parts = min(4 * control.threads, len(ends))
-    with ThreadPoolExecutor(control.threads) as pool:
-        list(pool.map(share_out, np.array_split(np.arange(len(ends), dtype=np.int32), parts)))
-    found = np.empty_like(rows)
-    found[order] = rows
-    return found
 
 
 def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control) -> Iterator[IntArray]:

@@ -63,7 +63,7 @@ def shared_inside(
     turns
         For each domain.
     """
-    from planner.solve.pairs_inside_kernel import share_out_each
+    from planner.solve.paired_kernel import share_out_each
 
     order = np.argsort(level.parent, kind="stable")
     rows, rooms = widths[order].astype(np.int32), level.room[order].astype(np.int32)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.anneal import costliest_cell
+from planner.solve.guide import Guide
 from planner.solve.inside import Walk, walked_inside
 from planner.solve.paired import Ahead, Sharing, can_pair, filled_by_pairs, usual_pieces, work_inside
 from planner.solve.top_down import COLD, Effort, costs_inside, filled_inside
@@ -40,9 +41,10 @@ LEAST_WORK = 5_000
 
 
 class _Way(Enum):
-    """How what a group holds is placed in it again."""
+    """How what a group holds is placed in it again; charged: widths pay for what they cost further in."""
 
     WALKED_AFRESH = auto()
+    CHARGED_AFRESH = auto()
     WALKED_ON = auto()
     PAIRED = auto()
 
@@ -59,16 +61,17 @@ class _Kind:
 class Regrouping:
     """Turns of one kind or another, those more often that gained most for their moves of late."""
 
-    def __init__(self, tree: Tree, costs: StageCosts, control: Control) -> None:
+    def __init__(self, tree: Tree, costs: StageCosts, control: Control, guide: Guide | None = None) -> None:
         self.tree, self.costs, self.control = tree, costs, control
+        self.guide = guide or Guide(tree, costs)
         self.levels = len(tree.levels) - 1
         order = range(self.levels - 1, -1, -1)
         paired = all(can_pair(costs, level) for level in tree.levels[:-1])
         self.kinds = [
             _Kind(way, index)
-            for way in (*[_Way.PAIRED] * paired, _Way.WALKED_AFRESH, _Way.WALKED_ON)
+            for way in (*[_Way.PAIRED] * paired, _Way.CHARGED_AFRESH, _Way.WALKED_AFRESH, _Way.WALKED_ON)
             for index in order
-            if self._several(index)
+            if self._several(index) and (index or way is not _Way.CHARGED_AFRESH)
         ]
         self.turns = 0
 
@@ -138,8 +141,9 @@ class Regrouping:
     ) -> IntArray:
         """The content of each group after walks, from nothing or from where it is."""
         heat, batch, seed = random.choice(HEATS), random.choice(BATCHES), int(random.integers(2**31))
-        if kind.way is _Way.WALKED_AFRESH:
-            effort = Effort(moves, float(heat), float(batch), runs=RUNS_TRIED)
+        if kind.way is not _Way.WALKED_ON:
+            charges = self.guide.charges(self.control) if kind.way is _Way.CHARGED_AFRESH else {}
+            effort = Effort(moves, float(heat), float(batch), runs=RUNS_TRIED, charges=charges)
             return filled_inside(tree, self.costs, kind.index + 1, content, effort, seed, self.control)
         cell = costliest_cell(self.costs)
         weights = [each.weight for each in tree.levels[: kind.index + 1] if each.weight]

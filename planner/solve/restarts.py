@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.solve.anneal import ready, state_of, worth_annealing
+from planner.solve.guide import Guide
 from planner.solve.paired import can_pair, drafted_by_pairs, pairs_compiled
 from planner.solve.regroup import Regrouping
 from planner.solve.top_down import OUTERMOST, OUTERMOST_MOVES, Effort, covered_top_down, refined, settled
 from planner.solve.tree import tree_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Tree
 
+    FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
@@ -30,6 +33,10 @@ PAIRED_CELLS = 1_500
 MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
+# All cells of smaller jobs are placed with few moves so often before turns begin; shares of what widths are
+# charged in turn.
+BEGINNINGS = 6
+CHARGED = (0.0, 1.0, 0.5)
 # Moves for each cell without a gain after which everything is placed afresh, each time so much later.
 PATIENCE_A_CELL, MORE_PATIENCE = 1_000, 1.5
 # More than so many moves for each cell find nothing new in a small job.
@@ -78,12 +85,20 @@ class Restarts:
     Where these gain no more, all is placed afresh, each time with longer walks.
     """
 
-    def __init__(self, tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        costs: StageCosts,
+        control: Control,
+        seeds: Iterator[int],
+        guide: Guide | None = None,
+    ) -> None:
         self.tree, self.costs, self.control, self.seeds = tree, costs, control, seeds
         self.cells = costs.stages * costs.replicas
-        self.regrouping = Regrouping(tree, costs, control)
+        self.guide = guide or Guide(tree, costs)
+        self.regrouping = Regrouping(tree, costs, control, self.guide)
         self.moves, self.spent, self.idle, self.placed = float(FIRST_MOVES_A_CELL), 0.0, 0.0, 0
-        self.patience, self.endless = float(PATIENCE_A_CELL), False
+        self.patience, self.endless, self.begun = float(PATIENCE_A_CELL), False, 0
 
     def better(self, widths: IntArray, *, endless: bool = False) -> Iterator[IntArray]:
         """Width vectors of the innermost domains, shape (domains, P), each better than all before.
@@ -122,7 +137,9 @@ class Restarts:
         return self.spent > (min(most, MOST_WORK) if self.control.deterministic else most)
 
     def _next(self, widths: IntArray) -> IntArray:
-        """What the next turn finds from a placement, or a new one where turns gain nothing."""
+        """What the next turn finds from a placement, or a new one at first and where turns gain nothing."""
+        if self.begun < BEGINNINGS and self.cells < PAIRED_CELLS:
+            return self._begun(widths)
         if self.idle > self.patience * self.cells:
             self.idle, self.patience = 0.0, MORE_PATIENCE * self.patience
             return self._afresh()
@@ -131,6 +148,22 @@ class Restarts:
         self.spent += work
         self.idle = 0.0 if gained else self.idle + work
         return found
+
+    def _begun(self, widths: IntArray) -> IntArray:
+        """The better of a placement and a new one, all cells of which were placed with few moves."""
+        self.begun += 1
+        effort = replace(self._effort(), moves_a_cell=FIRST_MOVES_A_CELL, charges=self._charges(self.begun))
+        self.spent += effort.moves_a_cell * self._walked(effort)
+        coverage = np.full(self.costs.stages, self.costs.replicas, np.int32)
+        job = self.tree, self.costs
+        found = covered_top_down(*job, coverage, effort, next(self.seeds) * 1_000, self.control)
+        return min(widths, found, key=lambda each: tree_cost(*job, each))
+
+    def _charges(self, turn: int) -> Mapping[int, FloatArray]:
+        """What widths are charged for what they cost further in: now all of it, now half, now nothing."""
+        share = CHARGED[turn % len(CHARGED)]
+        tables = self.guide.charges(self.control) if share else {}
+        return {tier: share * table for tier, table in tables.items()}
 
     def _fitting(self, share: float) -> float:
         """Moves for each cell that there is likely to be time for in a share of what is left."""
@@ -141,6 +174,7 @@ class Restarts:
         effort, seed = self._effort(), next(self.seeds) * 1_000
         coverage = np.full(self.costs.stages, self.costs.replicas, np.int32)
         self.placed += 1
+        effort = replace(effort, charges=self._charges(self.placed))
         self.spent += effort.moves_a_cell * self._walked(effort)
         self.moves = min(MOST_MOVES_A_CELL, max(effort.moves_a_cell, FIRST_MOVES_A_CELL) * GROWTH)
         job = self.tree, self.costs

@@ -9,7 +9,7 @@ outer tiers where it is warm enough for inner ones.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ from planner.solve.pairs_inside import pairs_fit, shared_inside, turns_for
 from planner.solve.tree import Tree, above_each, summed, tree_cost
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
@@ -54,6 +56,8 @@ class Effort:
         Walks over the outermost tier, of which the cheapest is taken.
     runs
         Run lengths that are tried for cells in line.
+    charges
+        By tier what each width will cost further in, as of `planner.solve.guide`; none where not given.
     """
 
     moves_a_cell: int
@@ -61,6 +65,7 @@ class Effort:
     batch: float = 0.9
     outermost: int = len(OUTERMOST)
     runs: int = len(RUNS)
+    charges: Mapping[int, FloatArray] = field(default_factory=dict)
 
 
 def covered_top_down(
@@ -93,19 +98,20 @@ def filled_inside(
     random = np.random.default_rng(seed)
     for place in range(index - 1, -1, -1):
         level, inner = tree.levels[place], Tree(tree.levels[place:])
-        widths = lined_inside(level, widths, costs, random, effort.runs)
+        seen = costs.looking_ahead(effort.charges.get(level.tier))
+        widths = lined_inside(level, widths, seen, random, effort.runs)
         if not level.weight or control.over:
             continue
         if pairs_fit(costs, level):
             turns = turns_for(costs, level, effort.moves_a_cell)
-            widths = shared_inside(costs, level, widths, effort.heat * heat, turns, seed + place, control)
+            widths = shared_inside(seen, level, widths, effort.heat * heat, turns, seed + place, control)
             continue
         hot, cold = (each * heat * level.weight for each in (effort.heat, COLD))
         how = Walk(hot, cold, effort.moves_a_cell, batch=effort.batch)
         if len(inner.levels) > 2:
-            widths = walked_inside(inner, costs, 1, widths, how, seed + place, control)
+            widths = walked_inside(inner, seen, 1, widths, how, seed + place, control)
         else:
-            widths = _walked_alone(inner, costs, widths, how, seed + place, control)
+            widths = _walked_alone(inner, seen, widths, how, seed + place, control)
     return widths
 
 

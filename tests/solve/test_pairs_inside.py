@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from planner.solve import pairs_inside
 from planner.solve.control import Control
+from planner.solve.paired_kernel import held_by_each
 from planner.solve.pairs import held_by
 from planner.solve.pairs_inside import FEWEST_TURNS, pairs_fit, shared_inside, turns_for
-from planner.solve.pairs_inside_kernel import held_inside
 from planner.solve.tree import Level, summed
 from tests.solve.test_pairs import best_share
 from tests.solve.vectors import random_costs
@@ -91,7 +91,7 @@ def test_holders_are_those_that_hold(seed):
     """The compiled lists of who holds what are those of whole tiers."""
     costs, level, widths = inside_some(seed)
     table, kept = costs.holding(costs.replicas + 1), np.append(costs.v, costs.v_wrap)
-    mine, other = held_inside(widths, level.room, table, kept), held_by(costs, level.room, widths)
+    mine, other = held_by_each(widths, level.room, table, kept), held_by(costs, level.room, widths)
     assert np.array_equal(mine.counts, other.counts)
     for domain, stage in product(range(len(widths)), range(costs.stages)):
         if widths[domain, stage]:

@@ -56,6 +56,26 @@ def test_limited_by_work_rounds_repeat_themselves():
     assert first
 
 
+def test_all_cells_are_placed_anew_before_turns_begin(monkeypatch):
+    """The first placements begin from nothing, each charged differently, and the better one is kept."""
+    _, tree, costs, widths = filled(7)
+    efforts = []
+    original = restarts.covered_top_down
+
+    def placed(tree, costs, coverage, effort, *how):
+        efforts.append(effort)
+        return original(tree, costs, coverage, effort, *how)
+
+    monkeypatch.setattr(restarts, "covered_top_down", placed)
+    work = Restarts(tree, costs, Control(20.0, deterministic=True), count())
+    for _ in range(restarts.BEGINNINGS):
+        before, widths = widths, work._next(widths)
+        assert tree_cost(tree, costs, widths) <= tree_cost(tree, costs, before)
+    assert [bool(each.charges) for each in efforts] == [True, True, False] * (restarts.BEGINNINGS // 3)
+    work._next(widths)
+    assert len(efforts) == restarts.BEGINNINGS
+
+
 def test_work_spent_is_spent():
     """Asked again once all work is spent, nothing comes; on the way all was placed afresh, and longer."""
     _, tree, costs, widths = filled(7)
