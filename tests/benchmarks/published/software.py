@@ -19,8 +19,10 @@ YEARS = {"bloom": 2022, "opt": 2022, "gpt-neox": 2022, "mt-nlg": 2022, "megatron
 FORKS = ("megatron-deepspeed", "deepspeed")
 # Frameworks whose kernels Python launches one by one.
 LAUNCHING = ("pytorch", "torch", "fsdp", "metaseq", "huggingface", "transformers")
-# Later sources that are older than CUDA graphs in their frameworks.
-LAUNCHED = ("Megatron-Core 0.", "Llama 3 paper")
+# Later sources that are older than CUDA graphs in their frameworks, by name, and by year those of up to this
+# one; but for what is compiled, and for MLPerf's submissions, which had them from 2022 on.
+LAUNCHED, BEFORE_GRAPHS = ("Megatron-Core 0.", "Llama 3 paper"), 2024
+COMPILED = ("jax", "maxtext", "pathways")
 
 # Recipes of this source (scripts/performance/configs) replay layers with experts on GB200 and GB300, and
 # launch their many kernels one by one on H100, B200 and B300.
@@ -56,11 +58,15 @@ def script_of(source: str, model: str) -> Script | None:
 
 def year_of(source: str) -> int:
     """The first year that a source or its arXiv number names, or that it is known for; else a later one."""
+    return min(_years(source), default=BEFORE_FLASH + 1)
+
+
+def _years(source: str) -> list[int]:
+    """All years that a source or its arXiv number names, or that it is known for."""
     years = [int(year) for year in re.findall(r"\b20[12]\d\b", source)]
     years += [2000 + int(year) for year in re.findall(r"\b([12]\d)(?:0[1-9]|1[0-2])\.\d{4,5}\b", source)]
     words = set(re.findall(r"[a-z]+(?:-[a-z]+)*", source.lower()))
-    years += [year for name, year in YEARS.items() if name in words]
-    return min(years, default=BEFORE_FLASH + 1)
+    return years + [year for name, year in YEARS.items() if name in words]
 
 
 def has_sequence_parallelism(source: str, framework: str, notes: str) -> bool:
@@ -80,10 +86,8 @@ def software_of(
     """What the framework could do when the source was written, and did on a system."""
     year = year_of(source)
     if year > BEFORE_FLASH:
-        launches = any(name in source for name in LAUNCHED) or any(
-            name in framework.lower() for name in LAUNCHING
-        )
-        return Software(replays=not launches and not (moe and _launches_experts(source, system)))
+        launches = _launches(source, framework) or (moe and _launches_experts(source, system))
+        return Software(replays=not launches)
     kept_up = year >= BESIDE_WEIGHTS and not _is_fork(source, framework)
     return Software(
         fused_attention=False,
@@ -97,6 +101,15 @@ def software_of(
         replays=False,
         norms_once=kept_up,
     )
+
+
+def _launches(source: str, framework: str) -> bool:
+    """Whether kernels were launched one by one in a later source."""
+    if any(name in framework.lower() for name in LAUNCHING):
+        return True
+    older = min(_years(source), default=BEFORE_GRAPHS + 1) <= BEFORE_GRAPHS and "MLPerf" not in source
+    compiled = any(name in framework.lower() for name in COMPILED)
+    return any(name in source for name in LAUNCHED) or (older and not compiled)
 
 
 def _launches_experts(source: str, system: str) -> bool:

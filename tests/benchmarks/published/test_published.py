@@ -57,6 +57,17 @@ def test_fit_writes_only_what_is_fitted(tmp_path, monkeypatch):
     assert path.read_text().count("#") == FILE.read_text().count("#")
 
 
+def test_runs_that_nothing_is_fitted_to_are_close(capsys):
+    """Other rows of the same sources: each within 8 %, on average 4 %; the page is the command's."""
+    held_out = Path(command.__file__).with_name("held_out.csv")
+    assert not {run.id for run in read_runs(held_out)} & {run.id for run in RUNS}
+    command.main(["--runs", str(held_out)])
+    assert capsys.readouterr().out == (DOCS / "step-time-held-out.txt").read_text()
+    errors = np.abs([predict(run).error for run in read_runs(held_out)])
+    assert errors.max() < 0.08
+    assert errors.mean() < 0.04
+
+
 def test_newest_and_oldest_are_close():
     """A quick look at three of them: within a tenth."""
     for name in ("ml-h100-2560-fp8", "ko22-175b-selective", "mb-70b-gb200-mxfp8"):

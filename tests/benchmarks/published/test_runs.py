@@ -240,6 +240,20 @@ def test_software_gets_better_with_the_years():
     assert [each.norms_once for each in (old, later, new)] == [False, True, True]
 
 
+def test_kernels_were_launched_until_2024():
+    """Except for compiled programs and MLPerf's submissions; sources without a year are later ones."""
+
+    def replays(source, framework="megatron"):
+        return software_of(source, framework, pipelined=True).replays
+
+    assert not replays("Paper 2024")
+    assert not replays("DeepSeek-V3 2412.19437")
+    assert replays("Paper 2025")
+    assert replays("Paper")
+    assert replays("Paper 2024", "MaxText")
+    assert replays("MLPerf Training 2024")
+
+
 def test_experts_are_replayed_where_recipes_say_so():
     """Those of Megatron-Bridge for GB200 and GB300; other models and sources are not asked."""
 
@@ -268,7 +282,7 @@ def test_forks_had_stayed_behind():
     assert not has_sequence_parallelism("Paper 2022", "megatron-deepspeed", "")
     assert has_sequence_parallelism("Paper 2022", "megatron", "")
     assert not has_sequence_parallelism("Paper 2022", "megatron", "no sequence parallelism")
-    assert software_of("Paper 2024", "deepspeed", pipelined=True) == Software()
+    assert software_of("Paper 2025", "deepspeed", pipelined=True) == Software()
     assert not software_of("Paper 2024", "torchtitan", pipelined=False).replays
 
 
