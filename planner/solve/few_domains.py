@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.alike import Alike, Effort
 from planner.solve.columns import relax
 from planner.solve.compiling import compiled_in_time
 from planner.solve.control import Control
-from planner.solve.forest import forest_of
 from planner.solve.master import CapacityClass
-from planner.solve.splits import Cheapest, Prices, Splits
+from planner.solve.splits import Cheapest, Prices
+from planner.solve.worths import Worths, compile_walks, raised
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,69 +25,64 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 MOST_DOMAINS, MOST_REPLICAS, MOST_TABLE = 16, 400, 6_000_000
+# Entries of the table of prices of all codes: widths twice, and rooms.
+MOST_PRICES = 20_000_000
 STEP, WHOLE = 1e-3, 1e-6
 # Of the time there is: a relaxation that is cut off is worth less, and splits make up for it.
 WORTH_SHARE = 0.3
 COMPILED_S = 600.0
-# Splits of a stage that are listed, and prices that are added for those of a stage: by the worth of a plain
-# relaxation, then of one with rounded rows.
-FIRST_EFFORTS, LATER_EFFORTS = ((60_000, 3e8), (250_000, 1.2e9)), ((250_000, 1.2e9), (1_000_000, 5e9))
+# What a budget may take, and what it may take where no clock ends it.
+EFFORT, MEASURED = Effort(150_000_000, 10**10), Effort(30_000_000, 5_000_000)
 
 
-def are_few(costs: StageCosts, room: IntArray) -> bool:
-    """Whether domains with these rooms, shape (domains,), hold all cells and are few enough."""
-    cells = costs.stages * costs.replicas
-    if len(room) > MOST_DOMAINS or costs.replicas > MOST_REPLICAS or room.sum() < cells:
+def are_few(costs: StageCosts, room: IntArray, most: int = MOST_DOMAINS) -> bool:
+    """Whether at most so many domains with these rooms, shape (domains,), hold all cells and can be split."""
+    cells, widths = costs.stages * costs.replicas, costs.replicas + 1
+    if len(room) > most or costs.replicas > MOST_REPLICAS or room.sum() < cells:
         return False
-    largest = min(int(room.max()), cells)
+    base = min(int(room.max()), cells) + 1
     path = not costs.v_wrap and not costs.rungs.any()
-    return path and costs.stages * (costs.replicas + 1) * (largest + 1) <= MOST_TABLE
+    return path and costs.stages * widths * base <= MOST_TABLE and widths * widths * base <= MOST_PRICES
 
 
-def least_of_few(costs: StageCosts, room: IntArray, control: Control) -> Cheapest:
+def least_of_few(costs: StageCosts, room: IntArray, control: Control, known: float = math.inf) -> Cheapest:
     """Lower bound on the sum of f over few domains, and width vectors that reach it where they were found.
 
-    Whole cells only. A plain relaxation says what widths are worth; one with rounded rows, which takes
-    longer, where that is not enough.
+    Whole cells only. A plain relaxation says what widths are worth at first.
 
     Parameters
     ----------
     room
         Most cells of each domain, shape (domains,).
+    known
+        A sum of f that some widths have, which are not to be found again.
     """
-    best = Cheapest(-np.inf)
-    for rounding in (False, True):
-        with control.step(WORTH_SHARE):
-            worth, bound = _worth(costs, room, control, rounding=rounding)
-        best = Cheapest(_whole(costs, max(best.bound, bound)))
-        if not splits_compiled(control):
-            return best
-        prices = Prices(costs.holding(costs.replicas), costs.v, worth)
-        splits = Splits(forest_of([room], []), [prices], costs.replicas)
-        efforts = LATER_EFFORTS if rounding else FIRST_EFFORTS
-        for splits_listed, prices_added in efforts[:1] if control.deterministic else efforts:
-            most = int(min(splits_listed, prices_added / (len(room) * (costs.replicas + 1) ** 2)))
-            step = max(costs.granule_bytes, _whole(costs, best.bound + STEP * abs(best.bound)) - best.bound)
-            best = splits.rise(best.bound, step, costs.granule_bytes, most, control)
-            if best.widths is not None or control.over:
-                return best
-    return best
+    with control.step(WORTH_SHARE):
+        worths = _relaxed(costs, room, control)
+    best = Cheapest(_whole(costs, worths.bound))
+    if best.bound >= known or not splits_compiled(control):
+        return best
+    worths = raised(costs, room, worths, control, known)
+    best = Cheapest(_whole(costs, worths.bound))
+    # Wider than the largest room no domain can hold a stage.
+    table = np.zeros((costs.stages, costs.replicas + 1))
+    table[:, : worths.table.shape[1]] = worths.table
+    alike = Alike(room, Prices(costs.holding(costs.replicas), costs.v, table), costs.replicas)
+    step = costs.granule_bytes or STEP * abs(best.bound)
+    effort = MEASURED if control.deterministic else EFFORT
+    return alike.rise(best.bound, step, costs.granule_bytes, effort, control, known)
 
 
-def _worth(
-    costs: StageCosts, room: IntArray, control: Control, *, rounding: bool
-) -> tuple[FloatArray, float]:
-    """What a relaxation says every width is worth, shape (P, N + 1), and its bound."""
+def _relaxed(costs: StageCosts, room: IntArray, control: Control) -> Worths:
+    """What a relaxation says every width is worth, shape (P, widest + 1), and its bound."""
     cells = costs.stages * costs.replicas
     counted = sorted(Counter(np.minimum(room, cells).tolist()).items())
     classes = [CapacityClass(each, count) for each, count in counted]
     coverage = np.full(costs.stages, costs.replicas, np.int32)
-    found = relax(costs, classes, coverage, control=control, rounding=rounding, steady=True)
-    # Large domains are priced by the worth of a cell alone; wider than its room nothing is.
-    worth = found.duals[:, None] * np.arange(costs.replicas + 1.0)
-    known = min(worth.shape[1], found.worth.shape[1])
-    worth[:, :known] = found.worth[:, :known]
-    return worth, found.bound
+    found = relax(costs, classes, coverage, control=control, steady=True)
+    # Of large domains only the worth of a cell is known.
+    widest = min(int(room.max()), costs.replicas)
+    return Worths(found.bound, found.duals[:, None] * np.arange(widest + 1.0))
 
 
 def _whole(costs: StageCosts, summed: float) -> float:
@@ -102,7 +99,8 @@ def splits_compiled(control: Control) -> bool:
 
 
 def _compile() -> None:
-    """Run a programme of one cell, which has its inner loops compiled."""
-    nothing = np.zeros((1, 2))
-    forest = forest_of([np.ones(1, np.int32)], [])
-    Splits(forest, [Prices(nothing, np.zeros(0), nothing)], 1).rise(0.0, 1.0, 0.0, 1, Control(COMPILED_S))
+    """Run programmes of one cell, which has their inner loops compiled."""
+    compile_walks()
+    nothing, room = np.zeros((1, 2)), np.ones(1, np.int32)
+    control = Control(COMPILED_S)
+    Alike(room, Prices(nothing, np.zeros(0), nothing), 1).rise(0.0, 1.0, 0.0, Effort(10, 10), control)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Parts of the time that is left at each.
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
-SHARES_SHARE, SPLIT_SHARE = 0.3, 0.3
+SHARES_SHARE, SPLIT_SHARE = 0.3, 0.6
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
 
@@ -77,8 +77,6 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
         # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.
         yield _bounded_together(work, floors, told)
         yield work.better(work.control.limited(RESTARTS_SHARE, work.restarts()))
-    if work.few:
-        yield _split(work, told)
     if work.alone:
         yield from _alone(work, floors, told)
     elif not work.walked_only:
@@ -92,8 +90,10 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
 
 def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iterator[IntArray]]:
     """Steps of a single tier: walks of pairs, and covers from the best where rooms are small."""
-    if work.wide:
+    if work.wide or work.few:
         yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
+    if work.few:
+        yield _split(work, told)
     if work.covered:
         yield _led(work, floors, told)
     if not told.near():
@@ -123,8 +123,9 @@ def _teach(work: Constructions, told: Told, index: int, summed: float) -> None:
 
 def _split(work: Constructions, told: Told) -> Iterator[IntArray]:
     """The placement that splits every stage best among a few domains, if it is found."""
+    known = float(work.costs.domain_bytes(work.best).sum())
     with work.control.step(SPLIT_SHARE):
-        found = least_of_few(work.costs, work.tree.levels[0].room, work.control)
+        found = least_of_few(work.costs, work.tree.levels[0].room, work.control, known)
     _teach(work, told, 0, found.bound)
     if found.widths is not None:
         yield from work.better(iter([found.widths]))
