@@ -300,14 +300,14 @@ def follow(
     count
         States there are already.
     most
-        Splits after which to return early.
+        Codes after which to return early: those that are priced, and those of the splits that are listed.
 
     Returns
     -------
     The state to go on with, how many states there are, and how many splits were listed. It goes on with the
     same state again where `states` is full.
     """
-    domains, done, priced = before.rows.shape[1], 0, -1
+    domains, done, looked, priced = before.rows.shape[1], 0, 0, -1
     walk.due[0], walk.paid[0] = len(stage.holding) - 1, 0.0
     for parent in range(begin, end):
         codes, limit = before.rows[parent], budget - before.costs[parent]
@@ -332,7 +332,7 @@ def follow(
                 count = take(states, count, walk.row, cost, parent)
             done += 1
             place = next_split(walk, codes, place, limit)
-        done += 1
-        if done >= most:
+        looked += changed + 1
+        if looked + done * domains >= most:
             return parent + 1, count, done
     return end, count, done

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 FIRST_STATES = 2**14
-# Splits that are listed between two looks at the clock.
-CHUNK = 100_000
+# Codes that are priced or listed between two looks at the clock.
+CHUNK = 300_000
 
 
 class Listing:

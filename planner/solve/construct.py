@@ -47,8 +47,9 @@ PACKED_SHARE, LARGE_ROOM = 0.5, 24
 WIDE_ROOM = 19
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 4_000
-# Domains of a single tier that are gone through split by split.
-MOST_SPLIT = 400
+# A single tier of at most so many domains is gone through split by split, where the largest has so much room:
+# below, packing takes less time.
+MOST_SPLIT, SPLIT_ROOM = 64, 9
 # Jobs of one tier of no more are placed and proven in less time than it takes to load compiled code.
 SOON_PROVEN_CELLS = 150
 
@@ -113,7 +114,8 @@ class Constructions:
     def few(self) -> bool:
         """Whether a single tier of few domains is worth a look split by split, for which code is compiled."""
         single = not self.several and not self.rules and not self.soon_proven
-        return single and are_few(self.costs, self.tree.levels[0].room, MOST_SPLIT)
+        large = self.most_room >= SPLIT_ROOM
+        return single and large and are_few(self.costs, self.tree.levels[0].room, MOST_SPLIT)
 
     @property
     def rings(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.bound import rounded_up
-from planner.solve.few_domains import least_of_few
+from planner.solve.few_domains import least_of_few, splits_compiled
 from planner.solve.hierarchy import candidates
 from planner.solve.outside_in import outside_in
 
@@ -90,6 +90,9 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
 
 def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iterator[IntArray]]:
     """Steps of a single tier: walks of pairs, and covers from the best where rooms are small."""
+    if work.few:
+        # Not in the time of the pairs.
+        splits_compiled(work.control)
     if work.wide or work.few:
         yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
     if work.few:
