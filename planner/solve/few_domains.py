@@ -31,8 +31,9 @@ STEP, WHOLE = 1e-3, 1e-6
 # Of the time there is: a relaxation that is cut off is worth less, and splits make up for it.
 WORTH_SHARE = 0.3
 COMPILED_S = 600.0
-# What a budget may take, and what it may take where no clock ends it.
-EFFORT, MEASURED = Effort(150_000_000, 10**10), Effort(30_000_000, 5_000_000)
+# What a budget may take: by the table of the relaxation, by the best one, and there where no clock ends it.
+FIRST, EFFORT = Effort(2_000_000, 30_000), Effort(150_000_000, 10**10)
+MEASURED = Effort(30_000_000, 5_000_000)
 
 
 def are_few(costs: StageCosts, room: IntArray, most: int = MOST_DOMAINS) -> bool:
@@ -62,15 +63,32 @@ def least_of_few(costs: StageCosts, room: IntArray, control: Control, known: flo
     best = Cheapest(_whole(costs, worths.bound))
     if best.bound >= known or not splits_compiled(control):
         return best
+    # Some jobs are soon done by any table, and to raise one takes longer.
+    best = _risen(costs, room, worths, best.bound, FIRST, control, known)
+    if best.widths is not None or best.bound >= known or control.over:
+        return best
     worths = raised(costs, room, worths, control, known)
-    best = Cheapest(_whole(costs, worths.bound))
+    effort = MEASURED if control.deterministic else EFFORT
+    least = max(best.bound, _whole(costs, worths.bound))
+    return _risen(costs, room, worths, least, effort, control, known)
+
+
+def _risen(
+    costs: StageCosts,
+    room: IntArray,
+    worths: Worths,
+    least: float,
+    effort: Effort,
+    control: Control,
+    known: float,
+) -> Cheapest:
+    """The least of domains, as far as a table of worths and an effort lead, from a bound that is known."""
     # Wider than the largest room no domain can hold a stage.
     table = np.zeros((costs.stages, costs.replicas + 1))
     table[:, : worths.table.shape[1]] = worths.table
     alike = Alike(room, Prices(costs.holding(costs.replicas), costs.v, table), costs.replicas)
-    step = costs.granule_bytes or STEP * abs(best.bound)
-    effort = MEASURED if control.deterministic else EFFORT
-    return alike.rise(best.bound, step, costs.granule_bytes, effort, control, known)
+    step = costs.granule_bytes or STEP * abs(least)
+    return alike.rise(least, step, costs.granule_bytes, effort, control, known)
 
 
 def _relaxed(costs: StageCosts, room: IntArray, control: Control) -> Worths:

@@ -323,7 +323,7 @@ class _Run:
     def bounded_by_cover(self) -> bool:
         """Whether the construction of a single tier bounds it as well, and better."""
         work = self.begun
-        return work is not None and work.covered and work.every_placement_is_of(0)
+        return work is not None and (work.covered or work.few) and work.every_placement_is_of(0)
 
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""

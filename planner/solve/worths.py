@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 CLIMB, FEEL, FINER = (2_000, 1.0, 0.02), (2_500, 0.1, 0.001), (1_000, 0.01, 0.0003)
 SHORT_MEMORY, LONG_MEMORY = 0.99, 0.999
 # Of all walks, as entries of the tables that are priced.
-MOST_WORK = 3e8
+MOST_WORK = 2e8
 # How far above the bound the least is thought to be where no value is known.
 GUESS = 0.04
 
@@ -63,17 +64,19 @@ def raised(
     share = min(1.0, MOST_WORK / (tier.holding.size * float(tier.rooms.max()) * (CLIMB[0] + FEEL[0])))
     if math.isinf(known):
         known = start.bound + GUESS * abs(start.bound + costs.constant)
-    walks: list[Callable[[Worths], tuple[float, FloatArray]]] = [
-        lambda _: climb(tier, start.table, known, round(share * CLIMB[0]), *CLIMB[1:]),
-        lambda _: feel(tier, start.table, SHORT_MEMORY, round(share * FEEL[0]), *_lengths(FEEL, unit)),
-        lambda best: feel(tier, best.table, LONG_MEMORY, round(share * FINER[0]), *_lengths(FINER, unit)),
+    walks: list[Callable[[], tuple[float, FloatArray]]] = [
+        lambda: climb(tier, start.table, known, round(share * CLIMB[0]), *CLIMB[1:]),
+        lambda: feel(tier, start.table, SHORT_MEMORY, round(share * FEEL[0]), *_lengths(FEEL, unit)),
     ]
     best = start
-    for walk in walks:
-        if control.over:
-            break
-        found = Worths(*walk(best))
-        best = found if found.bound > best.bound else best
+    if not control.over:
+        with ThreadPoolExecutor(control.threads) as pool:
+            found = [Worths(*each) for each in pool.map(lambda walk: walk(), walks)]
+        best = max(start, *found, key=lambda each: each.bound)
+    if not control.over:
+        steps = round(share * FINER[0])
+        last = Worths(*feel(tier, best.table, LONG_MEMORY, steps, *_lengths(FINER, unit)))
+        best = max(best, last, key=lambda each: each.bound)
     return best
 
 
