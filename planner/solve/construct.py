@@ -46,7 +46,7 @@ PACKED_SHARE, LARGE_ROOM = 0.5, 24
 # With so much room packing begins where walks ended.
 WIDE_ROOM = 19
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
-COVERED_CELLS = 4_000
+COVERED_CELLS = 400
 # A single tier of at most so many domains is gone through split by split, where the largest has so much room:
 # below, packing takes less time.
 MOST_SPLIT, SPLIT_ROOM = 64, 9

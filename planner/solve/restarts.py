@@ -42,7 +42,7 @@ PATIENCE_A_CELL, MORE_PATIENCE = 1_000, 1.5
 # More than so many moves for each cell find nothing new in a small job.
 MOST_WORK_A_CELL = 60_000
 # Of deterministic runs, which nobody's clock ends: moves in all.
-MOST_WORK = 12_000_000
+MOST_WORK = 30_000_000
 FEWEST_MOVES_A_CELL, MOVES_PER_SECOND = 15, 1_500_000
 # To seat and measure every gain takes as long as the turns of a large job: seconds from one to the next.
 PAUSE_S = 0.4
