@@ -71,7 +71,6 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
     places = {level.tier: index for index, level in enumerate(tree.levels)}
     inside = [floors[places[level.tier]] for level in levels]
     rest = float(sum(floors)) - sum(inside)
-    cells = costs.stages * costs.replicas
     starts = []
     with control.step(APART_SHARE):
         for index, level in enumerate(levels):
