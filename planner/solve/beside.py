@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from planner.solve.anneal import worth_annealing
 from planner.solve.control import Control
-from planner.solve.restarts import Restarts, drafted
+from planner.solve.restarts import Restarts, drafted, is_paired
 from planner.solve.tree import tree_cost
 
 if TYPE_CHECKING:
@@ -80,6 +80,6 @@ class Beside:
             draft = drafted(self.tree, self.costs, widths, self.own, self.seeds)
         for each in draft:
             widths = min(widths, each, key=lambda one: tree_cost(self.tree, self.costs, one))
-            # One that was cut off is still hot.
-            self.drafted = not self.own.over
+            # Walks that were cut off are still hot; pairs lose nothing.
+            self.drafted = not self.own.over or is_paired(self.tree, self.costs, self.own)
         yield from chain((widths,), self.rounds.better(widths))

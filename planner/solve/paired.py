@@ -8,6 +8,7 @@ is kept, domain by domain.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from planner.solve.anneal import costliest_cell
 from planner.solve.compiling import compiled_in_time
+from planner.solve.control import Control
 from planner.solve.pairs import MOST_ROOM, Pairs
 from planner.solve.pairs_inside import shared_inside
 from planner.solve.top_down import cheaper_inside, lined_inside
@@ -25,14 +27,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.control import Control
     from planner.solve.reduction import StageCosts
     from planner.solve.tree import Level, Tree
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-HEATS, TURNS, RUNS_TRIED = (0.05, 0.1, 0.2), (5, 10, 20, 40), 4
+HEATS, TURNS, RUNS_TRIED = (0.1, 0.2, 0.4), (20, 40, 80), 4
 MOST_CHARGED = 0.9
 # Placements of the first draft, of which the cheapest inside of each outermost domain is kept.
 DRAFTS = 4
@@ -40,7 +41,7 @@ DRAFTS = 4
 # take beside.
 STATES_A_MOVE, MOVES_A_PAIR = 60, 3
 # Part of the time for the outermost tier of a draft: all further in depends on it.
-OUTERMOST_SHARE = 0.25
+OUTERMOST_SHARE = 0.4
 OUTERMOST_TURNS = 3_000
 
 
@@ -58,11 +59,6 @@ class Ahead:
 
     pieces: tuple[int, ...]
     charged: tuple[float, ...]
-
-    @classmethod
-    def nothing(cls, levels: int) -> Ahead:
-        """No charge."""
-        return cls((0,) * levels, (0.0,) * levels)
 
     @classmethod
     def drawn(cls, pieces: Sequence[float], random: np.random.Generator) -> Ahead:
@@ -104,6 +100,9 @@ class Sharing:
     def drawn(cls, ahead: Ahead, random: np.random.Generator) -> Sharing:
         """Some heat and length."""
         return cls(ahead, float(random.choice(HEATS)), int(random.choice(TURNS)))
+
+
+FIRST = Sharing(Ahead((), ()), 0.2, 20)
 
 
 def usual_pieces(tree: Tree, widths: IntArray) -> list[float]:
@@ -164,8 +163,9 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
     """Width vectors of the innermost domains, shape (domains, P), each better than all before."""
     random, place = np.random.default_rng(seed), len(tree.levels) - 2
     outer = _outermost(tree, costs, control)
-    how = Sharing.drawn(Ahead.nothing(place), random)
-    best = filled_by_pairs(tree, costs, place, outer, how, random, control)
+    # The first takes moments, and without it all that went before is lost: it is not cut off.
+    unhurried = Control(math.inf, workers=control.workers)
+    best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
     yield best
     for _ in range(DRAFTS):
         if control.over:

@@ -34,6 +34,8 @@ HEATS, BATCHES = (0.05, 0.1, 0.2, 0.4), (0.5, 0.9)
 MOVES_A_CELL = (10, 20, 40, 80)
 RUNS_TRIED = 4
 WHOLE, NEAR = 0.1, 0.2
+# From so many cells on pairs take the place of walks that begin afresh.
+PAIRED_CELLS = 1_500
 # Weight of the last turn in what a kind of turn is expected to gain.
 LEARNT = 0.3
 # What a turn costs at least, in moves: to order domains takes time as well.
@@ -66,14 +68,23 @@ class Regrouping:
         self.guide = guide or Guide(tree, costs)
         self.levels = len(tree.levels) - 1
         order = range(self.levels - 1, -1, -1)
-        paired = all(can_pair(costs, level) for level in tree.levels[:-1])
+        several = [index for index in order if self._several(index)]
         self.kinds = [
             _Kind(way, index)
-            for way in (*[_Way.PAIRED] * paired, _Way.CHARGED_AFRESH, _Way.WALKED_AFRESH, _Way.WALKED_ON)
-            for index in order
-            if self._several(index) and (index or way is not _Way.CHARGED_AFRESH)
+            for way in self._ways
+            for index in several
+            if index or way is not _Way.CHARGED_AFRESH
         ]
         self.turns = 0
+
+    @property
+    def _ways(self) -> list[_Way]:
+        """The ways that there are; what pairs do afresh in large jobs walks do not do as well."""
+        walked = [_Way.CHARGED_AFRESH, _Way.WALKED_AFRESH, _Way.WALKED_ON]
+        if not all(can_pair(self.costs, level) for level in self.tree.levels[:-1]):
+            return walked
+        large = self.costs.stages * self.costs.replicas >= PAIRED_CELLS
+        return [_Way.PAIRED, _Way.WALKED_ON] if large else [_Way.PAIRED, *walked]
 
     def _several(self, index: int) -> bool:
         """Whether some domain around those of a level holds more than one of them."""

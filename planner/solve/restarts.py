@@ -10,7 +10,7 @@ import numpy as np
 from planner.solve.anneal import ready, state_of, worth_annealing
 from planner.solve.guide import Guide
 from planner.solve.paired import can_pair, drafted_by_pairs, pairs_compiled
-from planner.solve.regroup import Regrouping
+from planner.solve.regroup import PAIRED_CELLS, Regrouping
 from planner.solve.top_down import OUTERMOST, OUTERMOST_MOVES, Effort, covered_top_down, refined, settled
 from planner.solve.tree import tree_cost
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
-# From so many cells on pairs share out the outermost tier of a draft.
-PAIRED_CELLS = 1_500
 # Beyond so many cells a draft makes fewer moves for each.
 MOST_DRAFT_MOVES = 300_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
@@ -58,7 +56,7 @@ def drafted(
     Those of large jobs by pairs, several times.
     """
     if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
-        if _is_paired(tree, costs, control):
+        if is_paired(tree, costs, control):
             yield from drafted_by_pairs(tree, costs, next(seeds), control)
             return
         coverage = np.full(costs.stages, costs.replicas, np.int32)
@@ -68,8 +66,8 @@ def drafted(
         yield covered_top_down(tree, costs, coverage, effort, next(seeds), control)
 
 
-def _is_paired(tree: Tree, costs: StageCosts, control: Control) -> bool:
-    """Whether the outermost tier is worth walks of pairs, which somebody's clock must end."""
+def is_paired(tree: Tree, costs: StageCosts, control: Control) -> bool:
+    """Whether a draft's outermost tier is worth walks of pairs, which somebody's clock must end."""
     large = costs.stages * costs.replicas >= PAIRED_CELLS and not control.deterministic
     return large and can_pair(costs, tree.levels[-2]) and pairs_compiled(control)
 

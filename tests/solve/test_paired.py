@@ -59,7 +59,7 @@ def test_sharing_out_costs_less_than_a_line(job):
     line = outer
     for place in (1, 0):
         line = lined_inside(tree.levels[place], line, costs)
-    how = Sharing(Ahead.nothing(2), 0.1, 20)
+    how = Sharing(Ahead((), ()), 0.1, 20)
     random = np.random.default_rng(0)
     found = filled_by_pairs(tree, costs, 2, outer, how, random, Control(60.0))
     assert tree_cost(tree, costs, found) < tree_cost(tree, costs, line)
@@ -68,7 +68,7 @@ def test_sharing_out_costs_less_than_a_line(job):
 def test_the_same_seed_gives_the_same(job):
     """However many threads work, the draws are those of the seed."""
     tree, costs, outer = job
-    how = Sharing(Ahead.nothing(2), 0.1, 20)
+    how = Sharing(Ahead((), ()), 0.1, 20)
     one, other = (
         filled_by_pairs(tree, costs, 2, outer, how, np.random.default_rng(3), Control(60.0, workers=workers))
         for workers in (1, 3)
