@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
 SHARES_SHARE, SPLIT_SHARE = 0.3, 0.6
-SHARED_CELLS = 1_500
+# Where replicas are many shares say little more than a relaxation, and take long.
+SHARED_REPLICAS = 150
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
 
@@ -111,8 +112,7 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
     if not work.bounded_together:
         return
     with work.walking(), work.control.step(BOUND_SHARE):
-        # Where replicas are many shares say little more than a relaxation, and take long.
-        shared = range(len(work.tree.levels) - 1) if work.layout.cells <= SHARED_CELLS else ()
+        shared = range(len(work.tree.levels) - 1) if work.costs.replicas <= SHARED_REPLICAS else ()
         for index in shared:
             with work.control.step(SHARES_SHARE):
                 _teach(work, told, index, work.shared_out(index))
