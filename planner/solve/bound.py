@@ -16,7 +16,7 @@ import numpy as np
 from planner.solve.columns import large, relax
 from planner.solve.control import Control
 from planner.solve.few_domains import are_few, least_of_few
-from planner.solve.joint_bound import bound_alone
+from planner.solve.joint_bound import Apart, bound_alone
 from planner.solve.levels import linear_credit
 from planner.solve.master import CapacityClass
 from planner.solve.parts import MOST_PARTS, PartialCells, parts_never_pay
@@ -46,6 +46,7 @@ def tier_bound(
     control: Control | None = None,
     *,
     sharp: bool = True,
+    apart: Apart | None = None,
 ) -> float:
     """Bound one tier's crossing bytes for one cut into cells; at least 0.
 
@@ -63,6 +64,8 @@ def tier_bound(
     sharp
         Whether to look as closely as compiled code can: at few domains split by split, at large ones with
         exact prices.
+    apart
+        Takes note of what large domains use by themselves, for the bound over all tiers.
     """
     cells = costs.stages * costs.replicas
     cut = whole is None and costs.cell_ranks > 1
@@ -76,7 +79,7 @@ def tier_bound(
         return rounded_up(costs, least_of_few(costs, capacity, control or Control(math.inf)).bound)
     endless = control or Control(math.inf)
     if not cut and sharp and lacks_compiled_code(costs, int(capacity.max())) and sweeps_compiled(endless):
-        return rounded_up(costs, bound_alone(costs, capacity, endless))
+        return rounded_up(costs, bound_alone(costs, capacity, endless, apart or Apart()))
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)
         return rounded_up(costs, relaxation.bound)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
+    from planner.solve.joint_bound import Apart
     from planner.solve.problem import Layout, Problem
 
     FloatArray = NDArray[np.float64]
@@ -60,8 +61,10 @@ UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
 class Constructions:
     """The best width vectors so far, and ways to better ones."""
 
-    def __init__(self, problem: Problem, layout: Layout, control: Control) -> None:
-        self.problem, self.layout, self.control = problem, layout, control
+    def __init__(
+        self, problem: Problem, layout: Layout, control: Control, apart: Apart | None = None
+    ) -> None:
+        self.problem, self.layout, self.control, self.apart = problem, layout, control, apart
         self.costs = reduce_costs(problem.workload.families, layout.blocks)
         self.tree = Tree.of(problem, layout)
         self.several = len(self.tree.levels) > 2
@@ -226,7 +229,7 @@ class Constructions:
         Less what floating point may have added, and rounded up where those are multiples of some unit.
         """
         constants = sum(level.weight for level in self.tree.levels[:-1]) * self.costs.constant
-        least = joint_bound(self.tree, self.costs, self.known(floors), self.control) + constants
+        least = joint_bound(self.tree, self.costs, self.known(floors), self.control, self.apart) + constants
         safe = least * (1 - ROUNDING) - CANCELLED * abs(constants)
         _, seconds_per_byte = whole_weights([level.weight for level in self.tree.levels])
         unit = seconds_per_byte * self.costs.granule_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,7 +56,29 @@ def look_ahead(
     return levels, [programme.ahead(index, control) for index in range(len(levels))]
 
 
-def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control) -> float:
+class Apart:
+    """What tiers use by themselves, and what bounds them: each found once, unless the time was too short."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], tuple[Start, float]] = {}
+
+    def of(self, costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:
+        """What one level uses by itself, and a lower bound on its weighted bytes; nothing without time."""
+        terms = tuple((form, cells, each.tobytes()) for form, cells, each in costs.terms)
+        edges = costs.v.tobytes(), costs.v_wrap, costs.rungs.tobytes()
+        key = costs.replicas, terms, edges, level.room.astype(np.int64).tobytes()
+        if key not in self._found:
+            start, bound = alone(costs, replace(level, weight=1.0), control)
+            if control.over:
+                return start.weighted(level.weight), level.weight * bound
+            self._found[key] = start, bound
+        start, bound = self._found[key]
+        return start.weighted(level.weight), level.weight * bound
+
+
+def joint_bound(
+    tree: Tree, costs: StageCosts, floors: Sequence[float], control: Control, apart: Apart | None = None
+) -> float:
     """Lower bound on the weighted bytes of all levels, constants left out.
 
     Valid where every placement gives each domain whole cells, at most as many as its room.
@@ -64,8 +87,10 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
     ----------
     floors
         Lower bound on the weighted bytes of each level of the tree but the root, constants left out.
+    apart
+        What is known of single tiers already.
     """
-    levels = weighty_levels(tree, costs)
+    levels, apart = weighty_levels(tree, costs), apart or Apart()
     if len(levels) < 2 or not sweeps_compiled(control):
         return float(sum(floors))
     places = {level.tier: index for index, level in enumerate(tree.levels)}
@@ -74,7 +99,7 @@ def joint_bound(tree: Tree, costs: StageCosts, floors: Sequence[float], control:
     starts = []
     with control.step(APART_SHARE):
         for index, level in enumerate(levels):
-            found, bound = alone(costs, level, control)
+            found, bound = apart.of(costs, level, control)
             starts.append(found)
             inside[index] = max(inside[index], bound)
     return rest + _together(tree, costs, levels, inside, Start.apart(starts), control)
@@ -126,7 +151,7 @@ def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, flo
     return programme.in_use(control), programme.bound
 
 
-def bound_alone(costs: StageCosts, room: IntArray, control: Control) -> float:
+def bound_alone(costs: StageCosts, room: IntArray, control: Control, apart: Apart) -> float:
     """Lower bound on the sum of f over domains with so much room, shape (domains,), whole cells only."""
     none = np.zeros(len(room), np.int32)
-    return alone(costs, Level(0, 1.0, room.astype(np.int32), none, none), control)[1]
+    return apart.of(costs, Level(0, 1.0, room.astype(np.int32), none, none), control)[1]

@@ -47,6 +47,10 @@ class Start:
     shares: tuple[float, ...] = ()
     fold: Fold | None = None
 
+    def weighted(self, weight: float) -> Start:
+        """The same where every byte costs so much more."""
+        return replace(self, worth=tuple(weight * table for table in self.worth))
+
     def rows_of(self, fold: Fold) -> Iterator[tuple[int, Rounding]]:
         """The rows of other classes of stages: each of all classes that have stages of its own."""
         known = fold if self.fold is None else self.fold

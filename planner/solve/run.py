@@ -20,6 +20,7 @@ from planner.solve.control import Control
 from planner.solve.exact import fits_exact_model, solve_exactly
 from planner.solve.exact_widths import least_widths, uncut_layout
 from planner.solve.feasible import prove_infeasible, rules_hold
+from planner.solve.joint_bound import Apart
 from planner.solve.problem import Problem, lay_out
 from planner.solve.rail_seats import keep_rails
 from planner.solve.realize import seat_ranks
@@ -168,6 +169,7 @@ class _Run:
     begun: Constructions | None = None
     built: Constructions | None = None
     attempts: int = 0
+    apart: Apart = field(default_factory=Apart)
 
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
@@ -242,7 +244,7 @@ class _Run:
 
     def _begin(self, layout: Layout) -> Constructions:
         """Constructions of a layout, after those that are quick."""
-        work = Constructions(self.problem, layout, self.control)
+        work = Constructions(self.problem, layout, self.control, self.apart)
         for gpu_of_rank in work.quick():
             self.offer(gpu_of_rank, "construct", preferred=True)
         return work
@@ -328,7 +330,7 @@ class _Run:
     def bound_tiers(self) -> None:
         """Bound every tier, and the objective with them."""
         sharp = not self.bounded_by_cover
-        self.tier_bounds = tier_bounds(self.problem, self.control, sharp=sharp)
+        self.tier_bounds = tier_bounds(self.problem, self.control, sharp=sharp, apart=self.apart)
         self.bound = self._implied_bound()
         self.report("bound")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
+    from planner.solve.joint_bound import Apart
     from planner.solve.problem import Problem
 
     FloatArray = NDArray[np.float64]
@@ -28,7 +29,9 @@ SMALL_CELLS = 2000
 FEW_SHARE = 0.5
 
 
-def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> FloatArray:
+def tier_bounds(
+    problem: Problem, control: Control, *, sharp: bool = True, apart: Apart | None = None
+) -> FloatArray:
     """Lower bounds on the crossing bytes of each tier, shape (tiers,); nothing is placed.
 
     Each tier has its part of the time; nothing crosses the outermost, which holds everything.
@@ -37,6 +40,8 @@ def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> Fl
     ----------
     sharp
         Whether tiers of few domains may be looked at closely, where there are several.
+    apart
+        Takes note of what tiers use by themselves.
     """
     found = np.zeros(len(problem.cluster.tiers))
     tiers = len(found) - 1
@@ -51,7 +56,7 @@ def tier_bounds(problem: Problem, control: Control, *, sharp: bool = True) -> Fl
     for place, tier in enumerate(order):
         share = 1 / (tiers - place)
         with control.step(max(share, FEW_SHARE) if domains[tier] <= MOST_DOMAINS else share):
-            found[tier] = _bound_of(problem, tier, control, sharp=sharp)
+            found[tier] = _bound_of(problem, tier, control, sharp, apart)
     return found
 
 
@@ -67,13 +72,13 @@ def _load(problem: Problem, control: Control) -> None:
         sweeps_compiled(control)
 
 
-def _bound_of(problem: Problem, tier: int, control: Control, *, sharp: bool) -> float:
+def _bound_of(problem: Problem, tier: int, control: Control, sharp: bool, apart: Apart | None) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
     best = 0.0
     for blocks in candidate_blocks(problem.workload.mesh):
         costs = reduce_costs(problem.workload.families, blocks)
         whole = whole_by_rule(problem, blocks, tier)
-        found = tier_bound(costs, problem.ranks_that_fit[tier], whole, control, sharp=sharp)
+        found = tier_bound(costs, problem.ranks_that_fit[tier], whole, control, sharp=sharp, apart=apart)
         best = max(best, found, bound_by_rule(problem, blocks, costs, tier))
         if control.over or (found > 0 and blocks.stages * blocks.replicas > SMALL_CELLS):
             break

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planner.solve.control import Control
 from planner.solve.joint import TOLERANCE, JointProgramme
-from planner.solve.joint_bound import alone, joint_bound, look_ahead
+from planner.solve.joint_bound import Apart, alone, bound_alone, joint_bound, look_ahead
 from planner.solve.pools import counted_classes, joined_classes, separate_classes, weighty_levels
 from planner.solve.rounded_rows import Start
 from tests.solve.brute_force import optimum, tier_minima
@@ -160,3 +162,20 @@ def test_work_ends_a_programme_that_no_clock_ends(monkeypatch):
     monkeypatch.setattr("planner.solve.joint.MOST_WORK", 0)
     assert bound(deterministic=False) == whole
     assert bound(deterministic=True) < whole
+
+
+def test_what_is_known_of_single_tiers_is_not_found_again(monkeypatch):
+    """Bounds of tiers that were found apart give the same bound over all; other payloads are found anew."""
+    _, _, _, _, nest, _ = drawn(3, DEEP_LARGER, 12)
+    levels, apart = weighty_levels(nest.tree, nest.costs), Apart()
+    floors = [0.0] * (len(nest.tree.levels) - 1)
+    for level in levels:
+        assert bound_alone(nest.costs, level.room, Control(60.0), apart) == pytest.approx(
+            alone(nest.costs, level, Control(60.0))[1] / level.weight, rel=1e-6
+        )
+    plain = joint_bound(nest.tree, nest.costs, floors, Control(60.0))
+    dearer = replace(nest.costs, v=2 * nest.costs.v)
+    other = joint_bound(nest.tree, dearer, floors, Control(60.0))
+    assert joint_bound(nest.tree, dearer, floors, Control(60.0), apart) == pytest.approx(other, rel=1e-6)
+    monkeypatch.setattr("planner.solve.joint_bound.alone", None)
+    assert joint_bound(nest.tree, nest.costs, floors, Control(60.0), apart) == pytest.approx(plain, rel=1e-6)
