@@ -77,9 +77,10 @@ def tier_bound(
     coverage = np.full(costs.stages, costs.replicas, np.int32)
     if not cut and sharp and are_few(costs, capacity):
         return rounded_up(costs, least_of_few(costs, capacity, control or Control(math.inf)).bound)
-    endless = control or Control(math.inf)
-    if not cut and sharp and lacks_compiled_code(costs, int(capacity.max())) and sweeps_compiled(endless):
-        return rounded_up(costs, bound_alone(costs, capacity, endless, apart or Apart()))
+    endless, apart = control or Control(math.inf), apart or Apart()
+    compiled = apart.compiled or lacks_compiled_code(costs, int(capacity.max()))
+    if not cut and sharp and compiled and sweeps_compiled(endless):
+        return rounded_up(costs, bound_alone(costs, capacity, endless, apart))
     if not cut:
         relaxation = relax(costs, classes, coverage, control=control, rounding=True, steady=True)
         return rounded_up(costs, relaxation.bound)

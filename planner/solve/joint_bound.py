@@ -57,9 +57,16 @@ def look_ahead(
 
 
 class Apart:
-    """What tiers use by themselves, and what bounds them: each found once, unless the time was too short."""
+    """What tiers use by themselves, and what bounds them: each found once, unless the time was too short.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    compiled
+        Whether compiled code is there already, which is then quicker for small domains too.
+    """
+
+    def __init__(self, *, compiled: bool = False) -> None:
+        self.compiled = compiled
         self._found: dict[tuple[object, ...], tuple[Start, float]] = {}
 
     def of(self, costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from planner.solve.blocks import candidate_blocks
 from planner.solve.bound import tier_bound
 from planner.solve.few_domains import MOST_DOMAINS, splits_compiled
+from planner.solve.joint_bound import Apart
 from planner.solve.pools import lacks_compiled_code
 from planner.solve.pricing import sweeps_compiled
 from planner.solve.problem import whole_by_rule
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
-    from planner.solve.joint_bound import Apart
     from planner.solve.problem import Problem
 
     FloatArray = NDArray[np.float64]
@@ -43,14 +43,14 @@ def tier_bounds(
     apart
         Takes note of what tiers use by themselves.
     """
-    found = np.zeros(len(problem.cluster.tiers))
+    found, apart = np.zeros(len(problem.cluster.tiers)), apart or Apart()
     tiers = len(found) - 1
     domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     # A single one has constructions that look as closely.
     sharp = sharp and sum(each > 1 for each in domains) > 1
     if sharp:
         # Not in the time of the first tier.
-        _load(problem, control)
+        _load(problem, control, apart)
     # Tiers of few domains are soon done, the fewer the sooner, and leave time to others.
     order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
     for place, tier in enumerate(order):
@@ -60,7 +60,7 @@ def tier_bounds(
     return found
 
 
-def _load(problem: Problem, control: Control) -> None:
+def _load(problem: Problem, control: Control, apart: Apart) -> None:
     """Have the inner loops that bounds will need compiled."""
     domains = [len(tier.names) for tier in problem.cluster.tiers[:-1]]
     if min(domains) <= MOST_DOMAINS:
@@ -69,10 +69,10 @@ def _load(problem: Problem, control: Control) -> None:
     costs = reduce_costs(problem.workload.families, blocks)
     rooms = [int(ranks.max()) // costs.cell_ranks for ranks in problem.ranks_that_fit[:-1]]
     if any(lacks_compiled_code(costs, room) for room in rooms):
-        sweeps_compiled(control)
+        apart.compiled = sweeps_compiled(control)
 
 
-def _bound_of(problem: Problem, tier: int, control: Control, sharp: bool, apart: Apart | None) -> float:
+def _bound_of(problem: Problem, tier: int, control: Control, sharp: bool, apart: Apart) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
     best = 0.0
     for blocks in candidate_blocks(problem.workload.mesh):
