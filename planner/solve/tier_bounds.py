@@ -51,8 +51,8 @@ def tier_bounds(
     if sharp:
         # Not in the time of the first tier.
         _load(problem, control, apart)
-    # Tiers of few domains are soon done, the fewer the sooner, and leave time to others.
-    order = sorted(range(tiers), key=lambda tier: min(domains[tier], MOST_DOMAINS + 1))
+    # Tiers of many domains take moments. Those of few take what there is, the fewer the less.
+    order = sorted(range(tiers), key=lambda tier: domains[tier] if domains[tier] <= MOST_DOMAINS else 0)
     for place, tier in enumerate(order):
         share = 1 / (tiers - place)
         with control.step(max(share, FEW_SHARE) if domains[tier] <= MOST_DOMAINS else share):
