@@ -13,7 +13,7 @@ from planner.solve.anneal import annealed, worth_annealing
 from planner.solve.beside import Beside
 from planner.solve.few_domains import are_few
 from planner.solve.guide import Guide
-from planner.solve.joint_bound import joint_bound
+from planner.solve.joint_bound import Apart, joint_bound
 from planner.solve.master import CapacityClass
 from planner.solve.nested import whole_weights
 from planner.solve.packing import packable
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.control import Control
-    from planner.solve.joint_bound import Apart
     from planner.solve.problem import Layout, Problem
 
     FloatArray = NDArray[np.float64]
@@ -64,7 +63,7 @@ class Constructions:
     def __init__(
         self, problem: Problem, layout: Layout, control: Control, apart: Apart | None = None
     ) -> None:
-        self.problem, self.layout, self.control, self.apart = problem, layout, control, apart
+        self.problem, self.layout, self.control, self.apart = problem, layout, control, apart or Apart()
         self.costs = reduce_costs(problem.workload.families, layout.blocks)
         self.tree = Tree.of(problem, layout)
         self.several = len(self.tree.levels) > 2
@@ -234,6 +233,10 @@ class Constructions:
         _, seconds_per_byte = whole_weights([level.weight for level in self.tree.levels])
         unit = seconds_per_byte * self.costs.granule_bytes
         return float(np.ceil(safe / unit - UNITS_OFF)) * unit if unit and safe < unit * MOST_UNITS else safe
+
+    def bound_apart(self, index: int) -> float:
+        """Lower bound on the sum of f of a level, where that was found on the way to the bound of all."""
+        return self.apart.bound(self.costs, self.tree.levels[index])
 
     def shared_out(self, index: int) -> float:
         """Lower bound on the sum of f of a level of small domains, by sharing out every stage."""

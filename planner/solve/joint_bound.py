@@ -69,11 +69,20 @@ class Apart:
         self.compiled = compiled
         self._found: dict[tuple[object, ...], tuple[Start, float]] = {}
 
-    def of(self, costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:
-        """What one level uses by itself, and a lower bound on its weighted bytes; nothing without time."""
+    def bound(self, costs: StageCosts, level: Level) -> float:
+        """Lower bound on the sum of f of a level, where it is known."""
+        return self._found.get(self._key(costs, level), (Start(), float("-inf")))[1]
+
+    @staticmethod
+    def _key(costs: StageCosts, level: Level) -> tuple[object, ...]:
+        """All that a bound depends on."""
         terms = tuple((form, cells, each.tobytes()) for form, cells, each in costs.terms)
         edges = costs.v.tobytes(), costs.v_wrap, costs.rungs.tobytes()
-        key = costs.replicas, terms, edges, level.room.astype(np.int64).tobytes()
+        return costs.replicas, terms, edges, level.room.astype(np.int64).tobytes()
+
+    def of(self, costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:
+        """What one level uses by itself, and a lower bound on its weighted bytes; nothing without time."""
+        key = self._key(costs, level)
         if key not in self._found:
             start, bound = alone(costs, replace(level, weight=1.0), control)
             if control.over:

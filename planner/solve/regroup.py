@@ -69,6 +69,9 @@ class Regrouping:
         self.levels = len(tree.levels) - 1
         order = range(self.levels - 1, -1, -1)
         several = [index for index in order if self._several(index)]
+        if self._large:
+            # The outermost tier of a draft is good already.
+            several = [*several[1:], *several[:1]]
         self.kinds = [
             _Kind(way, index)
             for way in self._ways
@@ -83,8 +86,12 @@ class Regrouping:
         walked = [_Way.CHARGED_AFRESH, _Way.WALKED_AFRESH, _Way.WALKED_ON]
         if not all(can_pair(self.costs, level) for level in self.tree.levels[:-1]):
             return walked
-        large = self.costs.stages * self.costs.replicas >= PAIRED_CELLS
-        return [_Way.PAIRED, _Way.WALKED_ON] if large else [_Way.PAIRED, *walked]
+        return [_Way.PAIRED, _Way.WALKED_ON] if self._large else [_Way.PAIRED, *walked]
+
+    @property
+    def _large(self) -> bool:
+        """Whether pairs take the place of walks that begin afresh."""
+        return self.costs.stages * self.costs.replicas >= PAIRED_CELLS
 
     def _several(self, index: int) -> bool:
         """Whether some domain around those of a level holds more than one of them."""

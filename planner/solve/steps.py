@@ -118,6 +118,8 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
                 _teach(work, told, index, work.shared_out(index))
         if not told.near():
             told.learn_all(work.bound(floors))
+            for index in range(len(work.tree.levels) - 1):
+                _teach(work, told, index, work.bound_apart(index))
     yield from work.walked()
 
 
