@@ -8,7 +8,6 @@ is kept, domain by domain.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 HEATS, TURNS, RUNS_TRIED = (0.1, 0.2, 0.4), (20, 40, 80), 4
 MOST_CHARGED = 0.9
 # Placements of the first draft, of which the cheapest inside of each outermost domain is kept.
-DRAFTS = 4
+DRAFTS, FORCED = 4, 2
 # States of the programme of two domains that take as long as a move of a walk, and moves that two domains
 # take beside.
 STATES_A_MOVE, MOVES_A_PAIR = 60, 3
@@ -163,15 +162,15 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
     """Width vectors of the innermost domains, shape (domains, P), each better than all before."""
     random, place = np.random.default_rng(seed), len(tree.levels) - 2
     outer = _outermost(tree, costs, control)
-    # The first takes moments, and without it all that went before is lost: it is not cut off.
-    unhurried = Control(math.inf, workers=control.workers)
+    # The first take moments, and without them what went before is lost: only the run's end cuts them off.
+    unhurried = Control(control.time_limit_s, workers=control.workers, started=control.started)
     best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
     yield best
-    for _ in range(DRAFTS):
-        if control.over:
+    for turn in range(DRAFTS):
+        if control.over and (turn >= FORCED or unhurried.over):
             return
         how = Sharing.drawn(Ahead.drawn(usual_pieces(tree, best), random), random)
-        other = filled_by_pairs(tree, costs, place, outer, how, random, control)
+        other = filled_by_pairs(tree, costs, place, outer, how, random, unhurried)
         best = cheaper_inside(tree, costs, place, best, other)
         yield best
 
