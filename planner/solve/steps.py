@@ -99,7 +99,7 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
         yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
     if work.few:
         yield _split(work, told)
-    if work.covered:
+    if work.covered and not told.near():
         yield _led(work, floors, told)
     if not told.near():
         if not work.soon_proven:
