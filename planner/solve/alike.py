@@ -59,10 +59,13 @@ class Effort:
         Codes of all states that are kept.
     splits
         Splits that are listed.
+    failures
+        Budgets that may be given up before no smaller one is tried.
     """
 
     codes: int
     splits: int
+    failures: int = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,7 @@ class Alike:
         known
             What is not to be found again: once the bound is there, it is left there.
         """
-        bound, last = least, 0
+        bound, last, failures = least, 0, 0
         while not control.over and bound < known:
             target = min(bound + step, known)
             tried = self._within(target - granule, effort, control)
@@ -177,7 +180,8 @@ class Alike:
                 bound = target
                 step = _next_step(step, granule, tried.splits, last)
                 last = tried.splits
-            elif step > granule > 0:
+            elif step > granule > 0 and failures < effort.failures:
+                failures += 1
                 step = max(granule, math.floor(step / granule / 2) * granule)
             else:
                 break
