@@ -27,7 +27,8 @@ DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
 SHARES_SHARE, SPLIT_SHARE = 0.3, 0.6
 # Where replicas are many shares say little more than a relaxation, and take long.
-SHARED_REPLICAS = 150
+# The bound over all tiers rises by more than walks gain until it is done.
+SHARED_REPLICAS, MANY_SHARE = 150, 0.6
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
 
@@ -111,8 +112,9 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
     """What walks find while tiers of small domains are bounded by their shares, then all tiers together."""
     if not work.bounded_together:
         return
-    with work.walking(), work.control.step(BOUND_SHARE):
-        shared = range(len(work.tree.levels) - 1) if work.costs.replicas <= SHARED_REPLICAS else ()
+    many = work.costs.replicas > SHARED_REPLICAS
+    with work.walking(), work.control.step(MANY_SHARE if many else BOUND_SHARE):
+        shared = () if many else range(len(work.tree.levels) - 1)
         for index in shared:
             with work.control.step(SHARES_SHARE):
                 _teach(work, told, index, work.shared_out(index))
