@@ -45,7 +45,9 @@ def test_unknown_names_are_attribute_errors():
         planner.sovle  # noqa: B018
 
 
-@pytest.mark.parametrize("first", ["import planner.solve.result", "from planner.solve import solve", "pass"])
+@pytest.mark.parametrize(
+    "first", ["import planner.solve.setup.result", "from planner.solve import solve", "pass"]
+)
 def test_solve_can_be_called_whatever_was_imported_first(first):
     """The subpackage of the same name is itself callable."""
     script = f"{first}\nimport planner\nprint(callable(planner.solve))"

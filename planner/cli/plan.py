@@ -21,7 +21,7 @@ from planner.placement.placement import Objective
 
 if TYPE_CHECKING:
     from planner.placement.placement import Placement
-    from planner.solve.result import Result
+    from planner.solve.setup.result import Result
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 

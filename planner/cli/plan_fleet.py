@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from planner.fleet.fleet import Fleet
     from planner.fleet.placed import PlacedFleet
-    from planner.solve.result import Progress
+    from planner.solve.setup.result import Progress
     from planner.topology.cluster import Cluster
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from planner.placement.placement import Objective
-    from planner.solve.result import Progress
+    from planner.solve.setup.result import Progress
 
 LEAST_SECONDS_BETWEEN_LINES = 1.0
 

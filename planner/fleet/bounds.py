@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from planner.placement.crossing import weighted_seconds
 from planner.placement.placement import Objective
 from planner.repair.certificate import relaxed_bounds
-from planner.solve.problem import Problem
-from planner.solve.tier_bounds import tier_bounds
+from planner.solve.bound.tier_bounds import tier_bounds
+from planner.solve.setup.problem import Problem
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 

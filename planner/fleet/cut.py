@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.placement import Objective
-from planner.solve.blocks import candidate_blocks
-from planner.solve.problem import Problem, lay_out
+from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.problem import Problem, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

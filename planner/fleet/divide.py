@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from planner.fleet.partition import Region
     from planner.fleet.prices import Prices
     from planner.fleet.rules import TierRule
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
 
     IntArray = NDArray[np.int64]
     Key = tuple[int, tuple[tuple[int, int], ...], tuple[bytes, ...]]

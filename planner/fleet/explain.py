@@ -11,8 +11,8 @@ from planner.fleet.divide import Divider, Partition, Way, outer_region
 from planner.fleet.partition import PartitionModel
 from planner.placement.placement import Objective
 from planner.placement.wording import plural
-from planner.solve.feasible import prove_infeasible
-from planner.solve.problem import Problem as Task
+from planner.solve.setup.feasible import prove_infeasible
+from planner.solve.setup.problem import Problem as Task
 from planner.workload.fit import check_memory
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from planner.fleet.cut import Cut
     from planner.fleet.ground import Ground
     from planner.fleet.rules import TierRule
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
 
 LOOK_S = 10.0
 REMEDIES = {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from planner.fleet.flows import Flow
     from planner.fleet.ground import Ground
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
 
     Counts = tuple[int, ...]
     Shape = tuple[object, ...]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from planner.fleet.cut import Cut
     from planner.fleet.ground import Ground
     from planner.fleet.rules import TierRule
-    from planner.solve.control import Control, Search
+    from planner.solve.setup.control import Control, Search
 
     BoolArray = NDArray[np.bool_]
     IntArray = NDArray[np.int64]

@@ -25,7 +25,7 @@ from planner.fleet.sizing import size_jobs
 from planner.placement.crossing import measure
 from planner.placement.placement import Placement, Status
 from planner.solve import solve
-from planner.solve.control import Control
+from planner.solve.setup.control import Control
 
 if TYPE_CHECKING:
     import threading
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from planner.fleet.divide import Way
     from planner.fleet.fleet import Fleet, Job
     from planner.fleet.prices import Prices
-    from planner.solve.result import Progress
+    from planner.solve.setup.result import Progress
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from planner.fleet.ground import Ground
     from planner.fleet.placed import PlacedFleet
     from planner.placement.placement import Placement
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
 
     IntArray = NDArray[np.int64]
     Join = Callable[[Mapping[int, Placement]], PlacedFleet]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from planner.fleet.ground import Ground
-    from planner.solve.control import Control
+    from planner.solve.setup.control import Control
 
 
 def size_jobs(ground: Ground, control: Control) -> tuple[Way, dict[int, int]]:

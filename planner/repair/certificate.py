@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from planner.placement.placement import Placement
     from planner.repair.task import Task
-    from planner.solve.problem import Problem
-    from planner.solve.reduction import StageCosts
+    from planner.solve.reduction.reduction import StageCosts
+    from planner.solve.setup.problem import Problem
     from planner.topology.cluster import Cluster
 
     BoolArray = NDArray[np.bool_]
@@ -96,7 +96,7 @@ def bound_anew(task: Task, value: float | None = None) -> tuple[FloatArray, floa
     value
         What a placement reaches. Where the quick bound lies far below, a better one is looked for.
     """
-    from planner.solve.problem import Problem
+    from planner.solve.setup.problem import Problem
 
     problem = Problem(task.cluster, task.workload, task.objective, task.available)
     tiers = _tier_bounds(problem, priced=True)
@@ -128,11 +128,11 @@ def _tier_bounds(problem: Problem, *, priced: bool) -> FloatArray:
 
 def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
-    from planner.solve.blocks import candidate_blocks
-    from planner.solve.bound import tier_bound
-    from planner.solve.problem import whole_by_rule
-    from planner.solve.reduction import reduce_costs
-    from planner.solve.whole_replicas import bound_by_rule
+    from planner.solve.bound.bound import tier_bound
+    from planner.solve.bound.whole_replicas import bound_by_rule
+    from planner.solve.reduction.reduction import reduce_costs
+    from planner.solve.setup.blocks import candidate_blocks
+    from planner.solve.setup.problem import whole_by_rule
 
     small = problem.workload.mesh.world_size <= SMALL_RANKS
     best = 0.0
@@ -152,9 +152,9 @@ def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
 def _without_rounding(costs: StageCosts, whole: IntArray, *, priced: bool) -> float:
     """Bound of one tier whose domains hold `whole` cells each, shape (domains,): relaxed, or by prices."""
     from planner.repair.prices import priced_bound
-    from planner.solve.bound import rounded_up
-    from planner.solve.columns import large, relax
-    from planner.solve.master import CapacityClass
+    from planner.solve.bound.bound import rounded_up
+    from planner.solve.columns.columns import large, relax
+    from planner.solve.columns.master import CapacityClass
 
     capacity, count = np.unique(np.minimum(whole, costs.stages * costs.replicas), return_counts=True)
     classes = [CapacityClass(*each) for each in zip(capacity.tolist(), count.tolist(), strict=True)]

@@ -48,13 +48,13 @@ def best_within(
 ) -> tuple[IntArray, bool] | None:
     """GPU of every rank in the best placement within all limits, and whether it is proven to be that.
 
-    None where the job is too large for the model of `planner.solve.exact`.
+    None where the job is too large for the model of `planner.solve.exact.exact`.
     """
     if task.ranks > SMALL_RANKS:
         return None
-    from planner.solve.control import Control
-    from planner.solve.exact import Moving, fits_exact_model, leaf_tier, solve_exactly
-    from planner.solve.problem import Problem
+    from planner.solve.exact.exact import Moving, fits_exact_model, leaf_tier, solve_exactly
+    from planner.solve.setup.control import Control
+    from planner.solve.setup.problem import Problem
 
     problem = Problem(task.cluster, task.workload, task.objective, task.available)
     if not fits_exact_model(problem):

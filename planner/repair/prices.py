@@ -5,7 +5,7 @@ Whatever a cell of each stage is said to be worth, what the domains pay in all i
     D sum_p y_p  +  sum_d min over w of (f(w) - y . w)
 
 with D cells of every stage, f the cost of a domain that holds the width vector w, and the minimum over
-what fits domain d; the linear relaxation of `planner.solve.columns` looks for the y for which that is
+what fits domain d; the linear relaxation of `planner.solve.columns.columns` looks for the y for which that is
 most. Where domains hold their cells in boxes, a cell's worth is its share of what it costs to be there
 at all: that of one cell alone over the cells of its stage beside it, and a level that all stages share.
 How many stand beside each other is tried, from a whole domain downwards. The best level is found without
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.pricing import price
+from planner.solve.columns.pricing import price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from planner.solve.master import CapacityClass
-    from planner.solve.reduction import StageCosts
+    from planner.solve.columns.master import CapacityClass
+    from planner.solve.reduction.reduction import StageCosts
 
     FloatArray = NDArray[np.float64]
 

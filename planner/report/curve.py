@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from planner.placement.placement import Placement
-    from planner.solve.result import Progress
+    from planner.solve.setup.result import Progress
 
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 92, 736, 68, 372

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from planner.placement.placement import Objective
 from planner.report.curve import curve_svg
 from planner.report.values import finite
-from planner.solve.result import Progress
+from planner.solve.setup.result import Progress
 
 if TYPE_CHECKING:
-    from planner.solve.result import Result
+    from planner.solve.setup.result import Result
 
 FORMATS = (".json", ".svg")
 END = "end"

@@ -11,7 +11,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from planner.solve.result import Progress, Result
+from planner.solve.setup.result import Progress, Result
 
 if TYPE_CHECKING:
     from planner.solve.run import solve

@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.placement import Objective
-from planner.solve.anneal import annealed, worth_annealing
-from planner.solve.beside import Beside
-from planner.solve.few_domains import are_few
-from planner.solve.guide import Guide
-from planner.solve.joint_bound import Apart, joint_bound
-from planner.solve.master import CapacityClass
-from planner.solve.nested import whole_weights
-from planner.solve.packing import packable
-from planner.solve.pairs import PATIENCE, Pairs, shares_pairs
-from planner.solve.problem import whole_by_rule
-from planner.solve.realize import seat_ranks, widths_of
-from planner.solve.reduction import reduce_costs
-from planner.solve.restarts import Restarts, drafted
-from planner.solve.ring_walk import walked_rings, walks_on_rings
-from planner.solve.rings import join_cells
-from planner.solve.shares import fits_shares, share_out_stages
-from planner.solve.stripes import lined_up, striped_home
-from planner.solve.tree import Tree, tree_cost
+from planner.solve.columns.master import CapacityClass
+from planner.solve.columns.packing import packable
+from planner.solve.columns.shares import fits_shares, share_out_stages
+from planner.solve.exact.nested import whole_weights
+from planner.solve.joint.guide import Guide
+from planner.solve.joint.joint_bound import Apart, joint_bound
+from planner.solve.reduction.reduction import reduce_costs
+from planner.solve.reduction.tree import Tree, tree_cost
+from planner.solve.seats.realize import seat_ranks, widths_of
+from planner.solve.seats.ring_walk import walked_rings, walks_on_rings
+from planner.solve.seats.rings import join_cells
+from planner.solve.seats.stripes import lined_up, striped_home
+from planner.solve.setup.problem import whole_by_rule
+from planner.solve.splits.few_domains import are_few
+from planner.solve.walks.anneal import annealed, worth_annealing
+from planner.solve.walks.beside import Beside
+from planner.solve.walks.pairs import PATIENCE, Pairs, shares_pairs
+from planner.solve.walks.restarts import Restarts, drafted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from planner.solve.control import Control
-    from planner.solve.problem import Layout, Problem
+    from planner.solve.setup.control import Control
+    from planner.solve.setup.problem import Layout, Problem
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]

@@ -14,22 +14,22 @@ from planner.errors import InfeasibleError, InternalError, NoPlacementError
 from planner.placement.crossing import measure, objective_bound, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
-from planner.solve.blocks import candidate_blocks
+from planner.solve.bound.tier_bounds import SMALL_CELLS, tier_bounds
 from planner.solve.construct import Constructions
-from planner.solve.control import Control
-from planner.solve.exact import fits_exact_model, solve_exactly
-from planner.solve.exact_widths import least_widths, uncut_layout
-from planner.solve.feasible import prove_infeasible, rules_hold
-from planner.solve.joint_bound import Apart
-from planner.solve.problem import Problem, lay_out
-from planner.solve.rail_seats import keep_rails
-from planner.solve.realize import seat_ranks
-from planner.solve.reduction import reduce_costs
-from planner.solve.result import Progress, Result
-from planner.solve.rings import join_cells
+from planner.solve.exact.exact import fits_exact_model, solve_exactly
+from planner.solve.exact.exact_widths import least_widths, uncut_layout
+from planner.solve.joint.joint_bound import Apart
+from planner.solve.reduction.reduction import reduce_costs
+from planner.solve.reduction.tree import Tree
+from planner.solve.seats.rail_seats import keep_rails
+from planner.solve.seats.realize import seat_ranks
+from planner.solve.seats.rings import join_cells
+from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.control import Control
+from planner.solve.setup.feasible import prove_infeasible, rules_hold
+from planner.solve.setup.problem import Problem, lay_out
+from planner.solve.setup.result import Progress, Result
 from planner.solve.steps import Told, placements
-from planner.solve.tier_bounds import SMALL_CELLS, tier_bounds
-from planner.solve.tree import Tree
 from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.crossing import Measure
-    from planner.solve.problem import Layout
+    from planner.solve.setup.problem import Layout
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound import rounded_up
-from planner.solve.few_domains import least_of_few, splits_compiled
-from planner.solve.hierarchy import candidates
-from planner.solve.outside_in import outside_in
+from planner.solve.bound.bound import rounded_up
+from planner.solve.hierarchy.hierarchy import candidates
+from planner.solve.hierarchy.outside_in import outside_in
+from planner.solve.splits.few_domains import least_of_few, splits_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import math
 
 from planner.cli.progress import PlainLines, progress_line, shown_progress
 from planner.placement.placement import Objective
-from planner.solve.result import Progress
+from planner.solve.setup.result import Progress
 
 
 def test_line():

@@ -10,7 +10,7 @@ from planner.fleet.flows import Flow
 from planner.fleet.ground import Ground
 from planner.fleet.prices import Prices, bytes_between_halves, estimate
 from planner.fleet.sizing import size_jobs
-from planner.solve.control import Control
+from planner.solve.setup.control import Control
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.fleet.fleets import job
 

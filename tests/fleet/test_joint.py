@@ -14,7 +14,7 @@ from planner.fleet.ground import Ground
 from planner.fleet.joint import JointModel, is_countable, shape_of, ways
 from planner.fleet.plan import plan_fleet
 from planner.placement.crossing import weighted_seconds
-from planner.solve.control import Control
+from planner.solve.setup.control import Control
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.fleet.fleets import fleet, job
 

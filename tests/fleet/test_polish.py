@@ -10,7 +10,7 @@ from planner.fleet.ground import Ground
 from planner.fleet.placed import FleetClaims, PlacedFleet, PlacedJob
 from planner.fleet.polish import Polisher
 from planner.fleet.value import fleet_value
-from planner.solve.control import Control
+from planner.solve.setup.control import Control
 from tests.builders import claimed, grid_cluster, grid_workload
 from tests.fleet.brute_force import best_value
 from tests.fleet.fleets import fleet, job, tier_rule

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.repair.prices import best_level, priced_bound
-from planner.solve.blocks import candidate_blocks
-from planner.solve.columns import relax
-from planner.solve.master import CapacityClass
-from planner.solve.reduction import reduce_costs
+from planner.solve.columns.columns import relax
+from planner.solve.columns.master import CapacityClass
+from planner.solve.reduction.reduction import reduce_costs
+from planner.solve.setup.blocks import candidate_blocks
 from tests.builders import grid_workload
 from tests.solve.vectors import least_cover, ragged_classes, random_costs
 

@@ -12,7 +12,7 @@ from planner.placement.placement import Objective
 from planner.report.curve import curve_svg
 from planner.report.trace import trace_document, trace_file, trace_points
 from planner.solve import solve
-from planner.solve.result import Progress, Result
+from planner.solve.setup.result import Progress, Result
 from tests.builders import grid_workload, ragged_cluster
 from tests.report.jobs import two_racks
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve import anneal, restarts
-from planner.solve.blocks import candidate_blocks
-from planner.solve.control import Control
-from planner.solve.few_domains import splits_compiled
-from planner.solve.problem import Problem, lay_out
-from planner.solve.reduction import reduce_costs
-from planner.solve.tree import Tree
+from planner.solve.reduction.reduction import reduce_costs
+from planner.solve.reduction.tree import Tree
+from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.control import Control
+from planner.solve.setup.problem import Problem, lay_out
+from planner.solve.splits.few_domains import splits_compiled
+from planner.solve.walks import anneal, restarts
 from tests.builders import grid_cluster, grid_workload
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from planner.solve.problem import Layout
-from planner.solve.tree import summed
+from planner.solve.reduction.tree import summed
+from planner.solve.setup.problem import Layout
 
 
 def nested_lists(rng, tiers, cell, ranks):

@@ -14,10 +14,10 @@ from planner.placement.crossing import measure
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Objective, Status
 from planner.solve import Progress, solve
-from planner.solve.control import Control
-from planner.solve.hierarchy import candidates
-from planner.solve.problem import Problem
-from planner.solve.tier_bounds import tier_bounds
+from planner.solve.bound.tier_bounds import tier_bounds
+from planner.solve.hierarchy.hierarchy import candidates
+from planner.solve.setup.control import Control
+from planner.solve.setup.problem import Problem
 from tests.benchmarks.instances import instances
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_upwards

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve.blocks import candidate_blocks
 from planner.solve.construct import Constructions
-from planner.solve.control import Control
-from planner.solve.problem import Problem, lay_out
+from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.control import Control
+from planner.solve.setup.problem import Problem, lay_out
 from planner.solve.steps import Told, placements
 from tests.builders import grid_workload, ragged_cluster
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from planner.solve.master import CapacityClass
-from planner.solve.reduction import StageCosts
+from planner.solve.columns.master import CapacityClass
+from planner.solve.reduction.reduction import StageCosts
 
 
 def random_costs(rng, stages, replicas, *, ring=False, folded=False, forms=("touched", "partial", "pairs")):

@@ -1,0 +1,1 @@
+"""Exact models, solved by CP-SAT: ranks, widths, nested tiers."""

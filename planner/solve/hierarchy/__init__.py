@@ -1,0 +1,1 @@
+"""From tier to tier: covering outer domains by the ones inside them."""

@@ -1,0 +1,79 @@
+"""Duals of the relaxation over all tiers, and those between two of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.columns.columns import EVEN_LOOKS, STEADY
+from planner.solve.columns.pricing import price
+from planner.solve.joint.pools import WHOLE_JOB
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from planner.solve.columns.pricing import Space
+    from planner.solve.joint.pools import Pool
+    from planner.solve.reduction.reduction import StageCosts
+
+    FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Centre:
+    """Duals, as pricing reads them.
+
+    Parameters
+    ----------
+    worth
+        For every group of rows what each width is worth, shape (P, N + 1).
+    shares
+        Which part of what each level pays is priced; its floor earns the rest. Shape (levels,).
+    rents
+        For each pool what every number of cells pays for its place in a domain, shape (room + 1,).
+    """
+
+    worth: dict[int, FloatArray]
+    shares: FloatArray
+    rents: list[FloatArray]
+
+    @property
+    def value(self) -> float:
+        """What the whole job is worth."""
+        return float(self.worth[WHOLE_JOB][:, -1].sum())
+
+    def towards(self, other: Centre) -> Centre:
+        """Duals between these and others, nearer to these."""
+        near, far = STEADY, 1 - STEADY
+        worth = {group: near * table + far * other.worth[group] for group, table in self.worth.items()}
+        rents = [near * rent + far * there for rent, there in zip(self.rents, other.rents, strict=True)]
+        return Centre(worth, near * self.shares + far * other.shares, rents)
+
+
+def even_worth(costs: StageCosts, pools: Sequence[Pool], weight: float, unit: float, space: Space) -> float:
+    """What a cell is worth to one tier alone, if those of all stages are worth the same, at most a unit.
+
+    It is where the tier's cheapest vectors hold as many cells as there are.
+
+    Parameters
+    ----------
+    pools
+        The tier's domains.
+    weight
+        Cost of a crossing byte at the tier.
+    """
+    room = max(pool.rooms[-1] for pool in pools)
+    holding = costs.holding(min(room, costs.replicas))
+    wanted, low, high = costs.stages * costs.replicas, -unit, unit
+    for _ in range(EVEN_LOOKS):
+        worth = (low + high) / 2
+        used = price(costs, np.full(costs.stages, worth / weight), room, holding, space).used
+        held = sum(
+            count * int(used[r]) for pool in pools for r, count in zip(pool.rooms, pool.counts, strict=True)
+        )
+        low, high = (worth, high) if held < wanted else (low, worth)
+    return high

@@ -1,0 +1,1 @@
+"""The reduction: what a domain costs as a function of how many cells of each stage it holds."""

@@ -1,0 +1,1 @@
+"""From width vectors to GPUs: rings, stripes, and rails."""

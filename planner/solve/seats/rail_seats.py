@@ -1,0 +1,180 @@
+"""Seats inside nodes: ranks change places so that fewer bytes between nodes change rail.
+
+No rank leaves its node, so nothing changes at any tier. A sweep and swaps come first, then a few nodes at
+a time are seated again by an exact model.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.placement.groups import groups_along
+from planner.solve.seats.rail_model import reseat
+from planner.solve.seats.rail_wishes import Wishes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from planner.solve.setup.control import Control
+    from planner.solve.setup.problem import Problem
+
+    IntArray = NDArray[np.int32]
+
+ROUNDS = 60
+FEWEST_ROUNDS = 8
+MOST_SWAPS = 500_000
+PATIENCE = 25
+HEAT = 0.5
+# Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
+WHOLE_RANKS = 128
+WHOLE_SECONDS = 0.7
+FREED_NODES = 6
+FREED_SECONDS = 1.0
+ROUND_SECONDS = 0.1
+FAILURES = 10
+DRAWS = 60
+
+
+def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
+    """The same placement with other seats in its nodes, where that keeps more bytes on their rail.
+
+    Two starts are tried: the seats as they are, and those that a sweep over the stages gives, in
+    which each rank follows its neighbour of the stage before. From the better one on, pairs of seats
+    in a node are swapped as long as that helps; then the nodes around bytes that still change rail are
+    seated again, a few at a time, by a model that sees exchanges among any number of ranks.
+    """
+    wishes = Wishes(problem, gpu_of_rank)
+    if wishes.changed(gpu_of_rank) == 0:
+        return gpu_of_rank
+    best = min((gpu_of_rank, _swept(problem, gpu_of_rank)), key=wishes.changed)
+    for step in (_swapped, _freed):
+        if wishes.changed(best) > 0 and not control.over:
+            best = step(problem, wishes, best, control)
+    return best
+
+
+def _swept(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
+    """Seats stage by stage: on the rail of the stage before where its rank is in another domain."""
+    cluster = problem.cluster
+    domain = cluster.domain_of_gpu[cluster.boundary][gpu_of_rank]
+    node, rail = cluster.gpu_node[gpu_of_rank], cluster.gpu_rail - int(cluster.gpu_rail.min())
+    rails = int(rail.max()) + 1
+    used = np.isin(cluster.gpu_node, node) & problem.available
+    free = np.flatnonzero(used)
+    free = free[np.lexsort((free, rail[free], cluster.gpu_node[free]))].astype(np.int32)
+    seat = np.empty_like(gpu_of_rank)
+    stages = groups_along(problem.workload.mesh, ("pp",)).members.T
+    for stage, ranks in enumerate(stages):
+        waiting = ranks
+        if stage:
+            before = stages[stage - 1]
+            moved = np.flatnonzero(domain[before] != domain[ranks])
+            wanted = node[ranks[moved]].astype(np.int64) * rails + rail[seat[before[moved]]]
+            order = np.argsort(wanted, kind="stable")
+            offered = cluster.gpu_node[free].astype(np.int64) * rails + rail[free]
+            asks, takes = _first_of_each(wanted[order], offered)
+            seat[ranks[moved[order[asks]]]] = free[takes]
+            free = np.delete(free, takes)
+            waiting = np.delete(ranks, moved[order[asks]])
+        waiting = waiting[np.argsort(node[waiting], kind="stable")]
+        asks, takes = _first_of_each(node[waiting], cluster.gpu_node[free])
+        seat[waiting[asks]] = free[takes]
+        free = np.delete(free, takes)
+    return seat
+
+
+def _first_of_each(
+    asked: NDArray[np.integer], offered: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where two sorted lists have the same entries, paired off in order: places in both."""
+    place = np.arange(len(asked)) - np.searchsorted(asked, asked)
+    at = np.searchsorted(offered, asked) + place
+    served = at < np.searchsorted(offered, asked, side="right")
+    return np.flatnonzero(served), at[served]
+
+
+def _swapped(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
+    """Swap seats in half of the nodes at a time, drawn anew each round; the best seats seen.
+
+    Large jobs get fewer rounds, so that this takes a small part of any run.
+    """
+    random = np.random.default_rng(control.seed)
+    seats, rail = _seats_of_nodes(problem, gpu_of_rank), wishes.rail_of_gpu
+    best, least, failures = gpu_of_rank, wishes.changed(gpu_of_rank), 0
+    now = best.copy()
+    typical = wishes.typical()
+    rounds = min(ROUNDS, max(FEWEST_ROUNDS, MOST_SWAPS // wishes.ranks))
+    for turn in range(rounds):
+        chosen = seats[random.random(len(seats)) < 0.5]
+        rank_of_gpu = np.full(problem.cluster.gpus + 1, wishes.ranks, np.int32)
+        rank_of_gpu[now] = np.arange(wishes.ranks)
+        votes = wishes.votes(now)
+        heat = HEAT * (1 - turn / rounds) * typical
+        for one, other in combinations(range(seats.shape[1]), 2):
+            here, there = chosen[:, one], chosen[:, other]
+            first, second = rank_of_gpu[here], rank_of_gpu[there]
+            gain = votes[first, rail[there]] + votes[second, rail[here]]
+            gain -= votes[first, rail[here]] + votes[second, rail[there]]
+            swap = (gain + heat * random.standard_normal(len(gain)) > 0) & (here >= 0) & (there >= 0)
+            rank_of_gpu[here[swap]], rank_of_gpu[there[swap]] = second[swap], first[swap]
+        held = np.flatnonzero(rank_of_gpu[:-1] < wishes.ranks)
+        now = now.copy()
+        now[rank_of_gpu[held]] = held
+        changed = wishes.changed(now)
+        failures = 0 if changed < least else failures + 1
+        if changed < least:
+            best, least = now, changed
+        if least == 0 or failures > PATIENCE or control.over:
+            break
+    return best
+
+
+def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
+    """GPUs that may hold a rank in each node that holds any, shape (nodes, seats); -1 beyond."""
+    cluster = problem.cluster
+    gpus = np.flatnonzero(np.isin(cluster.gpu_node, cluster.gpu_node[gpu_of_rank]) & problem.available)
+    _, row, count = np.unique(cluster.gpu_node[gpus], return_inverse=True, return_counts=True)
+    table = np.full((len(count), int(count.max())), -1, np.int32)
+    table[row, np.arange(len(gpus)) - (np.cumsum(count) - count)[row]] = gpus
+    return table
+
+
+def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
+    """Seat nodes again by the exact model: all of a small job's, then a few at a time."""
+    node = problem.cluster.gpu_node
+    freed = np.zeros(int(node.max()) + 1, np.bool_)
+    if len(gpu_of_rank) <= WHOLE_RANKS:
+        freed[node[gpu_of_rank]] = True
+        whole = reseat(problem, wishes, gpu_of_rank, freed, control, WHOLE_SECONDS)
+        gpu_of_rank = min((gpu_of_rank, whole.gpu_of_rank), key=wishes.changed)
+        if whole.proven:
+            return gpu_of_rank
+    random = np.random.default_rng(control.seed)
+    least, failures = wishes.changed(gpu_of_rank), 0
+    ends_s = control.clock_s + FREED_SECONDS
+    while least > 0 and failures < FAILURES and control.clock_s < ends_s and not control.over:
+        freed[:] = False
+        freed[_around(wishes, gpu_of_rank, node, random)] = True
+        found = reseat(problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS).gpu_of_rank
+        changed = wishes.changed(found)
+        failures = 0 if changed < least else failures + 1
+        if changed <= least:
+            gpu_of_rank, least = found, changed
+    return gpu_of_rank
+
+
+def _around(wishes: Wishes, gpu_of_rank: IntArray, node: IntArray, random: np.random.Generator) -> list[int]:
+    """Nodes around some bytes that change rail: of ranks that are linked with those of nodes before."""
+    broken = wishes.broken(gpu_of_rank)
+    first = random.permutation(broken[random.integers(len(broken))])
+    nodes = list(dict.fromkeys(node[gpu_of_rank[first]].tolist()))[: FREED_NODES // 2]
+    for _ in range(DRAWS):
+        rank = random.choice(np.flatnonzero(node[gpu_of_rank] == random.choice(nodes)))
+        linked = wishes.linked_with(rank)
+        following = int(node[gpu_of_rank[random.choice(linked)]]) if len(linked) else nodes[0]
+        if following not in nodes and len(nodes) < FREED_NODES:
+            nodes.append(following)
+    return nodes

@@ -1,0 +1,1 @@
+"""Few domains: stages shared out split by split, exactly where the budget lasts."""

@@ -1,0 +1,1 @@
+"""Walks: cells and whole domains change places, in compiled loops."""

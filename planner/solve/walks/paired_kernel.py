@@ -1,0 +1,90 @@
+"""Pairs of domains share out what they hold inside each of many domains, one after the other, compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.solve.setup.kernel import compiled
+from planner.solve.walks.pair_kernel import Held, Tables, paid_by, share_out_pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
+
+
+@compiled
+def held_by_each(widths: IntArray, rooms: IntArray, holding: FloatArray, kept: FloatArray) -> Held:
+    """What some domains hold, and who holds each stage; `widths` has shape (domains, P) and is written to."""
+    domains, stages = widths.shape
+    holders = np.zeros((stages, domains), np.int32)
+    counts, place = np.zeros(stages, np.int32), np.zeros((domains, stages), np.int32)
+    for domain in range(domains):
+        for stage in range(stages):
+            if widths[domain, stage] > 0:
+                holders[stage, counts[stage]], place[domain, stage] = domain, counts[stage]
+                counts[stage] += 1
+    return Held(widths, rooms, holders, counts, place, holding, kept)
+
+
+@compiled
+def tables_of(widths: IntArray, rooms: IntArray) -> Tables:
+    """Room for the programme of any two of some domains."""
+    cells, stages = widths.sum(), widths.shape[1]
+    most, widest = min(rooms.max(), cells), 0
+    for stage in range(stages):
+        widest = max(widest, widths[:, stage].sum())
+    pairs = 2 * most + stages
+    return Tables(
+        np.zeros(pairs * (most + 1)),
+        np.zeros(pairs),
+        np.zeros(stages + 1, np.int32),
+        np.zeros((6, widest + 1)),
+        np.zeros(widest + 1),
+        np.zeros(stages, np.int32),
+        np.zeros(stages, np.int32),
+    )
+
+
+@compiled
+def share_out_each(
+    widths: IntArray,
+    rooms: IntArray,
+    ends: IntArray,
+    domains: IntArray,
+    holding: FloatArray,
+    kept: FloatArray,
+    hot: float,
+    cold: float,
+    turns: int,
+    seed: int,
+) -> None:
+    """Let those inside one domain after the other share out in pairs, and write what is best to `widths`.
+
+    Parameters
+    ----------
+    widths, rooms
+        Of all domains inside, shapes (all, P) and (all,); those of one domain stand together.
+    ends
+        Where those inside each domain end, shape (all domains,).
+    domains
+        The domains inside which pairs share out.
+    holding, kept
+        As in `Held`.
+    turns
+        For each domain inside.
+    """
+    for domain in domains:
+        begin, end = ends[domain - 1] if domain else 0, ends[domain]
+        best = widths[begin:end]
+        if end - begin < 2 or not best.any():
+            continue
+        held = held_by_each(best.copy(), rooms[begin:end], holding, kept)
+        least = 0.0
+        for inner in range(end - begin):
+            least += paid_by(held, inner)
+        tables = tables_of(best, rooms[begin:end])
+        share_out_pairs(held, tables, hot, cold, turns * (end - begin), seed + domain, best, least)
