@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from planner.solve.setup.control import Control
 
 POLL_S = 0.02
+# What is compiled now, by the function that compiles it: several walks may wait for one compiler.
+_RUNNING: dict[str, Thread] = {}
+_LOCK = Lock()
 
 
 def compiled_in_time(call: Callable[[], object], control: Control) -> bool:
@@ -18,9 +21,13 @@ def compiled_in_time(call: Callable[[], object], control: Control) -> bool:
     if control.deterministic:
         call()
         return True
-    # No daemon, even where this thread is one: a compiler that is cut off in the middle may crash.
-    compiling = Thread(target=call, daemon=False)
-    compiling.start()
+    name = f"{call.__module__}.{call.__qualname__}"
+    with _LOCK:
+        compiling = _RUNNING.get(name)
+        if compiling is None or not compiling.is_alive():
+            # No daemon, even where this thread is one: a compiler that is cut off in the middle may crash.
+            compiling = _RUNNING[name] = Thread(target=call, daemon=False)
+            compiling.start()
     while compiling.is_alive() and not control.over:
         compiling.join(POLL_S)
     return not compiling.is_alive()
