@@ -180,9 +180,11 @@ def _write_trace(result: Result, path: Path) -> None:
 
 
 def _report(placement: Placement, watch: Stopwatch, output: Path, *, as_json: bool) -> None:
-    from planner.report.plan import plan_document, plan_view
-
     if as_json:
+        from planner.report.documents import plan_document
+
         emit(plan_document(placement, watch.seconds) | {"output": str(output)})
     else:
+        from planner.report.plan import plan_view
+
         show(plan_view(placement, watch.seconds), f"written to {output}")

@@ -198,15 +198,17 @@ def _front(before: Placement, cluster: Cluster, wishes: Wishes, interrupt: Inter
 def _report(
     repair: Repair, watch: Stopwatch, output: Path, points: tuple[Point, ...] | None, *, as_json: bool
 ) -> None:
-    from planner.report.replan import front_document, front_view, replan_document, replan_view, shortfall
-
     if as_json:
+        from planner.report.documents import front_document, replan_document, shortfall
+
         short = shortfall(repair)
         if short is not None:
             write_error(short)
         document = replan_document(repair, watch.seconds) | {"output": str(output)}
         emit(document if points is None else document | {"front": front_document(points)})
         return
+    from planner.report.replan import front_view, replan_view
+
     show(replan_view(repair, watch.seconds), f"written to {output}")
     if points is not None:
         show(front_view(repair, points))

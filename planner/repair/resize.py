@@ -16,7 +16,6 @@ from planner.errors import InputError
 from planner.repair.memory import large_enough
 from planner.repair.room import most_parts
 from planner.repair.rules import levels_of
-from planner.workload.load import build_workload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +48,9 @@ def resized(workload: Workload, dp: int, *, keep_batch: bool = False) -> Workloa
         return workload
     if not workload.description:
         return replace(workload, mesh=replace(workload.mesh, dp=dp))
+
+    # Where no replica goes there is no file to be built from, and its reader need not be loaded.
+    from planner.workload.load import build_workload
 
     description = dict(workload.description)
     description["parallelism"] = {**_mapping(description["parallelism"]), "dp": dp}

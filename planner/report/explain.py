@@ -11,8 +11,9 @@ from rich.text import Text
 from planner.errors import UsageError, did_you_mean
 from planner.placement.rails import has_rails, rail_changes
 from planner.report.binding import Binding, binding, binding_view
+from planner.report.documents import spares_used
 from planner.report.neighbours import RankView, rank_facts
-from planner.report.plan import spares_text, spares_used, verdict
+from planner.report.plan import spares_text, verdict
 from planner.report.rails import rails_document, rails_view
 from planner.report.stage_map import StageMap, map_view, stage_map
 from planner.report.stages import StagesView, stages_text, stages_view

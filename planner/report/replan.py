@@ -9,7 +9,8 @@ from rich.text import Text
 
 from planner.placement.placement import Status
 from planner.placement.wording import plural
-from planner.report.plan import plan_document, tier_table, verdict
+from planner.report.documents import shortfall
+from planner.report.plan import tier_table, verdict
 from planner.report.style import table
 from planner.report.values import UNKNOWN, objective_value, percent
 from planner.units import format_bytes, format_count, format_seconds
@@ -21,30 +22,6 @@ if TYPE_CHECKING:
 
     from planner.repair import Repair
     from planner.repair.front import Point
-
-
-def replan_document(repair: Repair, seconds: Mapping[str, float]) -> dict[str, object]:
-    """The result of `replan` as plain data.
-
-    Parameters
-    ----------
-    seconds
-        Wall-clock seconds of ``load``, ``solve``, ``check`` and ``write``.
-    """
-    return {
-        **plan_document(repair.placement, seconds),
-        "moved_ranks": len(repair.moved),
-        "moved_lower_bound": repair.moved_lower_bound,
-        "moved": repair.moved.tolist(),
-        "moved_bytes": repair.moved_bytes,
-        "cheapest_within_moves": repair.cheapest,
-        "failed_ranks": repair.failed_ranks,
-        "new_ranks": repair.new_ranks,
-        "dp": repair.placement.workload.mesh.dp,
-        "dp_before": repair.dp_before,
-        "dp_wanted": repair.dp_wanted,
-        "room_dp": repair.room_dp,
-    }
 
 
 def replan_view(repair: Repair, seconds: Mapping[str, float]) -> RenderableType:
@@ -92,33 +69,11 @@ def _replicas(repair: Repair) -> list[Text]:
     return [Text(line, style="yellow") for line in lines]
 
 
-def shortfall(repair: Repair) -> str | None:
-    """That there is no room for as many replicas as were asked for; None where there is, or nobody asked."""
-    now, before, wanted = repair.placement.workload.mesh.dp, repair.dp_before, repair.dp_wanted
-    if wanted in (now, before):
-        return None
-    stays = ", as before" if now == before else ""
-    return f"dp {wanted} was asked for; there is room for dp {now}{stays}"
-
-
 def _cheapest(repair: Repair) -> list[Text]:
     """That nothing better can be had for the moves, where that is proven and not plain."""
     if not repair.cheapest or repair.placement.claims.status is Status.OPTIMAL:
         return []
     return [Text("no placement within these moves has a smaller objective")]
-
-
-def front_document(points: Sequence[Point]) -> list[dict[str, object]]:
-    """The front between moves and objective as plain data."""
-    return [
-        {
-            "moved_ranks": point.moves,
-            "moved_bytes": point.state_bytes,
-            "objective": point.value,
-            "afresh": point.afresh,
-        }
-        for point in points
-    ]
 
 
 def front_view(repair: Repair, points: Sequence[Point]) -> RenderableType:
