@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from planner.report.plan import plan_view
 from tests.builders import claimed, grid_cluster, grid_workload
