@@ -38,7 +38,7 @@ MOST_CHARGED = 0.9
 DRAFTS, FORCED = 4, 2
 # States of the programme of two domains that take as long as a move of a walk, and moves that two domains
 # take beside.
-STATES_A_MOVE, MOVES_A_PAIR = 60, 3
+STATES_A_MOVE, MOVES_A_PAIR = 400, 3
 # Part of the time for the outermost tier of a draft: all further in depends on it.
 OUTERMOST_SHARE = 0.4
 OUTERMOST_TURNS = 3_000

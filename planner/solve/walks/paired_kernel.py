@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.setup.kernel import compiled
-from planner.solve.walks.pair_kernel import Held, Tables, paid_by, share_out_pairs
+from planner.solve.walks.pair_kernel import Held, paid_by, share_out_pairs
+from planner.solve.walks.sharing_kernel import empty_tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from planner.solve.walks.sharing_kernel import Tables
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -37,16 +40,8 @@ def tables_of(widths: IntArray, rooms: IntArray) -> Tables:
     most, widest = min(rooms.max(), cells), 0
     for stage in range(stages):
         widest = max(widest, widths[:, stage].sum())
-    pairs = 2 * most + stages
-    return Tables(
-        np.zeros(pairs * (most + 1)),
-        np.zeros(pairs),
-        np.zeros(stages + 1, np.int32),
-        np.zeros((6, widest + 1)),
-        np.zeros(widest + 1),
-        np.zeros(stages, np.int32),
-        np.zeros(stages, np.int32),
-    )
+    tables: Tables = empty_tables(stages, most, widest)
+    return tables
 
 
 @compiled

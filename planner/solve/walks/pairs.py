@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from planner.solve.reduction.reduction import StageCosts
     from planner.solve.reduction.tree import Level
     from planner.solve.setup.control import Control
-    from planner.solve.walks.pair_kernel import Held, Tables
+    from planner.solve.walks.pair_kernel import Held
+    from planner.solve.walks.sharing_kernel import Tables
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
@@ -45,7 +46,7 @@ IDLE_ROUNDS = 2
 # A round takes at most about this part of the time left.
 ROUND_SHARE = 0.1
 # States of the programmes between two looks at the clock.
-CHUNK = 10_000_000
+CHUNK = 60_000_000
 
 
 def shares_pairs(costs: StageCosts, rooms: IntArray) -> bool:
@@ -84,13 +85,10 @@ def _states(costs: StageCosts, rooms: IntArray) -> int:
 
 def tables_for(costs: StageCosts, rooms: IntArray) -> Tables:
     """Room for the programme of any two domains."""
-    from planner.solve.walks.pair_kernel import Tables
+    from planner.solve.walks.sharing_kernel import empty_tables
 
-    stages, most = costs.stages, _most_cells(costs, rooms)
-    charges = np.zeros(2 * most + stages)
-    rows = np.zeros((6, costs.replicas + 1)), np.zeros(costs.replicas + 1)
-    lists = [np.zeros(stages + extra, np.int32) for extra in (1, 0, 0)]
-    return Tables(np.zeros(_states(costs, rooms)), charges, lists[0], *rows, *lists[1:])
+    tables: Tables = empty_tables(costs.stages, _most_cells(costs, rooms), costs.replicas)
+    return tables
 
 
 @dataclass

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Turns for each domain: about what takes half as long as so many moves for each cell of the domain.
 TURNS_A_MOVE, FEWEST_TURNS, MOST_A_MOVE = 12.0, 15, 0.5
 # States of the programmes of all turns inside one domain: between two looks at the clock.
-MOST_STATES = 60_000_000
+MOST_STATES = 400_000_000
 COOLED = 0.02
 
 

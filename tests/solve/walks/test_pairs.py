@@ -65,6 +65,36 @@ def test_two_domains_share_out_in_the_best_way(seed):
     assert float(costs.domain_bytes(found).sum()) == pytest.approx(best)
 
 
+def least_share(costs, both, rooms):
+    """Least sum of f of two domains that hold `both` together, by a programme over widths and cells used."""
+    total, holding, before = int(both.sum()), costs.holding(int(both.max())), {(0, 0): 0.0}
+    for stage, cells in enumerate(both.tolist()):
+        after: dict[tuple[int, int], float] = {}
+        for (used, held), paid in before.items():
+            last = int(both[stage - 1]) if stage else 0
+            for width in range(cells + 1):
+                home = min(held, width) + min(last - held, cells - width)
+                cost = paid + holding[stage, width] + holding[stage, cells - width]
+                cost -= home * (costs.v[stage - 1] if stage else 0.0)
+                state = used + width, width
+                after[state] = min(after.get(state, np.inf), cost)
+        before = after
+    return min(cost for (used, _), cost in before.items() if used <= rooms[0] and total - used <= rooms[1])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_large_domains_share_out_in_the_best_way(seed):
+    """Nor is there a better way for two domains of many cells, and stages of very different width."""
+    rng = np.random.default_rng(seed)
+    costs = random_costs(rng, 5, 60, ring=False)
+    widths = (rng.integers(0, 26, (2, 5)) * (rng.random((2, 5)) < 0.8)).astype(np.int32)
+    rooms = np.maximum(1, widths.sum(axis=1) + rng.integers(0, 3, 2)).astype(np.int32)
+    found = shared_out(costs, widths, rooms, seed)
+    assert (found.sum(axis=1) <= rooms).all()
+    best = least_share(costs, widths.sum(axis=0), rooms)
+    assert float(costs.domain_bytes(found).sum()) == pytest.approx(best, rel=1e-5)
+
+
 @given(st.integers(0, 10**6))
 def test_on_a_ring_some_stage_stays_and_the_rest_is_best(seed):
     """On a ring the result is no worse than before, and the best with some stage as it was."""
