@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import compiled, subroutine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 
-@compiled
+@subroutine
 def begin(reduced: FloatArray, table: FloatArray) -> None:
     """Least cost by last width and cells used after the first stage, which has as many cells as its width."""
     table[:] = np.inf
@@ -23,7 +23,7 @@ def begin(reduced: FloatArray, table: FloatArray) -> None:
         table[width, width] = reduced[width]
 
 
-@compiled
+@subroutine
 def from_wider(before: FloatArray, least: FloatArray) -> None:
     """Least of a table over each width and all wider ones, shape (widths, room + 1)."""
     widths, room = before.shape

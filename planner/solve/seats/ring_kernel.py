@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled, unit
+from planner.solve.setup.kernel import compiled, seeded, subroutine, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 
-@compiled
+@subroutine
 def apart(above: IntArray, weights: FloatArray, one: int, other: int) -> float:
     """Weight of the tiers at which two innermost domains lie in different domains."""
     total = 0.0
@@ -27,7 +27,7 @@ def apart(above: IntArray, weights: FloatArray, one: int, other: int) -> float:
     return float(total)
 
 
-@compiled
+@subroutine
 def gained(
     home: IntArray, above: IntArray, weights: FloatArray, kept: FloatArray, stage: int, one: int, other: int
 ) -> float:
@@ -40,7 +40,7 @@ def gained(
     return float(kept[stage] * paid)
 
 
-@compiled
+@subroutine
 def in_domain(home: IntArray, stage: int, domain: int, begin: int) -> int:
     """The first replica from `begin` on whose cell of a stage is in a domain; -1 where there is none."""
     replicas = home.shape[1]
@@ -79,9 +79,7 @@ def exchange_runs(
         Bytes between each stage and the next, the last and the first at the end, shape (P,).
     """
     stages, replicas = home.shape
-    random = np.array([seed * 2 + 1], np.uint64)
-    for _ in range(20):
-        unit(random)
+    random = seeded(seed)
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):
@@ -105,7 +103,7 @@ def exchange_runs(
                 home[at, one], home[at, other] = home[at, other], home[at, one]
 
 
-@compiled
+@subroutine
 def paid_round(home: IntArray, kept: FloatArray, replica: int) -> float:
     """Bytes between neighbouring stages of a replica that lie in different domains."""
     stages, paid = home.shape[0], 0.0
@@ -115,7 +113,7 @@ def paid_round(home: IntArray, kept: FloatArray, replica: int) -> float:
     return paid
 
 
-@compiled
+@subroutine
 def settle(
     home: IntArray,
     widths: IntArray,
@@ -141,7 +139,7 @@ def settle(
     return float(more)
 
 
-@compiled
+@subroutine
 def exchange_places(
     home: IntArray,
     widths: IntArray,
@@ -162,7 +160,7 @@ def exchange_places(
     return float(more)
 
 
-@compiled
+@subroutine
 def exchange_cells_of_runs(
     home: IntArray,
     widths: IntArray,
@@ -224,9 +222,7 @@ def walk_rings(
         Bytes between each stage and the next, the last and the first at the end, shape (P,).
     """
     stages, replicas = home.shape
-    random = np.array([seed * 2 + 1], np.uint64)
-    for _ in range(20):
-        unit(random)
+    random = seeded(seed)
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):

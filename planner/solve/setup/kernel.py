@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int32]
     WordArray = NDArray[np.uint64]
+
+# Of numbers out of arrays: functions are compiled for each type of theirs, and `int` keeps that of an array.
+int64 = cast("Callable[[Any], int]", np.int64)
 
 
 def compiled(function: Any) -> Any:
     """Compile a function; keep the result for later runs where some folder for it can be written."""
     try:
-        return njit(cache=True, nogil=True)(function)
+        return _njit(function, cache=True)
     except RuntimeError as failure:
         if "no locator" not in str(failure):
             raise
         # Neither the package's folder nor the user's can be written: every run compiles anew.
-        return njit(nogil=True)(function)
+        return _njit(function)
 
 
-@compiled
+def subroutine(function: Any) -> Any:
+    """Compile a function that compiled ones alone call: to call it from Python ends the process.
+
+    It lacks what Python would call, which for arrays by the dozen takes as long to compile as the rest. It
+    counts no references and so cannot allocate arrays. It is kept as a part of its callers.
+    """
+    return _njit(function, no_cpython_wrapper=True, _nrt=False)
+
+
+def allocating(function: Any) -> Any:
+    """Compile a subroutine that allocates arrays, or calls one that does."""
+    return _njit(function, no_cpython_wrapper=True, _nrt=True)
+
+
+def _njit(function: Any, **options: bool) -> Any:
+    chosen: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, **options}
+    return njit(**chosen)(function)
+
+
+@subroutine
 def unit(random: WordArray) -> float:
     """A random number in 0 .. 1, by Marsaglia's shifts of 13, 7 and 17 bits."""
     word = random[0]
@@ -33,3 +59,24 @@ def unit(random: WordArray) -> float:
     word ^= word << np.uint64(17)
     random[0] = word
     return np.float64(word >> np.uint64(11)) * 2.0**-53
+
+
+@allocating
+def seeded(seed: int) -> WordArray:
+    """The state of random numbers that begins with a seed."""
+    random = np.empty(1, np.uint64)
+    random[0] = np.uint64(seed * 2 + 1)
+    for _ in range(20):
+        unit(random)
+    return random
+
+
+@subroutine
+def write(rows: FloatArray | IntArray, where: FloatArray | IntArray) -> None:
+    """Write rows, shape (some, columns), over those of `where`, shape (as many or fewer, columns).
+
+    A slice that is assigned to compares shapes, and the message where they differ takes long to compile.
+    """
+    for row in range(where.shape[0]):
+        for column in range(where.shape[1]):
+            where[row, column] = rows[row, column]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import compiled, subroutine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,7 @@ class States(NamedTuple):
     slots: IntArray
 
 
-@compiled
+@subroutine
 def price_code(stage: Stage, walk: Walk, code: int) -> None:
     """Fill in what every width costs a domain."""
     base = stage.rest.shape[1]
@@ -122,7 +122,7 @@ def price_code(stage: Stage, walk: Walk, code: int) -> None:
         walk.least[code] = min(walk.least[code], price - stage.worth[width])
 
 
-@compiled
+@subroutine
 def slack_of(stage: Stage, walk: Walk, codes: IntArray, limit: float) -> float:
     """By how much any split is below a limit at most: by what domains cost at least, each by itself."""
     slack = limit - stage.covered
@@ -150,7 +150,7 @@ def choose(stage: Stage, walk: Walk, before: States, begin: int, end: int, budge
         walk.choices[code] = count
 
 
-@compiled
+@subroutine
 def price_domains(stage: Stage, walk: Walk, codes: IntArray, changed: int, slack: float) -> None:
     """Price the domains up to the last one whose code has changed.
 
@@ -174,7 +174,7 @@ def price_domains(stage: Stage, walk: Walk, codes: IntArray, changed: int, slack
         walk.same[place] = codes[place] == codes[place - 1]
 
 
-@compiled
+@subroutine
 def next_split(walk: Walk, codes: IntArray, place: int, limit: float) -> int:
     """Go on to the next split that costs at most `limit`, from the domain whose width changes next.
 
@@ -205,7 +205,7 @@ def next_split(walk: Walk, codes: IntArray, place: int, limit: float) -> int:
     return -1
 
 
-@compiled
+@subroutine
 def settle(stage: Stage, walk: Walk, codes: IntArray) -> float:
     """Codes after a split, into `walk.row`; returns what the split costs."""
     base, cost = stage.rest.shape[1], 0.0
@@ -221,7 +221,7 @@ def settle(stage: Stage, walk: Walk, codes: IntArray) -> float:
     return cost
 
 
-@compiled
+@subroutine
 def within(rest: FloatArray, row: IntArray, limit: float) -> bool:
     """Whether what follows a state costs at most so much, at least."""
     base = rest.shape[1]
@@ -230,7 +230,7 @@ def within(rest: FloatArray, row: IntArray, limit: float) -> bool:
     return limit >= 0.0
 
 
-@compiled
+@subroutine
 def slot_of(states: States, row: IntArray) -> Any:
     """The slot of a state, or the free one where it belongs."""
     mixed, last = FIRST, np.uint64(len(states.slots) - 1)
@@ -251,14 +251,16 @@ def slot_of(states: States, row: IntArray) -> Any:
     return slot
 
 
-@compiled
+@subroutine
 def take(states: States, count: int, row: IntArray, cost: float, parent: int) -> int:
     """Take a state in, or a cheaper way to a known one; returns how many there are then."""
     slot = slot_of(states, row)
     known = states.slots[slot]
     if known < 0:
         states.slots[slot] = count
-        states.rows[count], states.costs[count], states.parents[count] = row, cost, parent
+        states.costs[count], states.parents[count] = cost, parent
+        for place in range(len(row)):
+            states.rows[count, place] = row[place]
         return count + 1
     if cost < states.costs[known]:
         states.costs[known], states.parents[known] = cost, parent
@@ -323,7 +325,7 @@ def follow(
         price_domains(stage, walk, codes, changed, slack)
         priced = parent
         walk.chosen[0] = -1
-        place = next_split(walk, codes, 0, limit)
+        place = next_split(walk, codes, np.int64(0), limit)
         while place >= 0:
             if count == len(states.rows):
                 return parent, count, done

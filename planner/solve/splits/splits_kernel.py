@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import allocating, compiled, subroutine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def least_rest(paid: FloatArray, kept: FloatArray, room: int) -> FloatArray:
     return rest
 
 
-@compiled
+@subroutine
 def share_out(forest: Forest, price: FloatArray, within: FloatArray, shares: FloatArray, cells: int) -> None:
     """Fill in the least price at which a domain, and it and those after it, hold every number of cells.
 
@@ -103,7 +103,7 @@ def least_splits(forest: Forest, worth: FloatArray, cells: int) -> FloatArray:
     return least
 
 
-@compiled
+@allocating
 def list_splits(
     forest: Forest, within: FloatArray, shares: FloatArray, cells: int, limit: float, listed: IntArray
 ) -> int:
@@ -139,7 +139,8 @@ def list_splits(
         if domain == domains - 1:
             if count == len(listed):
                 return -1
-            listed[count] = width
+            for place in range(domains):
+                listed[count, place] = width[place]
             count += 1
             continue
         domain += 1
@@ -148,7 +149,7 @@ def list_splits(
     return count
 
 
-@compiled
+@subroutine
 def sum_up(forest: Forest, leaves: IntArray, sums: IntArray) -> None:
     """Cells of every domain, shape (domains,), into `sums`, from those of the innermost, shape (leaves,)."""
     sums[:] = 0
@@ -159,7 +160,7 @@ def sum_up(forest: Forest, leaves: IntArray, sums: IntArray) -> None:
             sums[forest.around[domain]] += sums[domain]
 
 
-@compiled
+@subroutine
 def price_widths(
     forest: Forest, tables: Tables, stage: int, held: IntArray, filled: IntArray, price: FloatArray
 ) -> None:
@@ -184,7 +185,7 @@ def price_widths(
             price[domain, width] = paid
 
 
-@compiled
+@subroutine
 def paid_at(forest: Forest, tables: Tables, stage: int, held: IntArray, widths: IntArray) -> float:
     """What the domains pay for a split of a stage, given that of the stage before."""
     paid = 0.0

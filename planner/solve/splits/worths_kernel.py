@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import allocating, compiled, int64, subroutine, write
 from planner.solve.splits.splits_kernel import NEVER, least_rest
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-MEMORY, TINY = 0.9, 1e-12
+MEMORY, TINY, LEAST_ROOT = 0.9, 1e-12, 1e-3
 
 
 class Tier(NamedTuple):
@@ -42,7 +43,7 @@ class Tier(NamedTuple):
     cells: int
 
 
-@compiled
+@allocating
 def share_out(tier: Tier, worth: FloatArray, uses: FloatArray) -> float:
     """Least worth of a share of every stage, all together; the widths of those shares are added to `uses`."""
     stages, widths = worth.shape
@@ -63,7 +64,7 @@ def share_out(tier: Tier, worth: FloatArray, uses: FloatArray) -> float:
     return covered
 
 
-@compiled
+@subroutine
 def cheapest_width(paid: FloatArray, rest: FloatArray, kept: float, held: int, left: int) -> int:
     """The width of a stage with which it and those that follow cost a domain least."""
     best, least = 0, NEVER
@@ -74,13 +75,15 @@ def cheapest_width(paid: FloatArray, rest: FloatArray, kept: float, held: int, l
     return best
 
 
-@compiled
+@allocating
 def fill_domains(tier: Tier, paid: FloatArray, uses: FloatArray) -> float:
     """Least that all domains pay; the widths that they hold then are taken off `uses`."""
-    rest = least_rest(paid, tier.kept[1:], tier.rooms.max())
-    total = 0.0
+    total, most = 0.0, np.int64(0)
+    for room in tier.rooms:
+        most = max(most, room)
+    rest = least_rest(paid, tier.kept[1:], most)
     for kind in range(len(tier.rooms)):
-        left, held = tier.rooms[kind], tier.held[kind]
+        left, held = int64(tier.rooms[kind]), int64(tier.held[kind])
         for stage in range(len(paid)):
             kept = tier.kept[stage]
             width = cheapest_width(paid[stage], rest[stage], kept, held, left)
@@ -90,12 +93,20 @@ def fill_domains(tier: Tier, paid: FloatArray, uses: FloatArray) -> float:
     return total
 
 
-@compiled
-def proven(tier: Tier, worth: FloatArray, uses: FloatArray) -> float:
-    """The bound that a table of worths proves; `uses` takes how it rises with each entry."""
-    uses[:] = 0.0
-    bound: float = share_out(tier, worth, uses) + fill_domains(tier, tier.holding - worth, uses)
-    uses[:, 0] = 0.0
+@allocating
+def proven(tier: Tier, worth: FloatArray, paid: FloatArray, uses: FloatArray) -> float:
+    """The bound that a table of worths proves; `uses` takes how it rises with each entry.
+
+    `paid` takes what is paid for each width beyond its worth.
+    """
+    stages, widths = worth.shape
+    for stage in range(stages):
+        for width in range(widths):
+            uses[stage, width] = 0.0
+            paid[stage, width] = tier.holding[stage, width] - worth[stage, width]
+    bound: float = share_out(tier, worth, uses) + fill_domains(tier, paid, uses)
+    for stage in range(stages):
+        uses[stage, 0] = 0.0
     return bound
 
 
@@ -108,17 +119,25 @@ def climb(
     Each goes the way of the last one for the most part. `first` and `last` are the lengths in the beginning
     and in the end, as shares of that.
     """
-    worth, way, uses = start.copy(), np.zeros(start.shape), np.zeros(start.shape)
-    best, table = -NEVER, start.copy()
+    stages, widths = start.shape
+    worth, table, way = start.copy(), start.copy(), np.zeros_like(start)
+    paid, uses, best = np.empty_like(start), np.empty_like(start), -NEVER
     for step in range(steps):
-        bound = proven(tier, worth, uses)
+        bound = proven(tier, worth, paid, uses)
         if bound > best:
-            best, table = bound, worth.copy()
-        way = MEMORY * way + uses
-        square = (way * way).sum()
+            best = bound
+            write(worth, table)
+        square = 0.0
+        for stage in range(stages):
+            for width in range(widths):
+                way[stage, width] = MEMORY * way[stage, width] + uses[stage, width]
+                square += way[stage, width] * way[stage, width]
         if square < TINY or bound >= known:
             break
-        worth = worth + first * (last / first) ** (step / steps) * (known - bound) / square * way
+        length = first * (last / first) ** (step / steps) * (known - bound) / square
+        for stage in range(stages):
+            for width in range(widths):
+                worth[stage, width] += length * way[stage, width]
     return best, table
 
 
@@ -131,16 +150,21 @@ def feel(
     The length of each step is divided, entry by entry, by the root of the mean square of the last ways up
     (Kingma and Ba, "Adam", 2015). `first` and `last` are the lengths in the beginning and in the end.
     """
-    worth, uses = start.copy(), np.zeros(start.shape)
-    mean, square = np.zeros(start.shape), np.zeros(start.shape)
-    best, table = -NEVER, start.copy()
+    stages, widths = start.shape
+    worth, table, mean = start.copy(), start.copy(), np.zeros_like(start)
+    paid, uses, square, best = np.empty_like(start), np.empty_like(start), np.zeros_like(start), -NEVER
     for step in range(steps):
-        bound = proven(tier, worth, uses)
+        bound = proven(tier, worth, paid, uses)
         if bound > best:
-            best, table = bound, worth.copy()
-        mean = MEMORY * mean + (1 - MEMORY) * uses
-        square = memory * square + (1 - memory) * uses * uses
+            best = bound
+            write(worth, table)
         length = first * (last / first) ** (step / steps)
-        scaled = mean / (1 - MEMORY ** (step + 1)) / (np.sqrt(square / (1 - memory ** (step + 1))) + 1e-3)
-        worth = worth + length * scaled
+        seen, seen_square = 1 - MEMORY ** (step + 1), 1 - memory ** (step + 1)
+        for stage in range(stages):
+            for width in range(widths):
+                use = uses[stage, width]
+                mean[stage, width] = MEMORY * mean[stage, width] + (1 - MEMORY) * use
+                square[stage, width] = memory * square[stage, width] + (1 - memory) * use * use
+                root = math.sqrt(square[stage, width] / seen_square) + LEAST_ROOT
+                worth[stage, width] += length * (mean[stage, width] / seen / root)
     return best, table

@@ -101,7 +101,7 @@ def _insides(levels: Sequence[Level], above: IntArray) -> dict[str, NDArray[Any]
 
 
 def ready(state: State, control: Control) -> bool:
-    """Whether walks can begin: the inner loop is compiled, once after an installation, as time allows."""
+    """Whether walks can begin: the inner loops are compiled, once after an installation, as time allows."""
     from planner.solve.walks.anneal_kernel import anneal
     from planner.solve.walks.inside_kernel import anneal_each
     from planner.solve.walks.paired_kernel import share_out_each
@@ -113,9 +113,7 @@ def ready(state: State, control: Control) -> bool:
         anneal_each(
             state.widths, state.room, state.above, state.above, nowhere, nowhere, state.weights, *tables, *how
         )
-        share_out_each(
-            state.widths, state.room, nowhere, nowhere, state.holding, state.kept[:, 0], *how[:2], 0, 0
-        )
+        share_out_each(state.widths, state.room, nowhere, nowhere, state.holding, np.zeros(1), *how[:2], 0, 0)
 
     return compiled_in_time(compile_it, control)
 

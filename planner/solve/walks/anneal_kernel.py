@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled, unit
+from planner.solve.setup.kernel import compiled, int64, seeded, subroutine, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Of batches half are all cells of a stage, half a part of them.
 PORTIONS = 2.0
+# Of a type, where a plain number would have a function compiled for itself alone.
+ONE = np.int64(1)
 
 
 class State(NamedTuple):
@@ -77,7 +79,7 @@ class State(NamedTuple):
     kept: FloatArray
 
 
-@compiled
+@subroutine
 def shifted(
     widths: IntArray,
     holding: FloatArray,
@@ -99,7 +101,7 @@ def shifted(
     return float(change)
 
 
-@compiled
+@subroutine
 def change_of_move(
     widths: IntArray,
     above: IntArray,
@@ -117,7 +119,7 @@ def change_of_move(
     """Weighted change if cells of `stage` go to another leaf, and cells of `back` (-1: none) come."""
     total = 0.0
     for level in range(above.shape[0]):
-        one, other = above[level, source], above[level, target]
+        one, other = int64(above[level, source]), int64(above[level, target])
         # Further out both leaves are in the same domain.
         if one == other:
             break
@@ -134,30 +136,30 @@ def change_of_move(
     return total
 
 
-@compiled
+@subroutine
 def move(widths: IntArray, above: IntArray, stage: int, source: int, target: int) -> None:
     """Count a cell of a stage at another leaf, and in the domains around both."""
     for level in range(above.shape[0]):
-        one, other = above[level, source], above[level, target]
+        one, other = int64(above[level, source]), int64(above[level, target])
         if one == other:
             break
         widths[one, stage] -= 1
         widths[other, stage] += 1
 
 
-@compiled
+@subroutine
 def exchange_cells(state: State, cell: int, target: int, place: int) -> None:
     """Move a cell to a place of another leaf, in exchange for the cell there, if any."""
-    source, stage = state.leaf_of[cell], state.stage_of[cell]
-    back, old = state.cell_at[target, place], state.slot_of[cell]
+    source, stage = int64(state.leaf_of[cell]), int64(state.stage_of[cell])
+    back, old = int64(state.cell_at[target, place]), state.slot_of[cell]
     move(state.widths, state.above, stage, source, target)
     if back >= 0:
-        move(state.widths, state.above, state.stage_of[back], target, source)
+        move(state.widths, state.above, int64(state.stage_of[back]), target, source)
         state.cell_at[source, old], state.slot_of[back], state.leaf_of[back] = back, old, source
     else:
         # The places in use stay the first ones: the last cell moves up, the new one comes last.
         state.used[source] -= 1
-        last, place = state.cell_at[source, state.used[source]], state.used[target]
+        last, place = state.cell_at[source, state.used[source]], int64(state.used[target])
         state.cell_at[source, state.used[source]] = -1
         state.used[target] += 1
         if last != cell:
@@ -165,16 +167,16 @@ def exchange_cells(state: State, cell: int, target: int, place: int) -> None:
     state.cell_at[target, place], state.slot_of[cell], state.leaf_of[cell] = cell, place, target
 
 
-@compiled
+@subroutine
 def place_of(state: State, leaf: int, stage: int) -> int:
     """A place of a leaf that holds a cell of a stage; the first free one where there is none."""
     for place in range(state.used[leaf]):
         if state.stage_of[state.cell_at[leaf, place]] == stage:
             return int(place)
-    return int(state.used[leaf])
+    return int64(state.used[leaf])
 
 
-@compiled
+@subroutine
 def exchange_batch(
     state: State,
     cell: int,
@@ -189,15 +191,16 @@ def exchange_batch(
 
     Of the stage of `back` as many come as must, or all; fewer go where there is no room for all.
     """
-    source, stage, stage_back = state.leaf_of[cell], state.stage_of[cell], state.stage_of[back]
-    there = state.widths[target, stage_back]
-    free = state.room[target] - state.used[target]
-    going = min(state.widths[source, stage], free + there)
+    source, stage = int64(state.leaf_of[cell]), int64(state.stage_of[cell])
+    stage_back = int64(state.stage_of[back])
+    there = int64(state.widths[target, stage_back])
+    free = int64(state.room[target] - state.used[target])
+    going = min(int64(state.widths[source, stage]), free + there)
     if portion < 1.0:
         going = 1 + int(portion * (going - 1))
     coming = max(0, going - free)
     if every:
-        coming = max(coming, min(there, state.room[source] - state.used[source] + going))
+        coming = max(coming, min(there, int64(state.room[source] - state.used[source]) + going))
     change = change_of_move(
         state.widths,
         state.above,
@@ -216,15 +219,15 @@ def exchange_batch(
         return
     for step in range(max(going, coming)):
         if step < going:
-            mine = state.cell_at[source, place_of(state, source, stage)]
-            place = place_of(state, target, stage_back) if step < coming else state.used[target]
+            mine = int64(state.cell_at[source, place_of(state, source, stage)])
+            place = place_of(state, target, stage_back) if step < coming else int64(state.used[target])
             exchange_cells(state, mine, target, place)
         else:
-            yours = state.cell_at[target, place_of(state, target, stage_back)]
-            exchange_cells(state, yours, source, state.used[source])
+            yours = int64(state.cell_at[target, place_of(state, target, stage_back)])
+            exchange_cells(state, yours, source, int64(state.used[source]))
 
 
-@compiled
+@subroutine
 def paid(state: State, row: int) -> float:
     """f of a domain."""
     total = 0.0
@@ -238,7 +241,7 @@ def paid(state: State, row: int) -> float:
     return float(total)
 
 
-@compiled
+@subroutine
 def hand_over(state: State, level: int, one: int, other: int, sign: int) -> None:
     """Exchange what two domains of a level hold in the sums around them (`sign` 1), or back (-1)."""
     leaf, its = state.inside[state.begin[one]], state.inside[state.begin[other]]
@@ -252,7 +255,7 @@ def hand_over(state: State, level: int, one: int, other: int, sign: int) -> None
             state.widths[about, stage] -= more
 
 
-@compiled
+@subroutine
 def paid_around(state: State, level: int, leaf: int, its: int) -> float:
     """Weighted f of the domains around two leaves outside a level, as far as they are not the same."""
     total = 0.0
@@ -264,7 +267,7 @@ def paid_around(state: State, level: int, leaf: int, its: int) -> float:
     return total
 
 
-@compiled
+@subroutine
 def exchange_leaves(state: State, one: int, other: int) -> None:
     """Exchange the cells of two leaves; their width vectors and those around them are not touched."""
     for place in range(max(state.used[one], state.used[other])):
@@ -277,7 +280,7 @@ def exchange_leaves(state: State, one: int, other: int) -> None:
     state.used[one], state.used[other] = state.used[other], state.used[one]
 
 
-@compiled
+@subroutine
 def exchange_domains(
     state: State, level: int, leaf: int, its: int, temperature: float, chance: float
 ) -> None:
@@ -294,10 +297,10 @@ def exchange_domains(
     elif state.kind[one] != state.kind[other]:
         return
     before = paid_around(state, level, leaf, its)
-    hand_over(state, level, one, other, 1)
+    hand_over(state, level, one, other, ONE)
     change = paid_around(state, level, leaf, its) - before
     if change > 0 and chance >= math.exp(-change / temperature):
-        hand_over(state, level, one, other, -1)
+        hand_over(state, level, one, other, -ONE)
         return
     for place in range(state.size[one]):
         mine, yours = state.inside[state.begin[one] + place], state.inside[state.begin[other] + place]
@@ -312,7 +315,7 @@ def exchange_domains(
                     state.widths[opposite, stage] = held
 
 
-@compiled
+@subroutine
 def leaf_with(random: WordArray, leaf_of: IntArray, first: IntArray, beside: IntArray, stage: int) -> int:
     """The leaf of a random cell of a stage or of one that it has an edge to; -1 where that has no cell."""
     edge, wanted = int(unit(random) * (beside.shape[1] + 1)), stage
@@ -321,7 +324,7 @@ def leaf_with(random: WordArray, leaf_of: IntArray, first: IntArray, beside: Int
     cells = first[wanted + 1] - first[wanted]
     if cells == 0:
         return -1
-    return int(leaf_of[first[wanted] + int(unit(random) * cells)])
+    return int64(leaf_of[first[wanted] + int(unit(random) * cells)])
 
 
 @compiled
@@ -338,19 +341,17 @@ def anneal(
     widths, above, weights, holding = state.widths, state.above, state.weights, state.holding
     beside, kept, stage_of, leaf_of = state.beside, state.kept, state.stage_of, state.leaf_of
     inside, begin, size, room, cell_at = state.inside, state.begin, state.size, state.room, state.cell_at
-    random = np.array([seed * 2 + 1], np.uint64)
-    for _ in range(20):
-        unit(random)
+    random = seeded(seed)
     levels, first = above.shape[0], state.first
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):
         temperature *= cooling
         cell = int(unit(random) * len(stage_of))
-        stage, source = stage_of[cell], leaf_of[cell]
+        stage, source = int64(stage_of[cell]), int64(leaf_of[cell])
         if levels > 1 and unit(random) < near:
             around = above[1, source]
-            target = inside[begin[around] + int(unit(random) * size[around])]
+            target = int64(inside[begin[around] + int(unit(random) * size[around])])
         else:
             target = leaf_with(random, leaf_of, first, beside, stage)
         if target < 0 or target == source or room[target] == 0:
@@ -361,8 +362,8 @@ def anneal(
             exchange_domains(state, level, source, target, temperature, chance)
             continue
         place = int(unit(random) * room[target])
-        back = cell_at[target, place]
-        back_stage = stage_of[back] if back >= 0 else -1
+        back = int64(cell_at[target, place])
+        back_stage = int64(stage_of[back]) if back >= 0 else -1
         if back_stage == stage:
             continue
         if back >= 0 and unit(random) < batch:
@@ -370,7 +371,7 @@ def anneal(
             exchange_batch(state, cell, back, target, portion, unit(random) < 0.5, temperature, chance)
             continue
         change = change_of_move(
-            widths, above, weights, holding, beside, kept, stage, 1, back_stage, 1, source, target
+            widths, above, weights, holding, beside, kept, stage, ONE, back_stage, ONE, source, target
         )
         if change <= 0 or chance < math.exp(-change / temperature):
             exchange_cells(state, cell, target, place)

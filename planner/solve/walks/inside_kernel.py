@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import allocating, compiled, write
 from planner.solve.walks.anneal_kernel import State, anneal
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 
-@compiled
+@allocating
 def rows_inside(widths: IntArray, around: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Rows of a state: width vectors of the domains of all levels, and where these stand.
 
@@ -52,11 +52,12 @@ def rows_inside(widths: IntArray, around: IntArray) -> tuple[IntArray, IntArray,
             if size[row] == 0:
                 begin[row] = leaf
             size[row] += 1
-            rows[row] += widths[leaf]
+            for stage in range(widths.shape[1]):
+                rows[row, stage] += widths[leaf, stage]
     return rows, above, begin, size
 
 
-@compiled
+@allocating
 def state_inside(
     widths: IntArray,
     room: IntArray,
@@ -170,4 +171,4 @@ def anneal_each(
                 kept,
             )
             anneal(state, hot, cold, moves_a_cell * cells, whole, near, batch, seed + domain)
-            widths[begin:end] = state.widths[: end - begin]
+            write(state.widths, mine)

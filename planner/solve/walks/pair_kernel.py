@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from planner.solve.setup.kernel import compiled, unit
+from planner.solve.setup.kernel import compiled, seeded, subroutine, unit, write
 from planner.solve.walks.sharing_kernel import begin_at, follow, last_state, lay_out, width_before
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from planner.solve.walks.sharing_kernel import Tables
@@ -56,7 +55,7 @@ class Held(NamedTuple):
     kept: FloatArray
 
 
-@compiled
+@subroutine
 def hold(held: Held, domain: int, stage: int, width: int) -> None:
     """Let a domain hold so many cells of a stage."""
     before = held.widths[domain, stage]
@@ -71,7 +70,7 @@ def hold(held: Held, domain: int, stage: int, width: int) -> None:
         held.holders[stage, place], held.place[last, stage] = last, place
 
 
-@compiled
+@subroutine
 def paid_by(held: Held, domain: int) -> float:
     """f of a domain."""
     total, stages = 0.0, held.widths.shape[1]
@@ -82,7 +81,7 @@ def paid_by(held: Held, domain: int) -> float:
     return float(total)
 
 
-@compiled
+@subroutine
 def neighbour(random: WordArray, held: Held, domain: int) -> int:
     """A random domain that holds a stage of this one's, or one beside it; now and then any domain."""
     domains, stages = held.widths.shape
@@ -98,7 +97,7 @@ def neighbour(random: WordArray, held: Held, domain: int) -> int:
     return int(unit(random) * domains)
 
 
-@compiled
+@subroutine
 def joined(random: WordArray, held: Held, tables: Tables, one: int, other: int) -> int:
     """List the stages that two domains hold, and the cells of each; how many stages these are.
 
@@ -115,7 +114,7 @@ def joined(random: WordArray, held: Held, tables: Tables, one: int, other: int) 
     return number
 
 
-@compiled
+@subroutine
 def charge_widths(random: WordArray, held: Held, tables: Tables, number: int, noise: float) -> None:
     """What each width costs both domains, and random charges of about `noise` on top."""
     tables.charged[0] = 0
@@ -129,14 +128,14 @@ def charge_widths(random: WordArray, held: Held, tables: Tables, number: int, no
         tables.charged[index + 1] = begin + both + 1
 
 
-@compiled
+@subroutine
 def edge_after(held: Held, tables: Tables, index: int) -> float:
     """Bytes between a listed stage and the next listed one; 0 where they are no neighbours."""
     stage, after, stages = tables.stages[index], tables.stages[index + 1], held.widths.shape[1]
     return float(held.kept[stage]) if after == (stage + 1) % stages else 0.0
 
 
-@compiled
+@subroutine
 def seam(held: Held, tables: Tables, number: int) -> float:
     """Bytes between the last listed stage and the first, where the ring closes there; else 0."""
     stages = held.widths.shape[1]
@@ -144,7 +143,7 @@ def seam(held: Held, tables: Tables, number: int) -> float:
     return float(held.kept[tables.stages[number - 1]]) if closes else 0.0
 
 
-@compiled
+@subroutine
 def share_out(random: WordArray, held: Held, tables: Tables, one: int, other: int, noise: float) -> None:
     """Give two domains the best share of what they hold, by charges with some noise.
 
@@ -192,9 +191,7 @@ def share_out_pairs(
     float
         Sum of f of the cheapest.
     """
-    random = np.array([seed * 2 + 1], np.uint64)
-    for _ in range(20):
-        unit(random)
+    random = seeded(seed)
     domains = held.widths.shape[0]
     cooling, noise, total = (cold / hot) ** (1.0 / max(1, turns)), hot, 0.0
     for domain in range(domains):
@@ -210,5 +207,5 @@ def share_out_pairs(
         total += paid_by(held, one) + paid_by(held, other)
         if total < least:
             least = total
-            best[:] = held.widths
+            write(held.widths, best)
     return least

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import allocating, compiled
 from planner.solve.walks.pair_kernel import Held, paid_by, share_out_pairs
 from planner.solve.walks.sharing_kernel import empty_tables
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 
-@compiled
+@allocating
 def held_by_each(widths: IntArray, rooms: IntArray, holding: FloatArray, kept: FloatArray) -> Held:
     """What some domains hold, and who holds each stage; `widths` has shape (domains, P) and is written to."""
     domains, stages = widths.shape
@@ -33,14 +33,19 @@ def held_by_each(widths: IntArray, rooms: IntArray, holding: FloatArray, kept: F
     return Held(widths, rooms, holders, counts, place, holding, kept)
 
 
-@compiled
+@allocating
 def tables_of(widths: IntArray, rooms: IntArray) -> Tables:
     """Room for the programme of any two of some domains."""
-    cells, stages = widths.sum(), widths.shape[1]
-    most, widest = min(rooms.max(), cells), 0
+    domains, stages = widths.shape
+    cells, most, widest = np.int64(0), np.int64(0), np.int64(0)
     for stage in range(stages):
-        widest = max(widest, widths[:, stage].sum())
-    tables: Tables = empty_tables(stages, most, widest)
+        held = np.int64(0)
+        for domain in range(domains):
+            held += widths[domain, stage]
+        cells, widest = cells + held, max(widest, held)
+    for room in rooms:
+        most = max(most, room)
+    tables: Tables = empty_tables(stages, min(most, cells), widest)
     return tables
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled
+from planner.solve.setup.kernel import compiled, subroutine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def empty_tables(stages: int, room: int, widest: int) -> Tables:
     )
 
 
-@compiled
+@subroutine
 def lay_out(tables: Tables, number: int, room: int, other_room: int) -> None:
     """Say which numbers of cells the first domain may have after each of the stages, and where these are."""
     held = 0
@@ -88,7 +88,7 @@ def lay_out(tables: Tables, number: int, room: int, other_room: int) -> None:
         tables.begin[index + 1] = tables.begin[index] + (tables.both[index] + 1) * cells
 
 
-@compiled
+@subroutine
 def lower(row: ShortArray, other: ShortArray, paid: np.float32) -> None:
     """Let no number of a row be above that of another row and what is paid."""
     for place in range(len(row)):
@@ -96,7 +96,7 @@ def lower(row: ShortArray, other: ShortArray, paid: np.float32) -> None:
         row[place] = min(own, there)
 
 
-@compiled
+@subroutine
 def rise_from(row: ShortArray, paid: ShortArray, other: ShortArray, more: np.float32) -> None:
     """Write what is paid to a row, at most that of another row and some more."""
     for place in range(len(row)):
@@ -104,10 +104,11 @@ def rise_from(row: ShortArray, paid: ShortArray, other: ShortArray, more: np.flo
         row[place] = min(own, there)
 
 
-@compiled
+@subroutine
 def even_out(table: ShortArray, paid: ShortArray, rows: int, cells: int, kept: np.float32) -> None:
     """Write what is paid so that no width costs more than its neighbour and an edge for each cell between."""
-    table[:cells] = paid[:cells]
+    for place in range(cells):
+        table[place] = paid[place]
     for width in range(1, rows):
         begin = width * cells
         own = paid[begin : begin + cells]
@@ -117,7 +118,7 @@ def even_out(table: ShortArray, paid: ShortArray, rows: int, cells: int, kept: n
         lower(table[begin : begin + cells], table[begin + cells : begin + 2 * cells], kept)
 
 
-@compiled
+@subroutine
 def widen(table: ShortArray, before: int, both: int, cells: int) -> None:
     """Take for every next width the least in its window of widths.
 
@@ -141,7 +142,7 @@ def widen(table: ShortArray, before: int, both: int, cells: int) -> None:
         window += step
 
 
-@compiled
+@subroutine
 def enter(row: ShortArray, before: ShortArray, shift: int, paid: np.float32) -> None:
     """Write what is paid before a width, and for it, to its row; `shift` further on."""
     first, last = min(max(0, shift), len(row)), max(0, min(len(row), len(before) + shift))
@@ -153,7 +154,7 @@ def enter(row: ShortArray, before: ShortArray, shift: int, paid: np.float32) -> 
             written[place] = read[place] + paid
 
 
-@compiled
+@subroutine
 def begin_at(tables: Tables, fixed: int) -> None:
     """What is paid for each width of the first stage, which is `fixed` unless that is less than 0."""
     fewest, most = tables.fewest[0], tables.most[0]
@@ -164,7 +165,7 @@ def begin_at(tables: Tables, fixed: int) -> None:
             tables.paid[width * cells + width - fewest] = tables.charge[width]
 
 
-@compiled
+@subroutine
 def follow(tables: Tables, index: int, kept: float) -> None:
     """What is paid at least after a stage, given the one before and the bytes between them."""
     before, both = tables.both[index - 1], tables.both[index]
@@ -182,7 +183,7 @@ def follow(tables: Tables, index: int, kept: float) -> None:
         enter(row, least[width * cells : (width + 1) * cells], shift, paid)
 
 
-@compiled
+@subroutine
 def last_state(tables: Tables, number: int, kept: float, fixed: int) -> tuple[int, int]:
     """Cells and last width of the first domain in the best end; (-1, -1) where there is none.
 
@@ -203,7 +204,7 @@ def last_state(tables: Tables, number: int, kept: float, fixed: int) -> tuple[in
     return cells, last
 
 
-@compiled
+@subroutine
 def width_before(tables: Tables, index: int, used: int, after: int, kept: float) -> int:
     """Width of a stage on the best path to `after` cells of the next one, with `used` cells before that."""
     both, next_both = tables.both[index], tables.both[index + 1]

@@ -17,13 +17,17 @@ from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
 from planner.solve.walks import anneal, anneal_kernel, inside_kernel
 from planner.solve.walks.anneal import annealed, state_of, walk, worth_annealing
-from planner.solve.walks.anneal_kernel import change_of_move, exchange_batch, exchange_domains, move
 from tests.builders import grid_workload, ragged_cluster
 from tests.solve.grids import nested_lists, whole_cells, widths_of, widths_upwards
+from tests.solve.subroutines import from_python
 from tests.solve.vectors import random_costs
 
 SEEDS = range(12)
 WEIGHTS = (4.0, 2.0, 1.0)
+
+change_of_move, move = from_python(anneal_kernel.change_of_move), from_python(anneal_kernel.move)
+exchange_batch = from_python(anneal_kernel.exchange_batch)
+exchange_domains = from_python(anneal_kernel.exchange_domains)
 
 
 def tree_over(nested, stages, replicas, weights=WEIGHTS):

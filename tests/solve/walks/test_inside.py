@@ -9,16 +9,18 @@ from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, above_each
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.control import Control
-from planner.solve.walks import inside
+from planner.solve.walks import inside, inside_kernel
 from planner.solve.walks.anneal import costliest_cell, state_of
 from planner.solve.walks.inside import Walk, walked_inside
-from planner.solve.walks.inside_kernel import state_inside
 from planner.solve.walks.top_down import costs_inside
 from tests.builders import grid_workload
 from tests.solve.grids import widths_of, widths_upwards
+from tests.solve.subroutines import from_python
 from tests.solve.walks.test_anneal import filled, tree_over
 
 SEEDS = range(12)
+
+state_inside = from_python(inside_kernel.state_inside)
 
 
 def limits(**settings):

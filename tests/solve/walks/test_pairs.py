@@ -13,11 +13,14 @@ from planner import solve
 from planner.placement.placement import Status
 from planner.solve.reduction.tree import Level
 from planner.solve.setup.control import Control
-from planner.solve.setup.kernel import unit
-from planner.solve.walks.pair_kernel import share_out
+from planner.solve.setup.kernel import seeded
+from planner.solve.walks import pair_kernel
 from planner.solve.walks.pairs import MOST_ROOM, Pairs, held_by, shares_pairs, tables_for
 from tests.builders import grid_workload, ragged_cluster
+from tests.solve.subroutines import from_python
 from tests.solve.vectors import random_costs
+
+seeded_at, share_out = from_python(seeded), from_python(pair_kernel.share_out)
 
 
 def best_share(costs, both, rooms, fixed=None):
@@ -44,9 +47,7 @@ def two_domains(seed, *, ring):
 
 def shared_out(costs, widths, rooms, seed, noise=0.0):
     """What two domains hold after they shared it out."""
-    held, random = held_by(costs, rooms, widths.copy()), np.array([2 * seed + 1], np.uint64)
-    for _ in range(20):
-        unit(random)
+    held, random = held_by(costs, rooms, widths.copy()), seeded_at(seed)
     share_out(random, held, tables_for(costs, rooms), 0, 1, noise)
     for stage, domain in product(range(costs.stages), range(2)):
         holds = domain in held.holders[stage, : held.counts[stage]]

@@ -91,7 +91,7 @@ def test_holders_are_those_that_hold(seed):
     """The compiled lists of who holds what are those of whole tiers."""
     costs, level, widths = inside_some(seed)
     table, kept = costs.holding(costs.replicas + 1), np.append(costs.v, costs.v_wrap)
-    mine, other = held_by_each(widths, level.room, table, kept), held_by(costs, level.room, widths)
+    mine, other = held_by_each.py_func(widths, level.room, table, kept), held_by(costs, level.room, widths)
     assert np.array_equal(mine.counts, other.counts)
     for domain, stage in product(range(len(widths)), range(costs.stages)):
         if widths[domain, stage]:
