@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.columns.pricing import Priced
-    from planner.solve.joint.pools import Domains
+    from planner.solve.joint.pools import Domains, Pool
     from planner.solve.reduction.reduction import StageCosts
     from planner.solve.reduction.tree import Level
     from planner.solve.setup.control import Control
@@ -156,10 +156,14 @@ class JointProgramme:
             np.concatenate((*rows, over, rounded)),
             np.concatenate((*values, np.ones(len(over)), entries)),
         )
-        variable = self.linear.add_column(0.0, *entered)
+        variable = self.linear.add_column(self._cost(pool, widths) / self.unit, *entered)
         self.columns.append((index, widths))
         self.variables.append(variable)
         return True
+
+    def _cost(self, _pool: Pool, _widths: IntArray) -> float:
+        """What a vector costs beside what its level pays."""
+        return 0.0
 
     def _is_known(self, key: Key) -> bool:
         """Whether a column was seen before; it is from now on."""
@@ -276,13 +280,16 @@ class JointProgramme:
 
         Between the duals and those of the best bound first: duals of programmes of few columns are far off.
         """
-        worth = self._worth()
-        shares = np.clip(self.linear.duals[self.pays], LEAST_SHARE, 1.0)
-        if self.floors is None:
-            shares = np.ones(len(shares))
-        there = Centre(worth, shares, [self._rent(index) for index in range(len(self.pools))])
+        rents = [self._rent(index) for index in range(len(self.pools))]
+        there = Centre(self._worth(), self._shares(), rents)
         between = self.centre is not None and self._look(self.centre.towards(there))
         return between or self._look(there)
+
+    def _shares(self) -> FloatArray:
+        """Which part of what each level pays is priced by the last solution; its floor earns the rest."""
+        if self.floors is None:
+            return np.ones(len(self.levels))
+        return np.clip(self.linear.duals[self.pays], LEAST_SHARE, 1.0)
 
     def _look(self, at: Centre) -> bool:
         """Take the bound that these duals imply, and the columns that they call for; whether any is new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy as np
 from planner.solve.columns.pricing import sweeps_compiled
 from planner.solve.joint.fold import Fold
 from planner.solve.joint.joint import JointProgramme
+from planner.solve.joint.outermost import raised_by_outermost
 from planner.solve.joint.pools import (
     WHOLE_JOB,
     Domains,
-    counted_classes,
+    Groups,
     joined_classes,
-    separate_classes,
     weighty_levels,
 )
 from planner.solve.joint.rounded_rows import Start
@@ -131,29 +132,33 @@ def _together(
 ) -> float:
     """Lower bound on the weighted bytes of some levels, each of which has a bound of its own."""
     best, cells = sum(inside), costs.stages * costs.replicas
-    divided = (
-        joined_classes(levels, cells),
-        counted_classes(tree, levels, cells),
-        separate_classes(tree, levels, cells),
-    )
+    counted, separate = Groups.counted(tree, levels), Groups.separate(tree, levels)
+    divided = (joined_classes(levels, cells), counted.classes(cells), separate.classes(cells))
+    # Finer classes of stages may gain a little more, for time that runs limited by work do not have.
+    folds = (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]
     first: list[float] = []
-    # Finer ones may gain a little more, for time that runs limited by work do not have.
-    for fold in (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]:
-        for classes in divided:
-            groups = {each.outer for each in classes}
-            if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
-                continue
-            programme = JointProgramme(costs, levels, classes, fold)
-            programme.set_floors(inside)
-            programme.begin_with(start)
-            programme.solve(control)
-            start = programme.in_use(control)
-            best = max(best, programme.bound)
-            if classes is divided[0]:
-                first.append(programme.bound)
-                if len(first) > 1 and first[1] - first[0] < FINER_GAIN * abs(first[0]):
-                    return best
-    return best
+    coarse: tuple[JointProgramme, Start] | None = None
+    for fold, classes in product(folds, divided):
+        groups = {each.outer for each in classes}
+        if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
+            continue
+        programme = JointProgramme(costs, levels, classes, fold)
+        programme.set_floors(inside)
+        programme.begin_with(start)
+        programme.solve(control)
+        start = programme.in_use(control)
+        best = max(best, programme.bound)
+        if classes is divided[1]:
+            coarse = programme, start
+        elif classes is divided[2]:
+            coarse = None
+        else:
+            first.append(programme.bound)
+            if len(first) > 1 and first[1] - first[0] < FINER_GAIN * abs(first[0]):
+                break
+    if coarse is None or control.deterministic:
+        return best
+    return max(best, raised_by_outermost(tree, counted, *coarse, control))
 
 
 def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,14 @@ import numpy as np
 from planner.solve.reduction.tree import Tree, above_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from planner.solve.reduction.reduction import StageCosts
     from planner.solve.reduction.tree import Level
+
+    IntArray = NDArray[np.int32]
 
 WHOLE_JOB = 0
 # Entries of the tables of a pricing at most, which take eight bytes each.
@@ -90,46 +93,83 @@ def joined_classes(levels: Sequence[Level], cells: int) -> list[Domains]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which group of rows the domains of each level have inside them.
+
+    Parameters
+    ----------
+    levels
+        Those of the programme, innermost first.
+    own
+        Number of the group inside each domain, by level, shape (domains,); 0 at the innermost level.
+    around
+        Domain of the next level around each domain, by level, shape (domains,); all 0 at the outermost.
+    """
+
+    levels: tuple[Level, ...]
+    own: tuple[IntArray, ...]
+    around: tuple[IntArray, ...]
+
+    @classmethod
+    def counted(cls, tree: Tree, levels: Sequence[Level]) -> Groups:
+        """A group for each number of domains inside that occurs at a level."""
+        return cls._by(tree, levels, lambda _level, inside, _group: inside[:, None])
+
+    @classmethod
+    def separate(cls, tree: Tree, levels: Sequence[Level]) -> Groups:
+        """A group for all that domains, and those around them, consist of."""
+        return cls._by(tree, levels, lambda level, _inside, group: np.column_stack((group, level.kind)))
+
+    @classmethod
+    def _by(
+        cls, tree: Tree, levels: Sequence[Level], key: Callable[[Level, IntArray, IntArray], IntArray]
+    ) -> Groups:
+        """Groups of domains with equal keys: of their level, how many are inside, and the group around."""
+        top, groups = len(levels) - 1, 0
+        around = [_ancestors(tree, *pair) for pair in pairwise(levels)]
+        around.append(np.zeros(len(levels[top].room), np.int32))
+        own = [np.zeros(len(level.room), np.int32) for level in levels]
+        for index in range(top, 0, -1):
+            inside = np.bincount(around[index - 1], minlength=len(own[index])).astype(np.int32)
+            group = own[index + 1][around[index]] if index < top else own[index]
+            number = np.unique(key(levels[index], inside, group), axis=0, return_inverse=True)[1]
+            own[index] = (groups + 1 + number.reshape(-1)).astype(np.int32)
+            groups = int(own[index].max())
+        return cls(tuple(levels), tuple(own), tuple(around))
+
+    def classes(self, cells: int, chosen: Sequence[IntArray] | None = None) -> list[Domains]:
+        """Domains by their groups and their room; of some domains of each level alone, where given."""
+        found: list[Domains] = []
+        for index in range(len(self.levels) - 1, -1, -1):
+            last = index == len(self.levels) - 1
+            outer = self.around[index] if last else self.own[index + 1][self.around[index]]
+            rooms = np.minimum(self.levels[index].room, cells)
+            rows = np.column_stack((outer, self.own[index], rooms))
+            kinds, counts = np.unique(
+                rows if chosen is None else rows[chosen[index]], axis=0, return_counts=True
+            )
+            for (group, opened, room), count in zip(kinds.tolist(), counts.tolist(), strict=True):
+                if room:
+                    found.append(Domains(index, count, room, group, opened or None))
+        return found
+
+    def within(self, outermost: int) -> list[IntArray]:
+        """The domains of each level inside an outermost one, and that one itself."""
+        found = [np.asarray([outermost], np.int32)]
+        for around in self.around[-2::-1]:
+            found.insert(0, np.flatnonzero(np.isin(around, found[0])).astype(np.int32))
+        return found
+
+
 def counted_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
     """Domains by their room and by how many are inside: a group of rows for each such number of a level."""
-    found: list[Domains] = []
-    groups, around = 0, np.zeros(len(levels[-1].room), np.int64)
-    for index in range(len(levels) - 1, -1, -1):
-        level, own = levels[index], np.zeros(len(levels[index].room), np.int64)
-        if index:
-            above = _ancestors(tree, levels[index - 1], level)
-            inside = np.bincount(above, minlength=len(level.room))
-            own = groups + 1 + np.unique(inside, return_inverse=True)[1].reshape(-1)
-            groups = int(own.max())
-        rooms = np.minimum(level.room, cells)
-        kinds, counts = np.unique(np.column_stack((around, own, rooms)), axis=0, return_counts=True)
-        for (outer, opened, room), count in zip(kinds.tolist(), counts.tolist(), strict=True):
-            if room:
-                found.append(Domains(index, count, room, outer, opened or None))
-        if index:
-            around = own[above]
-    return found
+    return Groups.counted(tree, levels).classes(cells)
 
 
 def separate_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
     """Domains by what they and those around them consist of: a group of rows for each such class."""
-    found: list[Domains] = []
-    around = np.zeros(len(levels[-1].room), np.int64)
-    groups = 0
-    for index in range(len(levels) - 1, -1, -1):
-        level = levels[index]
-        pairs = np.column_stack((around, level.kind))
-        _, first, own, counts = np.unique(
-            pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
-        )
-        for kind, (where, count) in enumerate(zip(first.tolist(), counts.tolist(), strict=True)):
-            if room := min(int(level.room[where]), cells):
-                opened = groups + kind + 1 if index else None
-                found.append(Domains(index, count, room, int(around[where]), opened))
-        if index:
-            around = (groups + own.reshape(-1) + 1)[_ancestors(tree, levels[index - 1], level)]
-            groups += len(first)
-    return found
+    return Groups.separate(tree, levels).classes(cells)
 
 
 def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int32]:
