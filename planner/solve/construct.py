@@ -22,10 +22,12 @@ from planner.solve.seats.ring_walk import walked_rings, walks_on_rings
 from planner.solve.seats.rings import join_cells
 from planner.solve.seats.stripes import lined_up, striped_home
 from planner.solve.setup.problem import whole_by_rule
-from planner.solve.splits.few_domains import are_few
+from planner.solve.splits.few_domains import SPLITS, are_few
 from planner.solve.walks.anneal import annealed, worth_annealing
 from planner.solve.walks.beside import Beside
+from planner.solve.walks.loops import PAIRS, WALKS
 from planner.solve.walks.pairs import PATIENCE, Pairs, shares_pairs
+from planner.solve.walks.regroup import PAIRED_CELLS
 from planner.solve.walks.restarts import Restarts, drafted
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from planner.solve.setup.compiling import InnerLoops
     from planner.solve.setup.control import Control
     from planner.solve.setup.problem import Layout, Problem
 
@@ -120,6 +123,18 @@ class Constructions:
         return single and large and are_few(self.costs, self.tree.levels[0].room, MOST_SPLIT)
 
     @property
+    def inner_loops(self) -> Iterator[InnerLoops]:
+        """Compiled inner loops that are likely to be asked for first."""
+        if self.several:
+            if self.free and worth_annealing(self.tree, self.costs):
+                # Large jobs are drafted by pairs alone.
+                yield from (PAIRS,) if self.layout.cells >= PAIRED_CELLS else (WALKS, PAIRS)
+        elif self.alone and not self.soon_proven:
+            yield PAIRS
+        if self.few:
+            yield SPLITS
+
+    @property
     def rings(self) -> bool:
         """Whether walks look for widths that close as rings."""
         return not self.rules and walks_on_rings(self.tree, self.costs)
@@ -197,7 +212,7 @@ class Constructions:
     def draft(self) -> Iterator[IntArray]:
         """One short walk from the outermost tier inwards, unless there was one."""
         if not self.beside.drafted:
-            yield from drafted(self.tree, self.costs, self.best, self.control, self.seeds)
+            yield from drafted(self.tree, self.costs, self.control, self.seeds)
 
     def restarts(self) -> Iterator[IntArray]:
         """Walks from the outermost tier inwards."""

@@ -25,6 +25,7 @@ from planner.solve.seats.rail_seats import keep_rails
 from planner.solve.seats.realize import seat_ranks
 from planner.solve.seats.rings import join_cells
 from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.compiling import begin_compiling
 from planner.solve.setup.control import Control
 from planner.solve.setup.feasible import prove_infeasible, rules_hold
 from planner.solve.setup.problem import Problem, lay_out
@@ -240,6 +241,7 @@ class _Run:
             layout = lay_out(self.problem, blocks)
             if layout is not None:
                 self.begun = self._begin(layout)
+                begin_compiling(self.begun.inner_loops, self.control)
                 return
 
     def _begin(self, layout: Layout) -> Constructions:

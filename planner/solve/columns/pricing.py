@@ -9,7 +9,7 @@ import numpy as np
 
 from planner.solve.reduction.ladder import Ladder
 from planner.solve.reduction.levels import linear_credit
-from planner.solve.setup.compiling import compiled_in_time
+from planner.solve.setup.compiling import InnerLoops, compiled_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,13 +231,15 @@ def _compiled_sweep(reduced: FloatArray, kept: FloatArray, room: int, space: Spa
 
 def sweeps_compiled(control: Control) -> bool:
     """Whether the programme along a path is compiled, or could be in time."""
+    return compiled_in_time(SWEEPS, control)
 
-    def compile_it() -> None:
-        one = np.zeros((1, 1))
-        found = _compiled_sweep(one, np.zeros(0), 0, Space())
-        found.vector(0)
 
-    return compiled_in_time(compile_it, control)
+def compile_sweeps() -> None:
+    """Sweep over one stage without cells, which has the inner loops compiled."""
+    _compiled_sweep(np.zeros((1, 1)), np.zeros(0), 0, Space()).vector(0)
+
+
+SWEEPS = InnerLoops(compile_sweeps, ("planner.solve.columns.sweep_kernel",))
 
 
 def _join(table: FloatArray, kept: float, joined: FloatArray) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from planner.solve.columns.residual import Piece
 from planner.solve.columns.rows import kind_of_domain, rows_of
 from planner.solve.reduction.tree import Level, Tree
-from planner.solve.walks.anneal import costliest_cell, ready, state_of, walk
+from planner.solve.walks.anneal import costliest_cell, state_of, walk
+from planner.solve.walks.loops import walks_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def walked(
     kinds = kind_of_domain(classes)
     room = np.asarray([k.capacity for k in classes], np.int32)[kinds]
     tree, rows = _one_tier(room), rows_of(pieces, kinds, costs.stages)
-    if not ready(state_of(tree, costs, rows), control):
+    if not walks_compiled(control):
         return list(pieces)
     moves, hottest = min(MOST_MOVES, MOVES_A_CELL * int(rows.sum())), HOT * costliest_cell(costs)
 

@@ -14,7 +14,8 @@ import numpy as np
 from planner.solve.hierarchy.hierarchy import cover_level, cut_level
 from planner.solve.joint.joint_bound import look_ahead
 from planner.solve.reduction.tree import tree_cost
-from planner.solve.walks.anneal import costliest_cell, ready, state_of, walk
+from planner.solve.walks.anneal import costliest_cell, state_of, walk
+from planner.solve.walks.loops import walks_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +65,7 @@ def _put_right(tree: Tree, costs: StageCosts, widths: IntArray, control: Control
     state = state_of(tree, costs, widths)
     heat = tree.levels[0].weight * costliest_cell(costs)
     moves = MOVES_A_CELL * costs.stages * costs.replicas
-    if not ready(state, control):
+    if not walks_compiled(control):
         return widths
     walk(state, HOT * heat, COLD * heat, moves, control.seed, control, whole=0.0, near=1.0)
     found = state.widths[: len(widths)].copy()

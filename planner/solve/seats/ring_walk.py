@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.seats.realize import widths_of
-from planner.solve.setup.compiling import compiled_in_time
+from planner.solve.seats.ring_loops import rings_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def walked_rings(tree: Tree, costs: StageCosts, home: IntArray, control: Control
     """
     room = tree.levels[0].room.astype(np.int32)
     least, moves = paid_by_rings(costs, home, len(room)), FIRST_MOVES_A_CELL * home.size
-    if not compiled_in_time(lambda: _walk(costs, home.copy(), room, 1.0, 0, 0, control), control):
+    if not rings_compiled(control):
         return
     hottest, seeds = HOT * float(costs.holding(1).max() + _kept(costs).max()), count(control.seed)
     heat = cycle((hottest, hottest / COLDER))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.solve.seats.realize import ancestors, join_replicas
+from planner.solve.seats.ring_loops import rings_compiled
 from planner.solve.setup.goal import Goal
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def close_rings(tree: Tree, home: IntArray, costs: StageCosts, control: Control)
     """
     from planner.solve.seats.ring_kernel import exchange_runs
 
-    if home.size > MOST_CELLS:
+    if home.size > MOST_CELLS or not rings_compiled(control):
         return home
     above = np.stack(ancestors(tree, len(tree.levels[0].room))[:-1])
     weights = np.asarray([level.weight for level in tree.levels[:-1]])

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numba import njit
+from numba.core.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -48,6 +50,18 @@ def allocating(function: Any) -> Any:
 def _njit(function: Any, **options: bool) -> Any:
     chosen: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, **options}
     return njit(**chosen)(function)
+
+
+def lacks_code(module: ModuleType) -> bool:
+    """Whether functions of a module are not compiled, and will be kept for other processes once they are."""
+    functions: list[Any] = [each for each in vars(module).values() if isinstance(each, Dispatcher)]
+    return any(_lacks_code(each) for each in functions if each.py_func.__module__ == module.__name__)
+
+
+def _lacks_code(function: Any) -> bool:
+    # What numba keeps it tells of nowhere else.
+    kept = getattr(function._cache, "_cache_file", None)
+    return kept is not None and not function.overloads and not kept._load_index()
 
 
 @subroutine

@@ -112,3 +112,8 @@ def joined(listings: Sequence[Listing]) -> States:
     return States(
         states.rows[:count].copy(), states.costs[:count], states.parents[:count], np.zeros(0, np.int32)
     )
+
+
+def compile_listing() -> None:
+    """Take over no states, which has the inner loop compiled that states are taken over by."""
+    _larger(_room_for(1, 1), 0, 2)

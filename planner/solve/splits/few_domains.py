@@ -10,9 +10,10 @@ import numpy as np
 
 from planner.solve.columns.columns import relax
 from planner.solve.columns.master import CapacityClass
-from planner.solve.setup.compiling import compiled_in_time
+from planner.solve.setup.compiling import InnerLoops, compiled_in_time
 from planner.solve.setup.control import Control
 from planner.solve.splits.alike import Alike, Effort
+from planner.solve.splits.alike_states import compile_listing
 from planner.solve.splits.splits import Cheapest, Prices
 from planner.solve.splits.worths import Worths, compile_walks, raised
 
@@ -113,12 +114,18 @@ def _whole(costs: StageCosts, summed: float) -> float:
 
 def splits_compiled(control: Control) -> bool:
     """Whether the inner loops are compiled, or could be in time."""
-    return compiled_in_time(_compile, control)
+    return compiled_in_time(SPLITS, control)
 
 
-def _compile() -> None:
+def compile_splits() -> None:
     """Run programmes of one cell, which has their inner loops compiled."""
     compile_walks()
     nothing, room = np.zeros((1, 2)), np.ones(1, np.int32)
     control = Control(COMPILED_S)
     Alike(room, Prices(nothing, np.zeros(0), nothing), 1).rise(0.0, 1.0, 0.0, Effort(10, 10), control)
+    compile_listing()
+
+
+SPLITS = InnerLoops(
+    compile_splits, ("planner.solve.splits.alike_kernel", "planner.solve.splits.worths_kernel")
+)

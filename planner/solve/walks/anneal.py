@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.solve.reduction.tree import summed, tree_cost
-from planner.solve.setup.compiling import compiled_in_time
+from planner.solve.walks.loops import walks_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,24 +100,6 @@ def _insides(levels: Sequence[Level], above: IntArray) -> dict[str, NDArray[Any]
     return {"kind": kind, "inside": inside.astype(np.int32), "begin": begin, "size": size}
 
 
-def ready(state: State, control: Control) -> bool:
-    """Whether walks can begin: the inner loops are compiled, once after an installation, as time allows."""
-    from planner.solve.walks.anneal_kernel import anneal
-    from planner.solve.walks.inside_kernel import anneal_each
-    from planner.solve.walks.paired_kernel import share_out_each
-
-    def compile_it() -> None:
-        how = 1.0, 1.0, 0, WHOLE, NEAR, BATCH, 0
-        anneal(state, *how)
-        nowhere, tables = np.zeros(0, np.int32), (state.holding, state.beside, state.kept)
-        anneal_each(
-            state.widths, state.room, state.above, state.above, nowhere, nowhere, state.weights, *tables, *how
-        )
-        share_out_each(state.widths, state.room, nowhere, nowhere, state.holding, np.zeros(1), *how[:2], 0, 0)
-
-    return compiled_in_time(compile_it, control)
-
-
 def walk(
     state: State,
     hot: float,
@@ -188,7 +170,7 @@ def annealed(
     if control.deterministic:
         enough = min(MOST_WORK_A_CELL * cells, MOST_WORK)
     moves, in_all, least = min(FIRST_MOVES_A_CELL * cells, enough), 0, tree_cost(tree, costs, widths)
-    if not ready(state_of(tree, costs, widths), control):
+    if not walks_compiled(control):
         return
     with ThreadPoolExecutor(control.threads) as pool:
         for turn in count():

@@ -77,7 +77,7 @@ class Beside:
         """A draft, if there was none, and what turns from the better of it and `widths` find."""
         draft: Iterator[IntArray] = iter(())
         if not self.drafted:
-            draft = drafted(self.tree, self.costs, widths, self.own, self.seeds)
+            draft = drafted(self.tree, self.costs, self.own, self.seeds)
         for each in draft:
             widths = min(widths, each, key=lambda one: tree_cost(self.tree, self.costs, one))
             # Walks that were cut off are still hot; pairs lose nothing.

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.reduction.tree import summed
-from planner.solve.setup.compiling import compiled_in_time
 from planner.solve.setup.control import Control
 from planner.solve.walks.anneal import costliest_cell
 from planner.solve.walks.pairs import MOST_ROOM, Pairs
@@ -116,17 +115,6 @@ def usual_pieces(tree: Tree, widths: IntArray) -> list[float]:
 def can_pair(costs: StageCosts, level: Level) -> bool:
     """Whether pairs of domains of a level can share out what they hold."""
     return not costs.rungs.any() and int(level.room.max()) <= MOST_ROOM
-
-
-def pairs_compiled(control: Control) -> bool:
-    """Whether the inner loop is compiled, once after an installation, as time allows."""
-    from planner.solve.walks.paired_kernel import share_out_each
-
-    def compile_it() -> None:
-        one = np.zeros((1, 1), np.int32)
-        share_out_each(one, one[0], one[0], one[0], np.zeros((1, 2)), np.zeros(1), 1.0, 1.0, 0, 0)
-
-    return compiled_in_time(compile_it, control)
 
 
 def work_inside(tree: Tree, index: int, turns: int) -> int:

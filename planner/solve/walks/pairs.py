@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.compiling import compiled_in_time
 from planner.solve.walks.anneal import costliest_cell
+from planner.solve.walks.loops import pairs_compiled
 from planner.solve.walks.top_down import lined_inside
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Pairs:
             Turns for each domain without a gain after which nothing more is expected.
         """
         least = self._bytes(widths)
-        if not shares_pairs(self.costs, self.rooms) or not self._ready(widths):
+        if not shares_pairs(self.costs, self.rooms) or not pairs_compiled(self.control):
             return
         self.idle, self.patience = 0.0, patience
         with ThreadPoolExecutor(self.control.threads) as pool:
@@ -212,14 +212,6 @@ class Pairs:
         self.idle += self.turns
         if self.control.deterministic or GROWTH * seconds < ROUND_SHARE * self.control.left_s:
             self.turns = min(self.turns * GROWTH, MOST_TURNS)
-
-    def _ready(self, widths: IntArray) -> bool:
-        """Whether the inner loop is compiled, once after an installation, as time allows."""
-
-        def compile_it() -> None:
-            self._walk(widths, 1.0, 0, 0)
-
-        return compiled_in_time(compile_it, self.control)
 
     def walked(self, walk: _Walk) -> IntArray:
         """The cheapest width vectors of a walk, shape (domains, P)."""

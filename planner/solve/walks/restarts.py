@@ -9,8 +9,9 @@ import numpy as np
 
 from planner.solve.joint.guide import Guide
 from planner.solve.reduction.tree import tree_cost
-from planner.solve.walks.anneal import ready, state_of, worth_annealing
-from planner.solve.walks.paired import can_pair, drafted_by_pairs, pairs_compiled
+from planner.solve.walks.anneal import worth_annealing
+from planner.solve.walks.loops import pairs_compiled, walks_compiled
+from planner.solve.walks.paired import can_pair, drafted_by_pairs
 from planner.solve.walks.regroup import PAIRED_CELLS, Regrouping
 from planner.solve.walks.top_down import (
     OUTERMOST,
@@ -55,17 +56,16 @@ PAUSE_S = 0.4
 TURN_SHARE = 0.15
 
 
-def drafted(
-    tree: Tree, costs: StageCosts, widths: IntArray, control: Control, seeds: Iterator[int]
-) -> Iterator[IntArray]:
+def drafted(tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int]) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), placed once with few moves.
 
     Those of large jobs by pairs, several times.
     """
-    if worth_annealing(tree, costs) and not control.over and ready(state_of(tree, costs, widths), control):
-        if is_paired(tree, costs, control):
-            yield from drafted_by_pairs(tree, costs, next(seeds), control)
-            return
+    if not worth_annealing(tree, costs) or control.over:
+        return
+    if is_paired(tree, costs, control):
+        yield from drafted_by_pairs(tree, costs, next(seeds), control)
+    elif walks_compiled(control):
         coverage = np.full(costs.stages, costs.replicas, np.int32)
         cells = costs.stages * costs.replicas
         moves = max(1, min(DRAFT_MOVES_A_CELL, MOST_DRAFT_MOVES // cells))
@@ -115,7 +115,7 @@ class Restarts:
         tree, costs = self.tree, self.costs
         if not worth_annealing(tree, costs) or not self.regrouping.kinds:
             return
-        if not ready(state_of(tree, costs, widths), self.control):
+        if not walks_compiled(self.control):
             return
         least = told = tree_cost(tree, costs, widths)
         best, told_s, self.idle = widths, self.control.elapsed_s, 0.0

@@ -101,7 +101,7 @@ def test_nothing_comes_once_told_to_stop():
     control = Control(20.0, deterministic=True)
     control.stop.set()
     assert list(Restarts(tree, costs, control, count()).better(widths)) == []
-    assert list(drafted(tree, costs, widths, control, count())) == []
+    assert list(drafted(tree, costs, control, count())) == []
 
 
 def brute_force(tree, costs, replicas):
