@@ -144,9 +144,18 @@ def test_who_comes_while_it_is_made_waits_for_the_same_call():
     assert (made, answers) == ([1], [True, True])
 
 
-def test_functions_lack_code_until_they_are_called(tmp_path, monkeypatch):
+def test_the_compiler_is_never_cut_off():
+    """Its thread outlives the process's work, also where it is begun on a thread that does not."""
+    seen = []
+    loops = InnerLoops(lambda: seen.append(threading.current_thread().daemon))
+    begun = threading.Thread(target=compiled_in_time, args=(loops, Control(60.0)), daemon=True)
+    begun.start()
+    begun.join()
+    assert seen == [False]
+
+
+def test_functions_lack_code_until_they_are_called(tmp_path):
     """What was compiled is kept for whoever imports the module next, unless its file has changed."""
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     first = kernel_in(tmp_path)
     assert lacks_code(first)
     assert first.two_more(1) == 3

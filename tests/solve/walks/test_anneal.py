@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count, pairwise
-from threading import Thread, current_thread
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from planner.solve.reduction.tree import Tree, tree_cost
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
-from planner.solve.walks import anneal, anneal_kernel, inside_kernel
+from planner.solve.walks import anneal, anneal_kernel
 from planner.solve.walks.anneal import annealed, state_of, walk, worth_annealing
 from tests.builders import grid_workload, ragged_cluster
 from tests.solve.grids import nested_lists, whole_cells, widths_of, widths_upwards
@@ -381,16 +380,3 @@ def test_too_many_cells_are_not_worth_it(monkeypatch):
     assert worth_annealing(tree, costs)
     monkeypatch.setattr(anneal, "MOST_CELLS", 11)
     assert not worth_annealing(tree, costs)
-
-
-def test_the_compiler_is_never_cut_off(monkeypatch):
-    """Its thread outlives the process's work, also where it is begun on a thread that does not."""
-    seen = []
-    monkeypatch.setattr(anneal_kernel, "anneal", lambda *_: seen.append(current_thread().daemon))
-    monkeypatch.setattr(inside_kernel, "anneal_each", lambda *_: seen.append(current_thread().daemon))
-    _, tree, costs, widths = filled(2)
-    state = state_of(tree, costs, widths)
-    begun = Thread(target=anneal.ready, args=(state, Control(60.0)), daemon=True)
-    begun.start()
-    begun.join()
-    assert seen == [False, False]
