@@ -50,6 +50,8 @@ PACKED_SHARE, LARGE_ROOM = 0.5, 24
 WIDE_ROOM = 19
 # Where there are walks, covering tier by tier is slow beyond this, and no better.
 COVERED_CELLS = 400
+# Of more, to cover all tiers takes longer than to compile walks.
+COLD_CELLS = 3_000
 # A single tier of at most so many domains is gone through split by split, where the largest has so much room:
 # below, packing takes less time.
 MOST_SPLIT, SPLIT_ROOM = 64, 9
@@ -133,6 +135,13 @@ class Constructions:
             yield PAIRS
         if self.few:
             yield SPLITS
+
+    @property
+    def lacks_walks(self) -> bool:
+        """Whether the inner loops of walks are still to be compiled, and a cover of all tiers would be quick."""
+        few = self.layout.cells <= COLD_CELLS and not self.control.deterministic
+        walked = self.free and few and worth_annealing(self.tree, self.costs)
+        return walked and (PAIRS.lacking or WALKS.lacking)
 
     @property
     def rings(self) -> bool:

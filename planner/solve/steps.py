@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 # Parts of the time that is left at each.
-DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE = 0.25, 0.45, 0.1
+DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, COLD_SHARE = 0.25, 0.45, 0.1, 0.5
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
 SHARES_SHARE, SPLIT_SHARE = 0.3, 0.6
 # Where replicas are many shares say little more than a relaxation, and take long.
@@ -75,6 +75,10 @@ def placements(work: Constructions, floors: FloatArray, told: Told, share: float
 
 def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) -> Iterator[Iterator[IntArray]]:
     """What yields placements, step by step."""
+    if work.lacks_walks:
+        # While walks are compiled, which need what is left of the time more than this does.
+        outside = outside_in(work.tree, work.costs, work.control)
+        yield work.better(work.control.limited(COLD_SHARE, outside))
     if work.free:
         yield work.better(work.control.limited(DRAFT_SHARE, work.draft()))
         # Before the restarts: bounds lack a few seconds more than walks do, which go on beside them.

@@ -8,10 +8,17 @@ import pytest
 from planner.placement.placement import Objective
 from planner.solve.construct import Constructions
 from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.compiling import InnerLoops
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem, lay_out
 from planner.solve.steps import Told, placements
 from tests.builders import grid_workload, ragged_cluster
+
+
+@pytest.fixture(autouse=True)
+def compiled_before(monkeypatch):
+    """No inner loop is still to be compiled."""
+    monkeypatch.setattr(InnerLoops, "lacking", False)
 
 
 def constructions(limit_s=60.0):
@@ -62,6 +69,12 @@ def ran(work, monkeypatch, ends_after):
 def test_no_step_follows_a_proof(monkeypatch, ends_after, steps):
     """After each step an exact search is tried, and where that says so the steps end."""
     assert ran(constructions(), monkeypatch, ends_after) == steps
+
+
+def test_tiers_are_covered_while_walks_are_compiled(monkeypatch):
+    """Where walks have yet to be compiled a cover of all tiers comes first, and it comes once more after them."""
+    monkeypatch.setattr(InnerLoops, "lacking", True)
+    assert ran(constructions(), monkeypatch, 2) == ["outside_in", "draft"]
 
 
 def test_no_step_follows_the_end_of_the_time(monkeypatch):
