@@ -138,7 +138,7 @@ class Constructions:
 
     @property
     def lacks_walks(self) -> bool:
-        """Whether the inner loops of walks are still to be compiled, and a cover of all tiers would be quick."""
+        """Whether inner loops of walks are still to be compiled, and a cover of all tiers would be quick."""
         few = self.layout.cells <= COLD_CELLS and not self.control.deterministic
         walked = self.free and few and worth_annealing(self.tree, self.costs)
         return walked and (PAIRS.lacking or WALKS.lacking)

@@ -72,7 +72,7 @@ def test_no_step_follows_a_proof(monkeypatch, ends_after, steps):
 
 
 def test_tiers_are_covered_while_walks_are_compiled(monkeypatch):
-    """Where walks have yet to be compiled a cover of all tiers comes first, and it comes once more after them."""
+    """Where walks have yet to be compiled a cover of all tiers comes first."""
     monkeypatch.setattr(InnerLoops, "lacking", True)
     assert ran(constructions(), monkeypatch, 2) == ["outside_in", "draft"]
 

@@ -54,10 +54,15 @@ class InnerLoops:
         return any(lacks_code(import_module(kernel)) for kernel in self.kernels)
 
 
-def begin_compiling(needed: Iterable[InnerLoops], control: Control) -> None:
-    """Have inner loops compiled that will be asked for, where a run is limited by the clock."""
-    for loops in () if control.deterministic else needed:
-        _process(loops)
+def begin_compiling(needed: Iterable[InnerLoops], control: Control) -> Thread:
+    """Have inner loops compiled that will be asked for, where a run is limited by the clock.
+
+    Returns the thread that looks which those are: to import them takes longer than small jobs do.
+    """
+    lacking = [] if control.deterministic else list(needed)
+    looking = Thread(target=lambda: list(map(_process, lacking)), daemon=False)
+    looking.start()
+    return looking
 
 
 def compiled_in_time(loops: InnerLoops, control: Control) -> bool:

@@ -105,11 +105,11 @@ def test_a_step_that_is_over_does_not_wait_for_a_process(processes):
 def test_what_will_be_needed_is_begun_once(processes):
     """Processes are started ahead, one for each, and none where work limits the run."""
     loops = InnerLoops(lambda: None)
-    begin_compiling([loops], Control(60.0, deterministic=True))
+    begin_compiling([loops], Control(60.0, deterministic=True)).join()
     assert not processes
-    begin_compiling([loops, loops], Control(60.0))
+    begin_compiling([loops, loops], Control(60.0)).join()
     begun = dict(processes)
-    begin_compiling([loops], Control(60.0))
+    begin_compiling([loops], Control(60.0)).join()
     assert processes == begun
     assert list(begun) == [loops.name]
 
