@@ -12,15 +12,14 @@ after every stage. Where many states are to be listed, the table rises for a sam
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.splits.alike_states import Listing, joined
-from planner.solve.splits.forest import forest_of
+from planner.solve.splits.alike_states import Left, Listing, joined, side_by_side
+from planner.solve.splits.outlooks import Outlooks
 from planner.solve.splits.splits import Cheapest
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.setup.control import Control
-    from planner.solve.splits.alike_kernel import Stage, States
+    from planner.solve.splits.alike_kernel import States
+    from planner.solve.splits.outlooks import Outlook
     from planner.solve.splits.splits import Prices
 
     FloatArray = NDArray[np.float64]
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
 # The next budget is to take so many times the work of the last, or this much.
 LONGER, LITTLE = 3.0, 100_000
 WIDENED = 2.0
-ROUNDING = 1e-9
-# States for which an outlook rises, its steps, their lengths as shares of the costliest width, and how long
-# squares are remembered. A split that is listed takes as long as so many entries of tables that are priced.
-SAMPLE, LEAST_STEPS, MOST_STEPS = 32, 50, 600
-PARENTS, MOST_SAMPLED = 200, 1_000_000
-FIRST_LENGTH, LAST_LENGTH, MEMORY = 0.03, 0.001, 0.99
-ENTRIES_A_SPLIT = 200.0
+# States for which an outlook rises, and its steps: fewest, wanted and most. A split that is listed takes as
+# long as so many entries of tables that are priced.
+SAMPLE, LEAST_STEPS, STEPS, MOST_STEPS = 32, 50, 600, 600
+# Fewest states that are worth an outlook of their own, and how many outlooks rise and are kept after a stage.
+LOT, MOST_LOOKS, MOST_SEEN = 500, 16, 32
+ENTRIES_A_SPLIT = 300.0
 # Fewer states than this are followed in one thread.
 SHARED = 5_000
 
@@ -69,30 +68,24 @@ class Effort:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outlook:
-    """What the stages after some stage cost at least.
+class _Group:
+    """States that see most ahead by the same outlook, from one of them to another.
 
-    Parameters
-    ----------
-    worth
-        Of every width of each of them, shape (stages, N + 1).
-    covered
-        Least worth of a split of each, shape (stages,).
-    rest
-        Least reduced cost of all of them, by the width of the stage before and the room then left,
-        shape (N + 1, room + 1).
+    `here` is that outlook on the stage they come before, and those after it; `after` on those after it alone.
     """
 
-    worth: FloatArray
-    covered: FloatArray
-    rest: FloatArray
+    begin: int
+    end: int
+    here: Outlook
+    after: Outlook
 
 
 @dataclass
 class _Try:
-    """A budget that is tried: its states by stage, what was listed, and whether all was."""
+    """A budget that is tried: its states by stage, what may still be listed, and whether all was."""
 
-    stages: list[States]
+    left: Left
+    stages: list[States] = field(default_factory=list)
     splits: int = 0
     complete: bool = True
 
@@ -111,42 +104,12 @@ class Alike:
     """
 
     def __init__(self, room: IntArray, prices: Prices, cells: int) -> None:
-        from planner.solve.splits.splits_kernel import least_rest
-
         self.room = np.minimum(room, len(prices.holding) * cells).astype(np.int32)
-        self.cells, self.base = cells, int(self.room.max()) + 1
-        self.forest = forest_of([self.room], [])
-        self.holding, self.kept = prices.holding, np.concatenate(([0.0], prices.kept, [0.0]))
-        rest = least_rest(prices.holding - prices.worth, self.kept[1:], self.base - 1)
-        covered = self._covered(prices.worth)
-        # By the stage that comes next.
-        self.outlooks = [_Outlook(prices.worth, covered, rest[0])]
-        self.outlooks += [
-            _Outlook(prices.worth[stage:], covered[stage:], rest[stage - 1])
-            for stage in range(1, len(rest) + 1)
-        ]
-        self.checks = list(self.outlooks)
-        self.slip = ROUNDING * float(np.abs(prices.holding).max() + self.kept.max())
-
-    def _covered(self, worth: FloatArray) -> FloatArray:
-        """Least worth of a split of each stage, shape (stages,)."""
-        from planner.solve.splits.splits_kernel import least_splits
-
-        least: FloatArray = least_splits(self.forest, np.ascontiguousarray(worth)[None], self.cells)
-        return least
-
-    def _stage(self, place: int, after: _Outlook) -> Stage:
-        """What a stage costs, and those after it at least."""
-        from planner.solve.splits.alike_kernel import Stage
-
-        here = self.outlooks[place]
-        return Stage(
-            self.holding[place],
-            np.ascontiguousarray(here.worth[0]),
-            float(here.covered[0]),
-            after.rest,
-            float(self.kept[place]),
-        )
+        self.outlooks = Outlooks(self.room, prices, cells)
+        # By the stage that comes next: the one on all of them by the table that was given, then those that
+        # have risen since.
+        self.seen = [[each] for each in self.outlooks.of(prices.worth)]
+        self.splits_a_state = 1.0
 
     def rise(
         self,
@@ -174,7 +137,7 @@ class Alike:
         while not control.over and bound < known:
             target = min(bound + step, known)
             tried = self._within(target - granule, effort, control)
-            if tried.complete and len(tried.stages) == len(self.holding):
+            if tried.complete and len(tried.stages) == len(self.seen) - 1:
                 return self._cheapest(tried)
             if tried.complete:
                 bound = target
@@ -189,85 +152,131 @@ class Alike:
 
     def _within(self, budget: float, effort: Effort, control: Control) -> _Try:
         """All states within a budget, as far as the work allows; of fewer stages where none are left."""
-        tried, before = _Try([]), self._begin()
-        for place in range(len(self.holding)):
-            self._look_closer(place, before, budget, control)
-            before = self._listed(place, before, budget, tried, effort, control)
+        tried, before = _Try(Left(effort.splits, effort.codes)), self._begin()
+        for place in range(len(self.seen) - 1):
+            before, groups = self._groups(place, before, budget, control)
+            if not groups:
+                break
+            if place:
+                tried.stages.append(before)
+            before = self._listed(place, before, groups, budget, tried, control)
             if not tried.complete:
                 break
-            if not len(before.rows):
-                break
+        if tried.complete and len(before.rows):
             tried.stages.append(before)
+        if tried.complete:
+            states = sum(len(each.rows) for each in tried.stages)
+            self.splits_a_state = tried.splits / max(states, 1)
         return tried
 
     def _listed(
-        self, place: int, before: States, budget: float, tried: _Try, effort: Effort, control: Control
+        self,
+        place: int,
+        before: States,
+        groups: Sequence[_Group],
+        budget: float,
+        tried: _Try,
+        control: Control,
     ) -> States:
-        """The states of a stage that follow those of the one before, side by side where these are many."""
-        parts = control.threads if len(before.rows) > SHARED else 1
-        ends = np.linspace(0, len(before.rows), parts + 1).astype(int).tolist()
-        listings = [self._listing(place, before, begin, end, budget) for begin, end in pairwise(ends)]
-        codes = effort.codes - sum(each.rows.size for each in tried.stages)
-        splits = effort.splits - tried.splits
+        """The states of a stage that follow those of the one before, group by group, side by side."""
+        listings = [self._listing(place, before, group, budget) for group in groups]
 
         def run(listing: Listing) -> bool:
-            return listing.run(splits, codes, control)
+            return listing.run(tried.left, control)
 
-        with ThreadPoolExecutor(parts) as pool:
-            tried.complete = all(list(map(run, listings) if parts == 1 else pool.map(run, listings)))
+        tried.complete = all(side_by_side(run, listings, control))
         tried.splits += sum(each.splits for each in listings)
         return joined(listings)
 
-    def _listing(self, place: int, before: States, begin: int, end: int, budget: float) -> Listing:
-        """What lists the states of a stage that follow some of those before."""
-        outlook, check = self.outlooks[place + 1], self.checks[place + 1]
-        most, checked = (budget + self.slip - float(each.covered.sum()) for each in (outlook, check))
-        return Listing(self._stage(place, outlook), before, begin, end, most, check.rest, checked)
+    def _listing(self, place: int, before: States, group: _Group, budget: float) -> Listing:
+        """What lists the states of a stage that follow those of a group before."""
+        stage = self.outlooks.stage(place, group.here, group.after)
+        most = budget + self.outlooks.slip - float(group.after.covered.sum())
+        return Listing(stage, before, group.begin, group.end, most)
 
-    def _look_closer(self, place: int, before: States, budget: float, control: Control) -> None:
-        """Let the outlook after a stage rise, where many states are to be listed, for a sample of these.
+    def _groups(
+        self, place: int, before: States, budget: float, control: Control
+    ) -> tuple[States, list[_Group]]:
+        """The states that may stay within a budget, in groups that see most ahead by the same outlook.
 
-        For others it may fall; so the one that it has risen from is looked at as well.
+        Outlooks rise for the states that see most by them, for about as long as listing what follows takes.
         """
-        random = np.random.default_rng(control.seed)
-        drawn = before
-        if len(before.rows) > PARENTS:
-            chosen = np.sort(random.choice(len(before.rows), PARENTS, replace=False))
-            drawn = before._replace(rows=before.rows[chosen], costs=before.costs[chosen])
-        listing = self._listing(place, drawn, 0, len(drawn.rows), budget)
-        listing.run(MOST_SAMPLED, MOST_SAMPLED, control)
-        steps = self._steps(place, listing.splits * len(before.rows) // len(drawn.rows))
-        if steps and listing.count > SAMPLE:
-            chosen = random.choice(listing.count, SAMPLE, replace=False)
-            outlook = self.outlooks[place + 1]
-            self.checks[place + 1] = outlook
-            self.outlooks[place + 1] = self._raised(place, outlook, listing.states.rows[chosen], steps)
+        most = budget + self.outlooks.slip
+        seen = self.seen[place]
+        least, look = self._look(seen, before, control)
+        kept = least <= most
+        before, least, look = _chosen(before, kept), least[kept], look[kept]
+        risen = self._risen(place, before, look, control)
+        if risen:
+            higher, there = self._look(risen, before, control)
+            look = np.where(higher > least, there + len(seen), look)
+            kept = np.maximum(higher, least) <= most
+            before, look, seen = _chosen(before, kept), look[kept], [*seen, *risen]
+        order = np.argsort(look, kind="stable")
+        used, begins = np.unique(look[order], return_index=True)
+        outlooks = [seen[each] for each in used.tolist()]
+        tails = [self.outlooks.tail(place + 1, each) for each in outlooks]
+        self.seen[place] = [seen[0], *(each for each in outlooks if each is not seen[0])]
+        first, *others = self.seen[place + 1]
+        self.seen[place + 1] = [first, *tails, *others][:MOST_SEEN]
+        parts = zip(pairwise([*begins.tolist(), len(order)]), outlooks, tails, strict=True)
+        groups = [_Group(*part, here, after) for part, here, after in parts]
+        return _chosen(before, order), [part for group in groups for part in _parts(group, control)]
 
-    def _steps(self, place: int, splits: int) -> int:
-        """Steps uphill that take about as long as it took to list so many splits; none where too few."""
-        entries = (len(self.holding) - place - 1) * (self.cells + 1) * self.base
-        steps = min(MOST_STEPS, int(splits * ENTRIES_A_SPLIT / max(entries, 1)))
-        return steps if entries and steps >= LEAST_STEPS else 0
+    def _risen(self, place: int, before: States, look: IntArray, control: Control) -> list[Outlook]:
+        """Outlooks that have risen for lots of states, each from the one by which these see most so far.
 
-    def _raised(self, place: int, before: _Outlook, rows: IntArray, steps: int) -> _Outlook:
-        """An outlook after a stage that has risen for some of its states."""
-        from planner.solve.splits.splits_kernel import least_rest
-        from planner.solve.splits.worths_kernel import Tier, feel
+        As long as it takes to list what follows, if that is as much for each state as for the last budget.
+        """
+        splits = len(before.rows) * self.splits_a_state
+        steps = splits * ENTRIES_A_SPLIT / self.outlooks.entries(place, SAMPLE)
+        if steps < LEAST_STEPS or len(before.rows) <= SAMPLE:
+            return []
+        count = max(1, int(min(steps / STEPS, MOST_LOOKS, len(before.rows) / LOT)))
+        steps = round(min(MOST_STEPS, steps / count))
 
-        codes, counts = np.unique(rows, return_counts=True)
-        held, left = (each.astype(np.int32) for each in np.divmod(codes, self.base))
-        widest = min(self.base - 1, self.cells)
-        kept = self.kept[place + 1 :]
-        holding = np.ascontiguousarray(self.holding[place + 1 :, : widest + 1])
-        tier = Tier(holding, kept, left, held, counts / len(rows), self.cells)
-        unit = float(np.abs(holding).max())
-        start = np.ascontiguousarray(before.worth[:, : widest + 1])
-        _, table = feel(tier, start, MEMORY, steps, FIRST_LENGTH * unit, LAST_LENGTH * unit)
-        worth = before.worth.copy()
-        worth[:, : widest + 1] = table
-        reduced = np.concatenate((np.zeros((1, self.cells + 1)), self.holding[place + 1 :] - worth))
-        rest = least_rest(reduced, kept, self.base - 1)[0]
-        return _Outlook(worth, self._covered(worth), rest)
+        def rise(lot: IntArray) -> Outlook:
+            start, rows = self.seen[place][look[lot[0]]], before.rows[lot[:SAMPLE]]
+            return self.outlooks.raised(place, start, rows, steps)
+
+        random = np.random.default_rng((control.seed, place))
+        return side_by_side(rise, self._lots(before, look, count, random), control)
+
+    def _look(self, seen: Sequence[Outlook], states: States, control: Control) -> tuple[FloatArray, IntArray]:
+        """What each state and all that follows cost at least, and by which outlook that is seen."""
+        from planner.solve.splits.alike_kernel import look_ahead
+
+        rests = np.stack([each.rest.ravel() for each in seen])
+        covered = np.asarray([each.covered.sum() for each in seen])
+        ends = np.linspace(0, len(states.rows), control.threads + 1).astype(int).tolist()
+
+        def look(ends: tuple[int, int]) -> tuple[FloatArray, IntArray]:
+            rows, costs = states.rows[slice(*ends)], states.costs[slice(*ends)]
+            found: tuple[FloatArray, IntArray] = look_ahead(rests, covered, rows, costs)
+            return found
+
+        parts = side_by_side(look, list(pairwise(ends)), control)
+        return np.concatenate([each for each, _ in parts]), np.concatenate([each for _, each in parts])
+
+    def _lots(
+        self, before: States, look: IntArray, count: int, random: np.random.Generator
+    ) -> list[IntArray]:
+        """About so many lots of states, by their outlook and by which of some drawn ones they are most like.
+
+        Each in an order drawn at random. States whose outlook is that of few are in none.
+        """
+        from planner.solve.splits.alike_kernel import nearest
+
+        lots: list[IntArray] = []
+        sizes = np.bincount(look)
+        for one, size in enumerate(sizes.tolist()):
+            many = min(max(round(count * size / len(look)), int(size == sizes.max())), size)
+            if not many:
+                continue
+            here = random.permutation(np.flatnonzero(look == one))
+            lot = nearest(before.rows[here], self.outlooks.base, before.rows[here[:many]])
+            lots += [here[lot == number] for number in range(many)]
+        return [lot for lot in lots if len(lot)]
 
     def _begin(self) -> States:
         """The state before the first stage."""
@@ -285,24 +294,47 @@ class Alike:
     def _read_back(self, stages: Sequence[States], state: int) -> IntArray:
         """Width vectors of the domains, shape (domains, P).
 
-        Where several domains had as much room left, that of the larger last width has the larger next one:
-        there is no way to keep more.
+        Domains take what a state says they hold and may still take in the way that keeps most.
         """
         widths = np.zeros((len(self.room), len(stages)), np.int32)
         # Which row of `widths` each code of the state belongs to.
         owner = np.arange(len(self.room))
         for stage in range(len(stages) - 1, -1, -1):
-            width, left = np.divmod(stages[stage].rows[state], self.base)
+            width, left = np.divmod(stages[stage].rows[state], self.outlooks.base)
             widths[owner, stage] = width
             state = int(stages[stage].parents[state])
-            held, room = np.divmod((stages[stage - 1] if stage else self._begin()).rows[state], self.base)
-            here, there = np.lexsort((width, left + width)), np.lexsort((held, room))
-            moved = np.empty_like(owner)
-            moved[there] = owner[here]
-            owner = moved
+            held, room = np.divmod(
+                (stages[stage - 1] if stage else self._begin()).rows[state], self.outlooks.base
+            )
+            kept = np.where(room[:, None] < left + width, -1, np.minimum.outer(held, width))
+            owner = owner[_matched(kept)]
         ordered = np.empty_like(widths)
         ordered[np.argsort(-self.room, kind="stable")] = widths[owner]
         return ordered
+
+
+def _matched(kept: IntArray) -> list[int]:
+    """The column of every row with which all keep most together; -1 where the two do not fit."""
+    from ortools.graph.python import linear_sum_assignment
+
+    solver = linear_sum_assignment.SimpleLinearSumAssignment()
+    rows, columns = np.nonzero(kept >= 0)
+    solver.add_arcs_with_cost(rows, columns, -kept[rows, columns])
+    solver.solve()
+    return [solver.right_mate(row) for row in range(len(kept))]
+
+
+def _parts(group: _Group, control: Control) -> list[_Group]:
+    """A group, or parts of it where it is large, to be followed side by side."""
+    parts = control.threads if group.end - group.begin > SHARED else 1
+    ends = np.linspace(group.begin, group.end, parts + 1).astype(int).tolist()
+    return [replace(group, begin=begin, end=end) for begin, end in pairwise(ends)]
+
+
+def _chosen(states: States, chosen: slice | NDArray[np.int64] | NDArray[np.bool_]) -> States:
+    """Some of the states."""
+    rows, costs, parents = states.rows[chosen], states.costs[chosen], states.parents[chosen]
+    return states._replace(rows=rows, costs=costs, parents=parents)
 
 
 def _next_step(step: float, granule: float, splits: int, last: int) -> float:

@@ -36,6 +36,8 @@ class Stage(NamedTuple):
     rest
         Least reduced cost of the stages that follow, by width and the room then left, shape
         (N + 1, room + 1).
+    used
+        The same where all that room is used.
     kept
         What a unit of width saves that this stage and the one before have in common.
     """
@@ -44,6 +46,7 @@ class Stage(NamedTuple):
     worth: FloatArray
     covered: float
     rest: FloatArray
+    used: FloatArray
     kept: float
 
 
@@ -206,28 +209,26 @@ def next_split(walk: Walk, codes: IntArray, place: int, limit: float) -> int:
 
 
 @subroutine
-def settle(stage: Stage, walk: Walk, codes: IntArray) -> float:
-    """Codes after a split, into `walk.row`; returns what the split costs."""
+def settle(stage: Stage, walk: Walk, codes: IntArray, slack: float) -> float:
+    """Codes after a split, into `walk.row`; returns what the split costs.
+
+    Room that no domain can use where all that follows costs at most so much above the least is not counted.
+    """
     base, cost = stage.rest.shape[1], 0.0
     for place in range(len(codes)):
         left, held, width = codes[place] % base, codes[place] // base, walk.width[place]
         cost += stage.holding[width] - stage.kept * min(held, width)
-        code = width * base + left - width
+        left -= width
+        most = stage.rest[width, left] + slack
+        while stage.used[width, left] > most:
+            left -= 1
+        code = width * base + left
         before = place - 1
         while before >= 0 and walk.row[before] < code:
             walk.row[before + 1] = walk.row[before]
             before -= 1
         walk.row[before + 1] = code
     return cost
-
-
-@subroutine
-def within(rest: FloatArray, row: IntArray, limit: float) -> bool:
-    """Whether what follows a state costs at most so much, at least."""
-    base = rest.shape[1]
-    for code in row:
-        limit -= rest[code // base, code % base]
-    return limit >= 0.0
 
 
 @subroutine
@@ -283,8 +284,6 @@ def follow(
     begin: int,
     end: int,
     budget: float,
-    check: FloatArray,
-    checked: float,
     states: States,
     count: int,
     most: int,
@@ -297,8 +296,6 @@ def follow(
         Those of the stage before.
     budget
         Most that such a state and, at least, the stages that follow may cost.
-    check, checked
-        The same once more by another outlook: its `Stage.rest`, and what may be reached with that.
     count
         States there are already.
     most
@@ -329,12 +326,57 @@ def follow(
         while place >= 0:
             if count == len(states.rows):
                 return parent, count, done
-            cost = before.costs[parent] + settle(stage, walk, codes)
-            if within(check, walk.row, checked - cost):
-                count = take(states, count, walk.row, cost, parent)
+            spare = max(limit - walk.paid[place + 1] - walk.shares[place + 1, 0], 0.0)
+            cost = before.costs[parent] + settle(stage, walk, codes, spare)
+            count = take(states, count, walk.row, cost, parent)
             done += 1
             place = next_split(walk, codes, place, limit)
         looked += changed + 1
         if looked + done * domains >= most:
             return parent + 1, count, done
     return end, count, done
+
+
+@compiled
+def nearest(rows: IntArray, base: int, drawn: IntArray) -> IntArray:
+    """Which of some drawn states, shape (drawn,), each state is most like: by the sum of differences.
+
+    The largest codes are held against each other, then the next, by the cells held and the room left.
+    """
+    found = np.zeros(len(rows), np.int32)
+    for state in range(len(rows)):
+        least = len(rows[state]) * base * base
+        for one in range(len(drawn)):
+            apart = 0
+            for place in range(rows.shape[1]):
+                here, there = rows[state, place], drawn[one, place]
+                apart += abs(here // base - there // base) + abs(here % base - there % base)
+                if apart >= least:
+                    break
+            if apart < least:
+                least, found[state] = apart, one
+    return found
+
+
+@compiled
+def look_ahead(
+    rests: FloatArray, covered: FloatArray, rows: IntArray, costs: FloatArray
+) -> tuple[FloatArray, IntArray]:
+    """What each state and all that follows cost at least, and by which of several outlooks; shape (states,).
+
+    Parameters
+    ----------
+    rests
+        Least that a domain pays afterwards, by its code, shape (outlooks, codes).
+    covered
+        Least worth of the splits afterwards, shape (outlooks,).
+    """
+    most, best = np.full(len(rows), -NEVER), np.zeros(len(rows), np.int32)
+    for state in range(len(rows)):
+        for look in range(len(covered)):
+            least = costs[state] + covered[look]
+            for code in rows[state]:
+                least += rests[look, code]
+            if least > most[state]:
+                most[state], best[state] = least, look
+    return most, best

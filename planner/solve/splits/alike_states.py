@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -16,9 +18,25 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
 FIRST_STATES = 2**14
 # Codes that are priced or listed between two looks at the clock.
 CHUNK = 300_000
+
+
+@dataclass
+class Left:
+    """What may still be listed: splits, and codes of states."""
+
+    splits: int
+    codes: int
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.splits < 0 or self.codes < 0
 
 
 class Listing:
@@ -31,16 +49,13 @@ class Listing:
         begin: int,
         end: int,
         budget: float,
-        check: FloatArray,
-        checked: float,
     ) -> None:
-        self.check, self.checked = check, checked
         self.stage, self.before, self.begin, self.end = stage, before, begin, end
         self.budget, self.splits, self.count = budget, 0, 0
         self.states = _room_for(before.rows.shape[1], FIRST_STATES)
 
-    def run(self, splits: int, codes: int, control: Control) -> bool:
-        """List all of them; whether the work allows that."""
+    def run(self, left: Left, control: Control) -> bool:
+        """List all of them, and take that off what is left; whether that was enough."""
         from planner.solve.splits.alike_kernel import choose, follow
 
         walk = _walk(self.before.rows.shape[1], *self.stage.rest.shape)
@@ -49,10 +64,12 @@ class Listing:
             if self.count == len(self.states.rows):
                 self.states = _larger(self.states, self.count, 2 * self.count)
             chunk = self.stage, walk, self.before, self.begin, self.end, self.budget
-            check = self.check, self.checked
-            self.begin, self.count, done = follow(*chunk, *check, self.states, self.count, CHUNK)
+            known = self.count
+            self.begin, self.count, done = follow(*chunk, self.states, self.count, CHUNK)
             self.splits += done
-            if control.over or self.splits > splits or self.count * self.states.rows.shape[1] > codes:
+            left.splits -= done
+            left.codes -= (self.count - known) * self.states.rows.shape[1]
+            if control.over or left.spent:
                 return False
         return True
 
@@ -114,6 +131,17 @@ def joined(listings: Sequence[Listing]) -> States:
     )
 
 
+def side_by_side(run: Callable[[Item], Made], items: Sequence[Item], control: Control) -> list[Made]:
+    """What comes of every item, by as many threads as may work at a time."""
+    if len(items) <= 1 or control.threads == 1:
+        return [run(each) for each in items]
+    with ThreadPoolExecutor(min(control.threads, len(items))) as pool:
+        return list(pool.map(run, items))
+
+
 def compile_listing() -> None:
-    """Take over no states, which has the inner loop compiled that states are taken over by."""
-    _larger(_room_for(1, 1), 0, 2)
+    """Take over no states and hold none against others, which has the inner loops compiled for that."""
+    from planner.solve.splits.alike_kernel import nearest
+
+    states = _larger(_room_for(1, 1), 0, 2)
+    nearest(states.rows[:0], 1, states.rows[:0])

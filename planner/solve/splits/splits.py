@@ -83,9 +83,8 @@ class Splits:
         kept = np.stack([np.append(each.kept, 0.0) for each in levels])
         holding = np.stack([each.holding for each in levels])
         worth = np.stack([each.worth for each in levels])
-        rest = np.stack(
-            [least_rest(h - w, k, int(room.max())) for h, w, k in zip(holding, worth, kept, strict=True)]
-        )
+        ends = np.zeros(int(room.max()) + 1)
+        rest = np.stack([least_rest(h - w, k, ends) for h, w, k in zip(holding, worth, kept, strict=True)])
         self.tables = Tables(holding, kept, rest)
         covered = least_splits(self.forest, worth, cells)
         # What the stages after each are worth at least.

@@ -24,7 +24,7 @@ SOMETIMES = 1e299
 
 
 @compiled
-def least_rest(paid: FloatArray, kept: FloatArray, room: int) -> FloatArray:
+def least_rest(paid: FloatArray, kept: FloatArray, ends: FloatArray) -> FloatArray:
     """Least reduced cost of the stages that follow one, of shape (P, N + 1, room + 1).
 
     Parameters
@@ -33,27 +33,33 @@ def least_rest(paid: FloatArray, kept: FloatArray, room: int) -> FloatArray:
         Reduced cost of every width of every stage, shape (P, N + 1).
     kept
         What a unit of width saves between a stage and the next, shape (P,).
-    room
-        Most cells.
+    ends
+        What it costs to end with so much room left, shape (room + 1,).
     """
-    stages, widths = paid.shape
-    rest = np.zeros((stages, widths, room + 1))
-    here, wider = np.empty(widths), np.empty(widths + 1)
+    (stages, widths), size = paid.shape, len(ends)
+    rest = np.empty((stages, widths, size))
+    rest[stages - 1] = ends
+    here, least = np.empty((widths, size)), np.empty(size)
     for stage in range(stages - 2, -1, -1):
-        for left in range(room + 1):
-            wider[widths] = NEVER
-            for width in range(widths - 1, -1, -1):
-                fits = width <= left
-                here[width] = paid[stage + 1, width] + rest[stage + 1, width, left - width] if fits else NEVER
-                wider[width] = min(wider[width + 1], here[width])
-            narrower = NEVER
-            for width in range(widths):
-                if width <= left:
-                    narrower = min(narrower, here[width] - kept[stage] * width)
-                least = narrower
-                if wider[width] < SOMETIMES:
-                    least = min(least, wider[width] - kept[stage] * width)
-                rest[stage, width, left] = least
+        # Rooms innermost and no other branches, so that several are worked on at once.
+        least[:] = NEVER
+        for width in range(widths - 1, -1, -1):
+            saved, price = kept[stage] * width, paid[stage + 1, width]
+            for left in range(min(width, size)):
+                rest[stage, width, left] = least[left] - saved
+            for left in range(width, size):
+                here[width, left] = price + rest[stage + 1, width, left - width]
+                least[left] = min(here[width, left], least[left])
+                rest[stage, width, left] = least[left] - saved
+        least[:] = NEVER
+        for width in range(widths):
+            saved = kept[stage] * width
+            for left in range(width, size):
+                price = here[width, left] - saved
+                least[left] = min(price, least[left])
+            for left in range(size):
+                known = rest[stage, width, left]
+                rest[stage, width, left] = min(least[left], known)
     return rest
 
 

@@ -47,20 +47,25 @@ class Tier(NamedTuple):
 def share_out(tier: Tier, worth: FloatArray, uses: FloatArray) -> float:
     """Least worth of a share of every stage, all together; the widths of those shares are added to `uses`."""
     stages, widths = worth.shape
-    least, last = np.zeros(tier.cells + 1), np.zeros(tier.cells + 1, np.int32)
+    least = np.empty(tier.cells + 1)
     covered = 0.0
     for stage in range(stages):
-        for cells in range(1, tier.cells + 1):
-            least[cells] = NEVER
-            for width in range(1, min(cells, widths - 1) + 1):
-                price = least[cells - width] + worth[stage, width]
-                if price < least[cells]:
-                    least[cells], last[cells] = price, width
+        least[:] = NEVER
+        least[0] = 0.0
+        # From each number of cells on to those that one more part leads to, several at once.
+        for cells in range(tier.cells):
+            known = least[cells]
+            for width in range(1, min(tier.cells - cells, widths - 1) + 1):
+                price = known + worth[stage, width]
+                least[cells + width] = min(least[cells + width], price)
         covered += least[tier.cells]
         cells = tier.cells
         while cells > 0:
-            uses[stage, last[cells]] += 1.0
-            cells -= last[cells]
+            width = 1
+            while least[cells - width] + worth[stage, width] > least[cells]:
+                width += 1
+            uses[stage, width] += 1.0
+            cells -= width
     return covered
 
 
@@ -81,12 +86,17 @@ def fill_domains(tier: Tier, paid: FloatArray, uses: FloatArray) -> float:
     total, most = 0.0, np.int64(0)
     for room in tier.rooms:
         most = max(most, room)
-    rest = least_rest(paid, tier.kept[1:], most)
+    rest = least_rest(paid, tier.kept[1:], np.zeros(most + 1))
     for kind in range(len(tier.rooms)):
         left, held = int64(tier.rooms[kind]), int64(tier.held[kind])
         for stage in range(len(paid)):
-            kept = tier.kept[stage]
-            width = cheapest_width(paid[stage], rest[stage], kept, held, left)
+            kept, width = tier.kept[stage], held
+            # Mostly as many cells as of the stage before: then all others need no look.
+            price = NEVER
+            if stage > 0 and held <= left:
+                price = paid[stage, held] + rest[stage, held, left - held] - kept * held
+            if stage == 0 or price > rest[stage - 1, held, left] + TINY:
+                width = cheapest_width(paid[stage], rest[stage], kept, held, left)
             total += tier.counts[kind] * (paid[stage, width] - kept * min(held, width))
             uses[stage, width] -= tier.counts[kind]
             left, held = left - width, width

@@ -69,9 +69,11 @@ def test_the_least_is_that_of_all_covers(seed):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_outlooks_that_rise_leave_the_least(seed, monkeypatch):
-    """Where outlooks rise after every stage, from samples of two states, the least stays what it is."""
+    """Where outlooks rise before every stage, for several lots of states each, the least stays what it is."""
     monkeypatch.setattr(alike, "SAMPLE", 2)
-    monkeypatch.setattr(alike, "PARENTS", 2)
+    monkeypatch.setattr(alike, "LEAST_STEPS", 1)
+    monkeypatch.setattr(alike, "STEPS", 10)
+    monkeypatch.setattr(alike, "LOT", 1)
     monkeypatch.setattr(alike, "ENTRIES_A_SPLIT", 1e4)
     costs, room, worth = random_job(seed)
     least = least_cost(costs, room)
@@ -81,7 +83,7 @@ def test_outlooks_that_rise_leave_the_least(seed, monkeypatch):
 
 def test_an_outlook_rises_and_leaves_fewer_states(monkeypatch):
     """With outlooks that rise fewer splits are listed on the way to the same least cost."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(2)
     costs, room = random_costs(rng, 6, 9, forms=("touched",)), np.full(6, 10, np.int32)
     worth = np.zeros((6, 10))
     found, splits = [], []
@@ -92,7 +94,7 @@ def test_an_outlook_rises_and_leaves_fewer_states(monkeypatch):
         found.append(least.bound)
         splits.append(work._within(least.bound, PLENTY, Control(60.0, workers=1)).splits)
     assert found[0] == found[1]
-    assert splits[1] < splits[0]
+    assert splits[1] < splits[0] / 4
 
 
 @pytest.mark.parametrize("seed", range(10))
