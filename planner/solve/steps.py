@@ -10,7 +10,7 @@ import numpy as np
 from planner.solve.bound.bound import rounded_up
 from planner.solve.hierarchy.hierarchy import candidates
 from planner.solve.hierarchy.outside_in import outside_in
-from planner.solve.splits.few_domains import least_of_few, splits_compiled
+from planner.solve.splits.few_domains import MOST_DOMAINS, least_of_few, splits_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Parts of the time that is left at each.
 DRAFT_SHARE, RESTARTS_SHARE, OUTSIDE_SHARE, COLD_SHARE = 0.25, 0.45, 0.1, 0.5
 WALK_SHARE, BOUND_SHARE, LAST_WALK_SHARE = 0.1, 0.4, 0.1
-SHARES_SHARE, SPLIT_SHARE = 0.3, 0.6
+SHARES_SHARE, SPLIT_SHARE, FEW_SHARE = 0.3, 0.6, 0.85
 # Where replicas are many shares say little more than a relaxation, and take long.
 # The bound over all tiers rises by more than walks gain until it is done.
 SHARED_REPLICAS, MANY_SHARE = 150, 0.6
@@ -137,9 +137,10 @@ def _teach(work: Constructions, told: Told, index: int, summed: float) -> None:
 
 def _split(work: Constructions, told: Told) -> Iterator[IntArray]:
     """The placement that splits every stage best among a few domains, if it is found."""
-    known = float(work.costs.domain_bytes(work.best).sum())
-    with work.control.step(SPLIT_SHARE):
-        found = least_of_few(work.costs, work.tree.levels[0].room, work.control, known)
+    known, room = float(work.costs.domain_bytes(work.best).sum()), work.tree.levels[0].room
+    # Walks have found the best of few domains long before it is proven.
+    with work.control.step(SPLIT_SHARE if len(room) > MOST_DOMAINS else FEW_SHARE):
+        found = least_of_few(work.costs, room, work.control, known)
     _teach(work, told, 0, found.bound)
     if found.widths is not None:
         yield from work.better(iter([found.widths]))
