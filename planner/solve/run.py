@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.crossing import Measure
+    from planner.solve.exact.nested import Outside
     from planner.solve.setup.problem import Layout
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
@@ -54,7 +55,7 @@ EXACT_WORK_S = 10.0
 LISTED_CELLS = 500
 FIRST_ATTEMPT_S, LONGER, ATTEMPT_SHARE = 0.3, 2.0, 0.2
 # Part of what is left that exact searches get where walks of several tiers may go on afterwards.
-EXACT_SHARE = 0.5
+EXACT_SHARE, SMALL_EXACT_SHARE = 0.5, 0.85
 PROVABLE_CELLS = 150
 ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
@@ -170,6 +171,9 @@ class _Run:
     begun: Constructions | None = None
     built: Constructions | None = None
     attempts: int = 0
+    attempted_s: float = 0.0
+    attempted_from: Measure | None = None
+    outside: dict[tuple[int, int], Outside] = field(default_factory=dict)
     apart: Apart = field(default_factory=Apart)
 
     def work(self) -> None:
@@ -284,7 +288,7 @@ class _Run:
         return self.settled or (self.gap > 0 and self.value(self.best) <= self.bound * (1 + self.gap))
 
     def attempt(self) -> bool:
-        """Whether the run may end, after an exact search of moments; each is longer than the last.
+        """Whether the run may end, after an exact search of moments; each from the same best is longer.
 
         One alone in runs limited by work, which would not see how long they take.
         """
@@ -293,8 +297,10 @@ class _Run:
         layout = uncut_layout(self.problem, self.built.layout.blocks)
         if layout is not None and layout.cells <= LISTED_CELLS and not self.control.over:
             limit_s = min(FIRST_ATTEMPT_S * LONGER**self.attempts, ATTEMPT_SHARE * self.control.left_s)
-            self.attempts += 1
-            self.prove_widths(layout, limit_s, listed_only=True)
+            # One that is no longer than the last would end where that did, unless more has been found since.
+            if self.best is not self.attempted_from or limit_s > self.attempted_s:
+                self.attempts, self.attempted_s, self.attempted_from = self.attempts + 1, limit_s, self.best
+                self.prove_widths(layout, limit_s, listed_only=True)
         return self.near
 
     def learn(self, tier: int, bound_bytes: float) -> None:
@@ -370,7 +376,10 @@ class _Run:
         costs = reduce_costs(self.problem.workload.families, layout.blocks)
         start, job = self._widths_of_best(layout), (self.problem, layout, costs)
         limits = self.tier_bounds, self.control, limit_s
-        outcome = least_widths(*job, start, *limits, bound=self.bound, listed_only=listed_only)
+        outside = self.outside.setdefault((layout.blocks.inner, layout.blocks.run), {})
+        outcome = least_widths(
+            *job, start, *limits, bound=self.bound, listed_only=listed_only, outside=outside
+        )
         if outcome is None:
             return
         # The vectors of a ring that is not closed well may be closed better.
@@ -412,7 +421,9 @@ class _Run:
     @property
     def _exact_seconds(self) -> float:
         """Limit of one exact search: a part of what the run has left, or a fixed amount of work."""
-        share = EXACT_SHARE if self.limited and self.built is not None and self.built.free else 1.0
+        share = 1.0
+        if self.limited and self.built is not None and self.built.free:
+            share = SMALL_EXACT_SHARE if self.built.layout.cells <= PROVABLE_CELLS else EXACT_SHARE
         return EXACT_WORK_S if self.control.deterministic else share * self.control.left_s
 
     def walk_on(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from planner.placement.placement import Objective, Status
 from planner.solve import Progress, solve
 from planner.solve.bound.tier_bounds import tier_bounds
 from planner.solve.hierarchy.hierarchy import candidates
+from planner.solve.run import _Run
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
 from tests.benchmarks.instances import instances
@@ -107,6 +109,28 @@ def test_constructions_know_true_floors(monkeypatch):
         reached = [costs.domain_bytes(each).sum() for each in widths_upwards(tree, widths)]
         for level, floor, summed in zip(tree.levels[:-1], floors, reached, strict=False):
             assert floor <= level.weight * summed + 1e-9
+
+
+def test_attempts_grow_longer_or_follow_a_better_placement(monkeypatch):
+    """An exact search between steps is left out where the last took as long and nothing was found since."""
+    cluster = ragged_cluster([[4, 4], [4, 3]], uplinks=(4.0, 2.0))
+    problem = Problem(
+        cluster, grid_workload(dp=3, pp=5, families=FAMILIES[1:]), Objective.WEIGHTED, cluster.gpu_in_service
+    )
+    run, limits = _Run(problem, Control(10.0), None), []
+    run.sketch()
+    run.built, run.begun = run.begun, None
+    monkeypatch.setattr(run, "prove_widths", lambda _, limit_s, **__: limits.append(limit_s))
+    run.attempt()
+    run.attempt()
+    assert limits == pytest.approx([0.3, 0.6])
+    run.control.started -= 8.0
+    run.attempt()
+    assert len(limits) == 2
+    run.best = replace(run.best)
+    run.attempt()
+    assert len(limits) == 3
+    assert limits[2] < 0.5
 
 
 @pytest.mark.usefixtures("short_walks")

@@ -22,6 +22,7 @@ from planner.solve.setup.problem import Layout, whole_by_rule
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from planner.solve.exact.nested import Outside
     from planner.solve.reduction.reduction import StageCosts
     from planner.solve.setup.blocks import Blocks
     from planner.solve.setup.control import Control
@@ -101,6 +102,7 @@ def least_widths(
     *,
     bound: float = 0.0,
     listed_only: bool = False,
+    outside: Outside | None = None,
 ) -> LeastWidths | None:
     """Minimise over width vectors; None where no model of them fits the job.
 
@@ -114,10 +116,12 @@ def least_widths(
         Lower bound on the objective's value that is known.
     listed_only
         Whether to leave out the model of all widths in all domains, which rarely ends soon.
+    outside
+        What earlier searches of this layout have found of outer tiers; takes what this one does.
     """
     ends_s, found = control.clock_s + limit_s, None
     if start is not None and problem.objective is Objective.WEIGHTED:
-        nest = Nest(problem, layout, costs)
+        nest = Nest(problem, layout, costs, outside=outside)
         if nest.fits:
             nested = nest.solve(start, tier_bounds, control, limit_s, bound)
             found = LeastWidths(nested.widths, nested.bound, nested.proven, nested.proven)

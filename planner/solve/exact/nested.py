@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import comb, gcd, lcm
+from math import comb, gcd, inf, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +48,15 @@ LARGEST_COST = 2**45
 RELATIVE = 1e-12
 ROUNDED = 1e-6
 FIRST_TARGETS = 4
-OUTER_SHARE = 0.3
+# Of the time that is left: for all outer levels, and for a target that is not the next one.
+OUTER_SHARE, TARGET_SHARE = 0.3, 0.3
+# Outer levels are looked at once more for no less than so many times as long.
+OUTER_LONGER = 3.0
+
+
+# For how long all levels from one on outwards were looked at, endless where all is proven, and what they cost
+# at least: those, all but the first of them, and so on.
+Outside = dict[int, tuple[float, list[int]]]
 
 
 class EndedError(Exception):
@@ -88,11 +96,20 @@ class Nest:
     """The tiers of a job whose placements are its width vectors.
 
     Costs are counted in whole numbers: in units that divide the bytes of every tier times its weight.
-    The tiers within the level `innermost` are left out.
+    The tiers within the level `innermost` are left out. `outside` has what earlier searches have found of
+    outer levels, by the first of them, and takes what this one does.
     """
 
-    def __init__(self, problem: Problem, layout: Layout, costs: StageCosts, innermost: int = 0) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        costs: StageCosts,
+        innermost: int = 0,
+        outside: Outside | None = None,
+    ) -> None:
         self.job, self.costs, self.innermost = (problem, layout), costs, innermost
+        self.outside: Outside = {} if outside is None else outside
         self.tree = Tree.of(problem, layout)
         levels = [level for level in self.tree.levels if len(level.room) > 1]
         self.levels = levels[innermost:]
@@ -231,7 +248,8 @@ class Nest:
         while bound < best and not over():
             try:
                 look = _Look(self, min(best, bound + step) - 1, [bound, *outer], over)
-                found, low = look.search(control, ends_s - control.clock_s)
+                share = TARGET_SHARE if step > 1 else 1.0
+                found, low = look.search(control, share * (ends_s - control.clock_s))
             except TooManyError:
                 if step == 1:
                     break
@@ -240,7 +258,10 @@ class Nest:
             except EndedError:
                 break
             if found is None and low <= bound:
-                break
+                if step == 1:
+                    break
+                step = max(1, step // FIRST_TARGETS)
+                continue
             if found is not None:
                 answer, best = found, self.cost_of(found)
             bound = max(bound, min(best, low))
@@ -254,12 +275,18 @@ class Nest:
         known = [sum(floors[index:]) for index in range(1, len(floors) + 1)]
         if len(self.levels) == 1:
             return known
-        nest = Nest(*self.job, self.costs, self.innermost + 1)
+        limit_s = OUTER_SHARE * max(0.0, ends_s - control.clock_s)
+        looked_s, bounds = self.outside.get(self.innermost + 1, (0.0, known))
+        if limit_s < OUTER_LONGER * looked_s:
+            return list(map(max, known, bounds))
+        nest = Nest(*self.job, self.costs, self.innermost + 1, self.outside)
         if not nest.fits:
             return known
         widths = summed(start, self.levels[0].parent, len(self.levels[1].room))
-        ends_s = control.clock_s + OUTER_SHARE * max(0.0, ends_s - control.clock_s)
-        return nest.search(widths, floors[1:], control, ends_s)[1]
+        answer, bounds = nest.search(widths, floors[1:], control, control.clock_s + limit_s)
+        proven = bounds[0] == nest.cost_of(widths if answer is None else answer)
+        self.outside[nest.innermost] = inf if proven else limit_s, bounds
+        return bounds
 
 
 class _Look:

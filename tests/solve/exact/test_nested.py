@@ -8,7 +8,7 @@ import pytest
 from planner.placement.crossing import measure
 from planner.placement.placement import Objective
 from planner.solve.exact.exact_widths import WidthModel, uncut_layout
-from planner.solve.exact.nested import CoverModel, Nest, whole_weights
+from planner.solve.exact.nested import CoverModel, Nest, _Look, whole_weights
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.vectors import TooManyError, Vectors
 from planner.solve.seats.realize import join_replicas, seat_ranks
@@ -194,6 +194,57 @@ def test_targets_rise_from_a_known_bound():
     found = nest.solve(first.widths, np.zeros(3), Control(60.0), 0.0, first.bound)
     assert found.proven
     assert found.bound == first.bound
+
+
+def levels_searched(monkeypatch, searched):
+    """Have the first level of every search listed."""
+    search = Nest.search
+
+    def watched(nest, *given):
+        searched.append(nest.innermost)
+        return search(nest, *given)
+
+    monkeypatch.setattr(Nest, "search", watched)
+
+
+def test_what_is_proven_of_outer_tiers_is_not_looked_for_again(monkeypatch):
+    """A second search takes over what the first has proven of the outer tiers, and ends at the same bound."""
+    problem, layout, nest = small_nest()
+    start, searched = in_order(layout, nest.costs), []
+    levels_searched(monkeypatch, searched)
+    first = nest.solve(start, np.zeros(3), Control(60.0, workers=1), 60.0)
+    again = Nest(problem, layout, nest.costs, outside=nest.outside)
+    assert again.solve(start, np.zeros(3), Control(60.0, workers=1), 60.0).bound == first.bound
+    assert searched == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("limit_s", "levels"), [(10.0, [0]), (60.0, [0, 1])])
+def test_outer_tiers_are_looked_at_for_longer_or_not_at_all(limit_s, levels, monkeypatch):
+    """After a look of some seconds that proved nothing a next one takes at least three times as long."""
+    problem, layout, nest = small_nest()
+    start, searched = in_order(layout, nest.costs), []
+    levels_searched(monkeypatch, searched)
+    work = Nest(problem, layout, nest.costs, outside={1: (5.0, [0, 0])})
+    assert work.solve(start, np.zeros(3), Control(60.0, workers=1), limit_s).proven
+    assert searched == levels
+
+
+def test_a_target_that_is_not_decided_is_lowered(monkeypatch):
+    """Where no cover is found or refuted for a far target, nearer ones are tried, and all is proven."""
+    _, layout, nest = small_nest()
+    start = in_order(layout, nest.costs)
+    whole = nest.solve(start, np.zeros(3), Control(60.0, workers=1), 60.0)
+    search, targets = _Look.search, []
+
+    def undecided(look, control, limit_s):
+        targets.append(look.target - look.bounds[0])
+        return search(look, control, limit_s) if targets[-1] == 0 else (None, 0)
+
+    monkeypatch.setattr(_Look, "search", undecided)
+    found = nest.solve(start, np.zeros(3), Control(60.0, workers=1), 60.0)
+    assert found.proven
+    assert found.bound == whole.bound
+    assert max(targets) > 0
 
 
 def test_too_many_vectors_are_left_alone(monkeypatch):
