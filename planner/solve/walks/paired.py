@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int32]
 
 HEATS, TURNS, RUNS_TRIED = (0.1, 0.2, 0.4), (20, 40, 80), 4
+# Small jobs have time for more.
+LONG_TURNS = (*TURNS, 160)
 MOST_CHARGED = 0.9
 # Placements of the first draft, of which the cheapest inside of each outermost domain is kept.
 DRAFTS, FORCED = 4, 2
@@ -95,9 +97,9 @@ class Sharing:
     turns: int
 
     @classmethod
-    def drawn(cls, ahead: Ahead, random: np.random.Generator) -> Sharing:
+    def drawn(cls, ahead: Ahead, random: np.random.Generator, turns: tuple[int, ...] = TURNS) -> Sharing:
         """Some heat and length."""
-        return cls(ahead, float(random.choice(HEATS)), int(random.choice(TURNS)))
+        return cls(ahead, float(random.choice(HEATS)), int(random.choice(turns)))
 
 
 FIRST = Sharing(Ahead((), ()), 0.2, 20)

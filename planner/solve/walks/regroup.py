@@ -17,7 +17,16 @@ from planner.solve.joint.guide import Guide
 from planner.solve.reduction.tree import Level, Tree, above_each, summed, tree_cost
 from planner.solve.walks.anneal import costliest_cell
 from planner.solve.walks.inside import Walk, walked_inside
-from planner.solve.walks.paired import Ahead, Sharing, can_pair, filled_by_pairs, usual_pieces, work_inside
+from planner.solve.walks.paired import (
+    LONG_TURNS,
+    TURNS,
+    Ahead,
+    Sharing,
+    can_pair,
+    filled_by_pairs,
+    usual_pieces,
+    work_inside,
+)
 from planner.solve.walks.top_down import COLD, Effort, costs_inside, filled_inside
 
 if TYPE_CHECKING:
@@ -39,7 +48,7 @@ PAIRED_CELLS = 1_500
 # Weight of the last turn in what a kind of turn is expected to gain.
 LEARNT = 0.3
 # What a turn costs at least, in moves: to order domains takes time as well.
-LEAST_WORK = 5_000
+LEAST_WORK, LEAST_S = 5_000, 0.002
 
 
 class _Way(Enum):
@@ -89,6 +98,14 @@ class Regrouping:
         return [_Way.PAIRED, _Way.WALKED_ON] if self._large else [_Way.PAIRED, *walked]
 
     @property
+    def _timed(self) -> bool:
+        """Whether kinds of turns compete by the time they take: of walks and pairs moves say little.
+
+        Not where runs must repeat themselves, and in large jobs walks only finish what pairs do.
+        """
+        return not self.control.deterministic and not self._large
+
+    @property
     def _large(self) -> bool:
         """Whether pairs take the place of walks that begin afresh."""
         return self.costs.stages * self.costs.replicas >= PAIRED_CELLS
@@ -107,11 +124,14 @@ class Regrouping:
         inside = 1 if kind.way is _Way.WALKED_ON else kind.index + 1
         wanted = min(random.choice(MOVES_A_CELL), most_moves / inside)
         moves = max(MOVES_A_CELL[0] // 2, int(wanted))
+        started = self.control.elapsed_s
         found, work = self._placed(kind, widths, moves, random)
         work = max(LEAST_WORK, work)
+        seconds = max(LEAST_S, self.control.elapsed_s - started)
+        effort = seconds if self._timed else work
         gain = tree_cost(self.tree, self.costs, widths) - tree_cost(self.tree, self.costs, found)
         known = 0.0 if np.isinf(kind.worth) else kind.worth
-        kind.worth = (1 - LEARNT) * known + LEARNT * max(0.0, gain) / work
+        kind.worth = (1 - LEARNT) * known + LEARNT * max(0.0, gain) / effort
         return found, work
 
     def _next(self, random: np.random.Generator) -> _Kind:
@@ -173,7 +193,7 @@ class Regrouping:
     ) -> tuple[IntArray, int]:
         """The content of each group after pairs inside it shared out, and the moves that it takes."""
         ahead = Ahead.drawn(usual_pieces(self.tree, widths), random)
-        how = Sharing.drawn(ahead, random)
+        how = Sharing.drawn(ahead, random, TURNS if self._large else LONG_TURNS)
         new = filled_by_pairs(tree, self.costs, kind.index + 1, content, how, random, self.control)
         return new, work_inside(tree, kind.index + 1, how.turns)
 

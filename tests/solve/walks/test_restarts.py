@@ -24,7 +24,7 @@ SEEDS = [seed for seed in range(12) if seed % 3]
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
     """Deterministic runs of some thirty turns, of which a few place everything afresh by short walks."""
-    monkeypatch.setattr(restarts, "MOST_WORK", 150_000)
+    monkeypatch.setattr(restarts, "MOST_WORK", 300_000)
     monkeypatch.setattr(restarts, "FIRST_MOVES_A_CELL", 20)
     monkeypatch.setattr(restarts, "PATIENCE_A_CELL", 1_000)
 
