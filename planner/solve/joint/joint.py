@@ -49,7 +49,8 @@ MAX_ROUNDS = 200
 ROUNDING_ROUNDS = 40
 MOST_ROUNDINGS = 40
 MOST_ROWS = 1_200
-LARGEST_DENOMINATOR = 12
+# Beyond a dozen of parts of one alone: see `planner.solve.columns.master.fractions`.
+LARGEST_DENOMINATOR = 24
 FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
 PATIENCE = 15
 TOLERANCE = 1e-4
