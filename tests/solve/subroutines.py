@@ -8,7 +8,7 @@ from numba import njit
 def from_python(subroutine):
     """The same function, which Python may call."""
 
-    @njit
+    @njit(cache=True)
     def called(*given):
         return subroutine(*given)
 
