@@ -60,11 +60,14 @@ class Effort:
         Splits that are listed.
     failures
         Budgets that may be given up before no smaller one is tried.
+    in_all
+        Splits that are listed for all budgets together before no further one is tried.
     """
 
     codes: int
     splits: int
     failures: int = 10
+    in_all: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,10 +136,11 @@ class Alike:
         known
             What is not to be found again: once the bound is there, it is left there.
         """
-        bound, last, failures = least, 0, 0
-        while not control.over and bound < known:
+        bound, last, failures, listed = least, 0, 0, 0
+        while not control.over and bound < known and listed < effort.in_all:
             target = min(bound + step, known)
             tried = self._within(target - granule, effort, control)
+            listed += tried.splits
             if tried.complete and len(tried.stages) == len(self.seen) - 1:
                 return self._cheapest(tried)
             if tried.complete:

@@ -34,7 +34,7 @@ WORTH_SHARE = 0.3
 COMPILED_S = 600.0
 # What a budget may take: by the table of the relaxation, by the best one, and there where no clock ends it.
 FIRST, EFFORT = Effort(2_000_000, 30_000, 0), Effort(150_000_000, 10**10)
-MEASURED = Effort(30_000_000, 5_000_000)
+MEASURED = Effort(30_000_000, 5_000_000, in_all=10_000_000)
 
 
 def are_few(costs: StageCosts, room: IntArray, most: int = MOST_DOMAINS) -> bool:

@@ -34,7 +34,9 @@ def best_bound(cluster, job, tier=0):
     return max(bounds_of_cuts(problem_of(cluster, job), tier))
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize(
+    "first", [0, 50, *(pytest.param(first, marks=pytest.mark.slow) for first in range(100, 300, 50))]
+)
 def test_no_cut_bounds_more_than_the_optimum(first):
     """Each cut into cells bounds each tier of the small random jobs by no more than its own minimum."""
     for seed in range(first, first + 50):

@@ -21,7 +21,7 @@ from tests.solve.instances import random_instance
 
 CHUNK = 20
 ALL = 320
-QUICK = 160
+QUICK = 80
 
 
 def chunk(first):

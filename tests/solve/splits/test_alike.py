@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -120,7 +121,11 @@ def test_a_known_value_is_not_found_again():
     assert found.bound == least - 0.5
 
 
-@pytest.mark.parametrize("effort", [Effort(60, 10_000_000), Effort(10_000_000, 30)], ids=["codes", "splits"])
+@pytest.mark.parametrize(
+    "effort",
+    [Effort(60, 10_000_000), Effort(10_000_000, 30), replace(PLENTY, in_all=10)],
+    ids=["codes", "splits", "splits of all budgets"],
+)
 def test_a_bound_stands_where_the_work_ends(effort):
     """With few states or splits allowed the bound lies between the first and the least."""
     costs = random_costs(np.random.default_rng(3), 6, 5, forms=("touched",))
