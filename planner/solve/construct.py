@@ -144,6 +144,12 @@ class Constructions:
         return walked and (PAIRS.lacking or WALKS.lacking)
 
     @property
+    def lacks_alone(self) -> bool:
+        """Whether inner loops for a single tier are still to be compiled."""
+        compiled = self.soon_proven or self.control.deterministic
+        return not compiled and (PAIRS.lacking or (self.few and SPLITS.lacking))
+
+    @property
     def rings(self) -> bool:
         """Whether walks look for widths that close as rings."""
         return not self.rules and walks_on_rings(self.tree, self.costs)

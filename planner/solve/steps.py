@@ -97,6 +97,9 @@ def _steps(work: Constructions, floors: FloatArray, told: Told, share: float) ->
 
 def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iterator[IntArray]]:
     """Steps of a single tier: walks of pairs, and covers from the best where rooms are small."""
+    if work.lacks_alone and work.covered:
+        # While inner loops are compiled, which packing needs none of.
+        yield work.control.limited(COLD_SHARE, _led(work, floors, told))
     if work.few:
         # Not in the time of the pairs.
         splits_compiled(work.control)

@@ -77,6 +77,20 @@ def test_tiers_are_covered_while_walks_are_compiled(monkeypatch):
     assert ran(constructions(), monkeypatch, 2) == ["outside_in", "draft"]
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_tier_is_covered_while_pairs_are_compiled(monkeypatch, lacking):
+    """Where pairs have yet to be compiled a cover comes first, and once more where it comes else."""
+    job = grid_workload(dp=16, pp=10, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
+    cluster = ragged_cluster([6] * 20 + [7] * 8)
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    work = Constructions(problem, lay_out(problem, candidate_blocks(job.mesh)[0]), Control(60.0, workers=1))
+    assert list(work.quick())
+    monkeypatch.setattr(InnerLoops, "lacking", lacking)
+    monkeypatch.setattr(Constructions, "few", False)
+    monkeypatch.setattr(Constructions, "paired", lambda *_: iter(()))
+    assert ran(work, monkeypatch, 100) == ["candidates"] * (1 + lacking)
+
+
 def test_no_step_follows_the_end_of_the_time(monkeypatch):
     """Once the time is over the step that goes on is the last."""
     work = constructions()
