@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MOST_ROOM = 1_000
 # Noise at the beginning, as shares of the costliest cell's bytes, and how much of it is left in the end.
-HEATS, COOLED = (0.05, 0.1, 0.025, 0.2), 0.02
+HEATS, COOLED = (0.05, 0.025, 0.0125), 0.02
 GREEDY, LEARNT = 0.5, 0.5
 FIRST_TURNS, GROWTH, MOST_TURNS, OTHERS_FROM = 10, 1.6, 20_000, 60
 # Turns for each domain without a gain after which nothing more is expected.
