@@ -128,7 +128,6 @@ def _tier_bounds(problem: Problem, *, priced: bool) -> FloatArray:
 
 def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
     """Lower bound on a tier's crossing bytes, the best of several cuts into cells."""
-    from planner.solve.bound.bound import tier_bound
     from planner.solve.bound.whole_replicas import bound_by_rule
     from planner.solve.reduction.reduction import reduce_costs
     from planner.solve.setup.blocks import candidate_blocks
@@ -140,6 +139,9 @@ def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
         costs = reduce_costs(problem.workload.families, blocks)
         whole = whole_by_rule(problem, blocks, tier)
         if whole is None or small:
+            # Loads what large jobs need nothing of.
+            from planner.solve.bound.bound import tier_bound
+
             found = tier_bound(costs, problem.ranks_that_fit[tier], whole)
         else:
             found = _without_rounding(costs, whole, priced=priced)
@@ -152,7 +154,7 @@ def _bound_of(problem: Problem, tier: int, *, priced: bool) -> float:
 def _without_rounding(costs: StageCosts, whole: IntArray, *, priced: bool) -> float:
     """Bound of one tier whose domains hold `whole` cells each, shape (domains,): relaxed, or by prices."""
     from planner.repair.prices import priced_bound
-    from planner.solve.bound.bound import rounded_up
+    from planner.solve.bound.rounding import rounded_up
     from planner.solve.columns.columns import large, relax
     from planner.solve.columns.master import CapacityClass
 

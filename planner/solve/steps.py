@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound.bound import rounded_up
+from planner.solve.bound.rounding import rounded_up
 from planner.solve.hierarchy.hierarchy import candidates
 from planner.solve.hierarchy.outside_in import outside_in
 from planner.solve.splits.few_domains import MOST_DOMAINS, least_of_few, splits_compiled

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.bound.rounding import ROUNDING, rounded_up
 from planner.solve.columns.columns import large, relax
 from planner.solve.columns.master import CapacityClass
 from planner.solve.columns.pricing import price, sweeps_compiled
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
 
-ROUNDING = 1e-9
-CANCELLED = 1e-13
 DUAL_SHIFTS = 9
 MOST_LOOKS = 20_000
 
@@ -135,20 +134,3 @@ def _steepest(costs: StageCosts, duals: FloatArray, widest: int) -> float:
     kept[:-1] += costs.v
     kept[1:] += costs.v
     return float((duals + np.maximum(falls, 0.0) + kept).max())
-
-
-def rounded_up(costs: StageCosts, summed: float) -> float:
-    """Crossing bytes of a tier whose f is at least `summed`, less what floating point may have added.
-
-    Rounded up to a multiple of the payloads where those are whole.
-    """
-    value = summed + costs.constant
-    largest = sum(float(coefficient.sum()) for _, _, coefficient in costs.terms)
-    largest += float(costs.v.sum() + costs.rungs.sum()) + costs.v_wrap
-    cancelled = CANCELLED * costs.replicas * largest
-    if not math.isfinite(value) or value <= cancelled:
-        return 0.0
-    safe = value * (1 - ROUNDING) - cancelled
-    if costs.granule_bytes and value < 2**52:
-        return float(math.ceil(safe / costs.granule_bytes - ROUNDING) * costs.granule_bytes)
-    return safe

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound.bound import rounded_up
+from planner.solve.bound.rounding import rounded_up
 from planner.solve.setup.problem import whole_by_rule
 
 if TYPE_CHECKING:
