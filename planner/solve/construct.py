@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.placement import Objective
+from planner.solve.bound.rounding import CANCELLED, ROUNDING
 from planner.solve.columns.master import CapacityClass
 from planner.solve.columns.packing import packable
 from planner.solve.columns.shares import fits_shares, share_out_stages
@@ -58,7 +59,6 @@ MOST_SPLIT, SPLIT_ROOM = 64, 9
 # Jobs of one tier of no more are placed and proven in less time than it takes to load compiled code.
 SOON_PROVEN_CELLS = 150
 
-ROUNDING, CANCELLED = 1e-9, 1e-13
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
 
 

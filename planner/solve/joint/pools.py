@@ -162,16 +162,6 @@ class Groups:
         return found
 
 
-def counted_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
-    """Domains by their room and by how many are inside: a group of rows for each such number of a level."""
-    return Groups.counted(tree, levels).classes(cells)
-
-
-def separate_classes(tree: Tree, levels: Sequence[Level], cells: int) -> list[Domains]:
-    """Domains by what they and those around them consist of: a group of rows for each such class."""
-    return Groups.separate(tree, levels).classes(cells)
-
-
 def _ancestors(tree: Tree, inner: Level, outer: Level) -> NDArray[np.int32]:
     """Domain of an outer level around each domain of an inner one."""
     tiers = [level.tier for level in tree.levels]

@@ -9,7 +9,7 @@ import pytest
 
 from planner.solve.joint.fold import Fold
 from planner.solve.joint.joint import JointProgramme
-from planner.solve.joint.pools import counted_classes, joined_classes, separate_classes, weighty_levels
+from planner.solve.joint.pools import Groups, joined_classes, weighty_levels
 from planner.solve.setup.control import Control
 from tests.solve.exact.test_nested import least
 from tests.solve.joint.test_joint import DEEP_LARGER, RELATIVE, drawn
@@ -47,8 +47,8 @@ def test_folded_programmes_are_valid(seed):
     levels = weighty_levels(nest.tree, nest.costs)
     for classes in (
         joined_classes(levels, layout.cells),
-        counted_classes(nest.tree, levels, layout.cells),
-        separate_classes(nest.tree, levels, layout.cells),
+        Groups.counted(nest.tree, levels).classes(layout.cells),
+        Groups.separate(nest.tree, levels).classes(layout.cells),
     ):
         for ends in (0, 1, 2):
             programme = JointProgramme(nest.costs, levels, classes, Fold.of(nest.costs, ends))

@@ -9,7 +9,7 @@ import pytest
 
 from planner.solve.joint.joint import TOLERANCE, JointProgramme
 from planner.solve.joint.joint_bound import Apart, alone, bound_alone, joint_bound, look_ahead
-from planner.solve.joint.pools import counted_classes, joined_classes, separate_classes, weighty_levels
+from planner.solve.joint.pools import Groups, joined_classes, weighty_levels
 from planner.solve.joint.rounded_rows import Start
 from planner.solve.setup.control import Control
 from tests.solve.brute_force import optimum, tier_minima
@@ -54,8 +54,8 @@ def test_each_programme_is_valid_alone(seed):
     assert len(levels) > 1
     for classes in (
         joined_classes(levels, cells),
-        counted_classes(nest.tree, levels, cells),
-        separate_classes(nest.tree, levels, cells),
+        Groups.counted(nest.tree, levels).classes(cells),
+        Groups.separate(nest.tree, levels).classes(cells),
     ):
         programme = JointProgramme(nest.costs, levels, classes)
         programme.begin_even()
@@ -116,7 +116,10 @@ def test_duals_passed_on_are_worth_as_much(seed):
     levels, cells = weighty_levels(nest.tree, nest.costs), layout.cells
     coarse = JointProgramme(nest.costs, levels, joined_classes(levels, cells))
     coarse.solve(Control(60.0))
-    for finer in (counted_classes(nest.tree, levels, cells), separate_classes(nest.tree, levels, cells)):
+    for finer in (
+        Groups.counted(nest.tree, levels).classes(cells),
+        Groups.separate(nest.tree, levels).classes(cells),
+    ):
         programme = JointProgramme(nest.costs, levels, finer)
         programme.begin_with(coarse.in_use(Control(60.0)))
         assert programme.bound == pytest.approx(coarse.bound, abs=1e-9 * programme.unit)

@@ -7,10 +7,9 @@ import pytest
 
 from planner.solve.joint.pools import (
     Domains,
-    counted_classes,
+    Groups,
     joined_classes,
     pooled,
-    separate_classes,
     weighty_levels,
 )
 from tests.solve.joint.test_joint import DEEP_LARGER, drawn
@@ -23,8 +22,8 @@ def test_classes_count_every_domain(seed):
     levels = weighty_levels(nest.tree, nest.costs)
     for classes in (
         joined_classes(levels, layout.cells),
-        counted_classes(nest.tree, levels, layout.cells),
-        separate_classes(nest.tree, levels, layout.cells),
+        Groups.counted(nest.tree, levels).classes(layout.cells),
+        Groups.separate(nest.tree, levels).classes(layout.cells),
     ):
         for index, level in enumerate(levels):
             mine = [each for each in classes if each.level == index]
