@@ -22,6 +22,8 @@ def run() -> None:
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:
         signal.signal(number, _leave)
+    # Looking for plug-ins reads what is said of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from planner.cli.main import app
 
     for number in heeded:

@@ -1,37 +1,53 @@
 """The `planner` command: every subcommand under its name.
 
-Nothing heavy is imported here, so that help and completion answer at once; each command imports
-what it needs when it runs.
+Nothing heavy is imported here, so that help and completion answer at once; each command is imported
+when it is asked for, and imports what it needs when it runs.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from planner import __version__
-from planner.cli import (
-    check,
-    compare,
-    diff,
-    explain,
-    export,
-    import_placement,
-    plan,
-    presets,
-    replan,
-    schema,
-    search,
-    simulate,
-    spares,
-    topology,
-    topology_export,
-    topology_import,
-)
+from planner.cli.commands import Commands
 from planner.cli.group import PlannerGroup
 from planner.cli.output import show, write_error
 from planner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from typer._click.core import Command
+
+COMMANDS = Commands(
+    {
+        "plan": "plan:plan",
+        "check": "check:check",
+        "compare": "compare:compare",
+        "explain": "explain:explain",
+        "diff": "diff:diff",
+        "replan": "replan:replan",
+        "simulate": "simulate:simulate",
+        "spares": "spares:spares",
+        "search": "search:search",
+        "export": "export:export",
+        "import-placement": "import_placement:import_placement",
+        "presets": "presets:presets",
+        "schema": "schema:schema",
+        "topology": "topologies:app",
+    }
+)
+
+
+class AllCommands(PlannerGroup):
+    """The group of all commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # Nothing is ever added.
+        self.commands = cast("MutableMapping[str, Command]", COMMANDS)
 
 
 def _version(wanted: bool) -> None:
@@ -42,13 +58,12 @@ def _version(wanted: bool) -> None:
 
 app = typer.Typer(
     name="planner",
-    cls=PlannerGroup,
+    cls=AllCommands,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-topologies = typer.Typer(rich_markup_mode=None)
 
 
 @app.callback()
@@ -66,28 +81,3 @@ def planner(
     if context.invoked_subcommand is None:
         write_error(context.get_help())
         raise typer.Exit(UsageError.exit_code)
-
-
-app.command("plan")(plan.plan)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("explain")(explain.explain)
-app.command("diff")(diff.diff)
-app.command("replan")(replan.replan)
-app.command("simulate")(simulate.simulate)
-app.command("spares")(spares.spares)
-app.command("search")(search.search)
-app.command("export")(export.export)
-app.command("import-placement")(import_placement.import_placement)
-app.command("presets")(presets.presets)
-app.command("schema")(schema.schema)
-topologies.command("show")(topology.show_topology)
-topologies.command("validate")(topology.validate_topology)
-topologies.command("diff")(topology.diff_topology)
-topologies.command("import")(topology_import.import_topology)
-topologies.command("export")(topology_export.export_topology)
-app.add_typer(
-    topologies,
-    name="topology",
-    help="Look at a topology file, list its mistakes; import, compare or export one.",
-)
