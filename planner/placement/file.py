@@ -61,13 +61,13 @@ def to_bytes(placement: Placement) -> bytes:
         claims=claims_section(placement.claims),
         workload=workload,
         topology=topology,
-        # Columns of whole numbers as they are: a look at every entry would take longer than to write it.
+        # As they are: what is planned has no entry that could not be.
         ranks=RankTable.model_construct(
-            gpu=gpu.tolist(),
-            node=cluster.gpu_node[gpu].tolist(),
-            local_gpu=cluster.gpu_local[gpu].tolist(),
-            nic=cluster.gpu_nic[gpu].tolist(),
-            rail=cluster.gpu_rail[gpu].tolist(),
+            gpu=gpu,
+            node=cluster.gpu_node[gpu],
+            local_gpu=cluster.gpu_local[gpu],
+            nic=cluster.gpu_nic[gpu],
+            rail=cluster.gpu_rail[gpu],
         ),
     )
     blank = _text(document).encode()
@@ -162,7 +162,7 @@ def _digests(document: PlacementFile, raw: bytes) -> dict[str, DigestPair]:
 
 
 def _columns(ranks: RankTable) -> dict[str, np.ndarray[tuple[int], np.dtype[np.int32]]]:
-    columns = {name: np.array(getattr(ranks, name), np.int32) for name in ("gpu", *COLUMNS)}
+    columns = {name: getattr(ranks, name) for name in ("gpu", *COLUMNS)}
     for name, column in columns.items():
         if len(column) != len(ranks.gpu):
             raise ValueError(f"ranks.{name}: expected {len(ranks.gpu)} entries as in gpu, got {len(column)}")

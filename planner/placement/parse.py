@@ -12,10 +12,13 @@ from pydantic import BaseModel, ValidationError
 import planner
 from planner.errors import InputError, Position, Problem
 from planner.library import unreadable
+from planner.placement.column import ITEM
 from planner.placement.schema import PlacementFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -84,7 +87,7 @@ def parse_as(model: type[Model], raw: bytes, name: str, what: str) -> Model:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
+        details = error.errors(include_url=False)
     if details[0]["type"] == "json_invalid":
         raise InputError(_no_json(raw, name, details[0]["msg"], what))
     places = {detail["loc"]: detail for detail in details}
@@ -108,7 +111,7 @@ def parse_as(model: type[Model], raw: bytes, name: str, what: str) -> Model:
             suggestion="plan again, or use the planner that wrote the file",
             position=_position(raw, name, ("format_version",)),
         )
-    mistakes = {_keys(detail["loc"]): detail for detail in reversed(details)}
+    mistakes = {_keys(detail): detail for detail in reversed(details)}
     problems = [_mistake(raw, name, keys, detail["msg"]) for keys, detail in reversed(mistakes.items())]
     raise InputError(problems[0], *problems[1:MOST_PROBLEMS])
 
@@ -138,8 +141,10 @@ def _no_json(raw: bytes, name: str, reason: str, what: str) -> Problem:
     )
 
 
-def _keys(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+def _keys(detail: ErrorDetails) -> tuple[str | int, ...]:
     """A place without what pydantic adds for the alternatives of a value, such as ``list[str]``."""
+    item = detail.get("ctx", {}).get(ITEM)
+    loc = detail["loc"] if item is None else (*detail["loc"], item)
     return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
 
 

@@ -12,13 +12,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 # pydantic reads these when the models are built.
+from planner.placement.column import LARGEST_INDEX, Indices, IndicesOrNone
 from planner.placement.placement import Objective, Status
 from planner.units import LARGEST_BYTES
 from planner.workload.family import Kind
 
 FORMAT = "planner-placement"
 FORMAT_VERSION = 1
-LARGEST_INDEX = 2**31 - 1
 # Far more than anything authored can lead to, and far from where floats end.
 LARGEST_AMOUNT = 1e60
 # An uplink, of which NICs out of service may leave a part or nothing, adds up at most 1,024 NICs.
@@ -227,15 +227,15 @@ class InputDigests(Section):
 class RankTable(Section):
     """Where every rank is; all columns have one entry a rank."""
 
-    gpu: list[Index]
+    gpu: Indices
     """GPU, numbered through the cluster."""
-    node: list[Index]
+    node: Indices
     """Index into ``topology.host_names``."""
-    local_gpu: list[Index]
+    local_gpu: Indices
     """Index of the GPU in its node."""
-    nic: list[IndexOrNone]
+    nic: IndicesOrNone
     """Index of the NIC in the node, -1 for none."""
-    rail: list[IndexOrNone]
+    rail: IndicesOrNone
 
 
 class PlacementFile(Section):
