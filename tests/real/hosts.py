@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,15 +87,18 @@ class Hosts:
         ]
 
     def run(self, host, arguments, *, cwd=None, env=(), timeout=LONGEST_S):
-        """What `arguments`, a list or a line for a shell, do on `host`."""
+        """What `arguments`, a list or a line for a shell, do on `host`; all of it ends at `timeout`."""
         words = ["bash", "-c", arguments] if isinstance(arguments, str) else arguments
-        return subprocess.run(
-            self.command(host, words, cwd=cwd, env=env),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        line = self.command(host, words, cwd=cwd, env=env)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                # What it has started would keep its ports from whatever runs next.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(line, process.returncode, out, err)
 
     def start(self, host, arguments, *, log, cwd=None, env=()):
         """A process on `host` that writes to the file `log` and ends with the hosts at the latest."""

@@ -57,6 +57,15 @@ def test_links_are_as_slow_as_asked(tmp_path):
 
 
 @require()
+def test_nothing_stays_of_what_takes_too_long():
+    """A command that is given up is ended with all that it started, on other hosts too."""
+    with Hosts([["n9", "n1"]]) as hosts:
+        with pytest.raises(subprocess.TimeoutExpired):
+            hosts.run("n9", f"{hosts.agent} n1 sleep 4711", timeout=1)
+        assert "sleep 4711" not in hosts.run("n1", ["ps", "-eo", "args"]).stdout
+
+
+@require()
 def test_nothing_stays(tmp_path):
     """Neither files, nor processes, nor devices, also after a failure."""
     hosts = Hosts([["n1"]])

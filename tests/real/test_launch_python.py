@@ -15,6 +15,8 @@ import torch.distributed
 from planner_verify import by_torch, verify
 torch.distributed.init_process_group("gloo")
 print(verify("ranks.csv", gather=by_torch).text)
+# A process that ends in a group may be aborted by threads of it that still run.
+torch.distributed.destroy_process_group()
 """
 BY_JAX = """\
 import jax_mesh
