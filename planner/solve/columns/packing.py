@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.solve.columns.columns import relax
+from planner.solve.columns.one_each import nearest_alone, one_each, worth_one_each
 from planner.solve.columns.pricing import price
 from planner.solve.columns.residual import Piece, pieces_bytes
 from planner.solve.columns.segments import Excess, nearest_segments
@@ -118,6 +119,17 @@ class Packing:
             if not self.sharpened:
                 self.sharpen(SHARPEN_LIMIT * left)
                 self.rise(RISE_LIMIT * left)
+
+    def search_one_each(self, limit_s: float) -> None:
+        """Search for one segment for each domain, where they are large and many."""
+        if self.met or self.control.over or not worth_one_each(self.classes):
+            return
+        gap = self.value - self.excess.bound + ROUNDED * abs(self.value)
+        nearest, _ = nearest_segments(self.costs, self.worth, self.excess, gap, MOST_SEGMENTS)
+        alone = nearest_alone(nearest, self.worth, self.excess)
+        found = one_each(self.costs, self.classes, self.coverage, alone, self.control, limit_s)
+        if found:
+            self.offer(found)
 
     def sharpen(self, limit_s: float) -> None:
         """Let stages be shared out in whole numbers: a better bound, and a better guide to segments."""

@@ -37,6 +37,7 @@ WHOLE = 1e-6
 COLUMN_SECONDS = 0.4
 FIRST_SECONDS, IMPROVE_SECONDS, LAST_SECONDS = 0.7, 2.5, 1.5
 WALK_EFFORT, WALK_SHARE = 1.0, 0.3
+ONE_EACH_SHARE = 0.5
 MOST_COLUMNS = 400
 LAST_DOMAINS = 5
 FEW_DOMAINS = 12
@@ -123,6 +124,7 @@ def _packed(
     if whole is not None:
         packing.offer(whole)
     packing.offer(_rounded(costs, packing.relaxation, classes, coverage))
+    packing.search_one_each(ONE_EACH_SHARE * control.left_s)
     packing.search(FIRST_SECONDS * effort)
     if not packing.met and sum(k.count for k in classes) > FEW_DOMAINS:
         _mend(packing, effort)
