@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,12 +60,19 @@ class Sweep:
         Bytes a unit of width keeps home between neighbouring stages, shape (P - 1,).
     block
         The tables of a single path in a row, shape (P, widths, room + 1), where compiled code filled them.
+    charges
+        What u cells cost beside what is in the tables, shape (room + 1,); 0 for nothing.
     """
 
     best: FloatArray
     tables: tuple[FloatArray, ...]
     kept: FloatArray
     block: FloatArray | None = None
+    charges: FloatArray | float = 0.0
+
+    def charged(self, charges: FloatArray) -> Sweep:
+        """The same where u cells cost ``charges[u]`` more, shape (room + 1,)."""
+        return replace(self, best=self.best + charges, charges=self.charges + charges)
 
     def vector(self, used: int) -> IntArray:
         """A width vector that reaches ``best[used]``, shape (P,)."""
@@ -76,6 +83,8 @@ class Sweep:
     def ending(self, stage: int, room: int, most: float) -> IntArray | None:
         """The cheapest vector within `room` with nothing after `stage`; None where it costs over `most`."""
         ends = self.tables[stage][:, 1:, : room + 1]
+        if isinstance(self.charges, np.ndarray):
+            ends = ends + self.charges[: room + 1]
         path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
         return None if ends[path, last, used] > most else self._walk_back(stage, path, last + 1, used)
 
@@ -91,7 +100,7 @@ class Sweep:
             before_end if last_stages is None else last_stages[last_stages < before_end.stop].tolist()
         ):
             table = self.tables[stage]
-            ends = table[:, 1:, 1:] + rent[1:]
+            ends = table[:, 1:, 1:] + (rent + self.charges)[1:]
             path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
             if ends[path, last, used] < -least:
                 yield self._walk_back(stage, path, last + 1, used + 1)
@@ -131,6 +140,11 @@ class Priced:
         first = np.concatenate(([True], lowest[1:] < lowest[:-1]))
         used = np.maximum.accumulate(np.where(first, np.arange(len(best)), 0)).astype(np.int32)
         return cls(programme, used)
+
+    def charged(self, charges: FloatArray) -> Priced:
+        """The same where u cells cost ``charges[u]`` more, shape (room + 1,)."""
+        assert isinstance(self.programme, Sweep)
+        return Priced.of(self.programme.charged(charges))
 
     @property
     def best(self) -> FloatArray:

@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.solve.columns.linear import LinearProgramme
-from planner.solve.columns.master import Rounding, fractions
 from planner.solve.columns.pricing import Space, Sweep, price
 from planner.solve.joint.fold import Fold
 from planner.solve.joint.joint_duals import Centre, even_worth
 from planner.solve.joint.pools import WHOLE_JOB, pooled
-from planner.solve.joint.rounded_rows import RoundedRows, Start
+from planner.solve.joint.rounded_rows import ALL, BROKEN, RoundedRows, Start, broken_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.solve.columns.pricing import Priced
+    from planner.solve.joint.joint_duals import Sizes
     from planner.solve.joint.pools import Domains, Pool
     from planner.solve.reduction.reduction import StageCosts
     from planner.solve.reduction.tree import Level
@@ -49,12 +49,9 @@ MAX_ROUNDS = 200
 ROUNDING_ROUNDS = 40
 MOST_ROUNDINGS = 40
 MOST_ROWS = 1_200
-# Beyond a dozen of parts of one alone: see `planner.solve.columns.master.fractions`.
-LARGEST_DENOMINATOR = 24
 FIRST_PENALTY, LAST_PENALTY = 2.0, 1e5
 PATIENCE = 15
 TOLERANCE = 1e-4
-BROKEN = 1e-5
 NEW = 1e-9
 LEAST_SHARE = 1e-6
 BINDING = 1e-7
@@ -193,7 +190,8 @@ class JointProgramme:
             rents = [np.zeros(pool.rooms[-1] + 1) for pool in self.pools]
             # Without floors nothing would earn what is not priced.
             shares = np.ones(len(self.levels)) if self.floors is None else np.asarray(start.shares)
-            self._look(Centre(worth, shares, rents))
+            sizes = {group: start.sizes[self.level_of[group]] for group in self.groups if start.sizes}
+            self._look(Centre(worth, shares, rents, sizes))
         self.begun = start
 
     def in_use(self, control: Control) -> Start:
@@ -214,13 +212,13 @@ class JointProgramme:
             for (group, rounding), row in self.rounded.rows.items()
             if row < len(self.linear.duals) and self.linear.duals[row] > BINDING
         }
-        worth, shares = self.begun.worth, self.begun.shares
+        worth, shares, sizes = self.begun.worth, self.begun.shares, self.begun.sizes
         if len(self.groups) == len(self.levels):
-            worth = tuple(
-                self.centre.worth[group] for group in sorted(self.groups, key=self.level_of.__getitem__)
-            )
+            ordered = sorted(self.groups, key=self.level_of.__getitem__)
+            worth = tuple(self.centre.worth[group] for group in ordered)
+            sizes = tuple(self.centre.sizes.get(group, {}) for group in ordered)
             shares = tuple(self.centre.shares.tolist())
-        return Start(tuple(vectors), tuple(binding), worth, shares, self.fold)
+        return Start(tuple(vectors), tuple(binding), worth, shares, self.fold, sizes)
 
     def solve(self, control: Control, rounds: int = ROUNDING_ROUNDS) -> None:
         """Generate columns, and round rows up, until neither helps or the time or the rounds are over."""
@@ -282,7 +280,7 @@ class JointProgramme:
         Between the duals and those of the best bound first: duals of programmes of few columns are far off.
         """
         rents = [self._rent(index) for index in range(len(self.pools))]
-        there = Centre(self._worth(), self._shares(), rents)
+        there = Centre(self._worth(), self._shares(), rents, self._sizes())
         between = self.centre is not None and self._look(self.centre.towards(there))
         return between or self._look(there)
 
@@ -305,6 +303,9 @@ class JointProgramme:
             if pool.own is not None:
                 table += at.worth[pool.own][:, :widest]
             priced = price(self.costs, np.zeros(self.costs.stages), room, table / weight, self.space)
+            charged = self._charged(pool, at) / weight
+            if charged.any():
+                priced = priced.charged(charged)
             value += weight * sum(
                 count * min(0.0, priced.within(room))
                 for room, count in zip(pool.rooms, pool.counts, strict=True)
@@ -314,6 +315,12 @@ class JointProgramme:
         if value > self.bound:
             self.bound, self.centre = value, at
         return fresh
+
+    def _charged(self, pool: Pool, at: Centre) -> FloatArray:
+        """What every number of cells costs inside, less what it saves outside, shape (room + 1,)."""
+        cells = np.arange(pool.rooms[-1] + 1, dtype=np.int32)
+        inside = 0.0 if pool.own is None else at.of_size(pool.own, cells)
+        return inside - at.of_size(pool.outer, cells)
 
     def _paying(self, index: int, priced: Priced, rent: FloatArray, weight: float) -> Iterator[IntArray]:
         """The best vector for every room, and for every last stage, where they cost less than their rent."""
@@ -340,27 +347,40 @@ class JointProgramme:
             duals = self.linear.duals[self.cover[group]][self.fold.of_stage]
             worth[group] = duals[:, None] * self.unit * width
         for (group, rounding), row in self.rounded.rows.items():
-            if dual := max(0.0, self.linear.duals[row]) * self.unit:
+            dual = max(0.0, self.linear.duals[row]) * self.unit
+            if dual and rounding.stage != ALL:
                 worth[group][self.fold.of_stage == rounding.stage] += dual * rounding.of(width)
         return worth
+
+    def _sizes(self) -> dict[int, Sizes]:
+        """For every group what numbers of cells are worth beside widths, by the last solution."""
+        sizes: dict[int, Sizes] = {group: {} for group in self.groups}
+        for (group, rounding), row in self.rounded.rows.items():
+            dual = max(0.0, self.linear.duals[row]) * self.unit
+            if dual and rounding.stage == ALL:
+                sizes[group][rounding] = dual
+        return sizes
 
     def _round_up(self, control: Control) -> bool:
         """Add the rounded rows that the last solution breaks most; whether there are any."""
         if len(self.rounded) >= MOST_ROWS or not self._solved(control):
             return False
-        broken: list[tuple[float, Row]] = []
-        for group, (widths, amounts) in self._in_use().items():
-            for numerator, denominator in fractions(min(self.costs.replicas, LARGEST_DENOMINATOR)):
-                short = self.fold.summed(-amounts @ -(-widths * numerator // denominator))
-                if group == WHOLE_JOB:
-                    short = short - self.fold.sizes * (-self.costs.replicas * numerator // denominator)
-                for stage in np.flatnonzero(short > BROKEN).tolist():
-                    row = group, Rounding(stage, numerator, denominator)
-                    if row not in self.rounded.rows:
-                        broken.append((float(short[stage]), row))
+        replicas, by_size = self.costs.replicas, not self.costs.rungs.any()
+        broken = [
+            (missing, row)
+            for group, used in self._in_use().items()
+            for missing, row in broken_rows(
+                group, *used, self.fold, replicas, self._rooms(group) if by_size else None
+            )
+            if row not in self.rounded.rows
+        ]
         broken.sort(key=lambda each: -each[0])
         self._add_rounded([row for _, row in broken[:MOST_ROUNDINGS]])
         return bool(broken)
+
+    def _rooms(self, group: int) -> list[int]:
+        """Different rooms of the domains inside a group, rising."""
+        return sorted({room for pool in self.pools if pool.outer == group for room in pool.rooms})
 
     def _in_use(self) -> dict[int, tuple[IntArray, FloatArray]]:
         """For every group the vectors in use and how often, those outside counted negative."""
@@ -390,12 +410,10 @@ class JointProgramme:
             if (group, rounding) in self.rounded.rows:
                 continue
             entries = (outer == group) * 1 - (own == group)
-            entries *= rounding.of(widths[:, self.fold.of_stage == rounding.stage]).sum(axis=1)
+            entries *= self.rounded.parts(rounding, widths)
             whole = group == WHOLE_JOB
             entered = np.flatnonzero(entries)
-            least = (
-                float(self.fold.sizes[rounding.stage] * rounding.of(self.costs.replicas)) if whole else 0.0
-            )
+            least = self.rounded.least(rounding, self.costs.replicas) if whole else 0.0
             row = self.linear.add_row(least, INFINITY, variables[entered], entries[entered])
             self.rounded.append(group, rounding, row)
             if whole:

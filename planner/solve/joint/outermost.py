@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from planner.solve.columns.pricing import Space
     from planner.solve.joint.fold import Fold
+    from planner.solve.joint.joint_duals import Sizes
     from planner.solve.joint.pools import Domains, Pool
     from planner.solve.joint.rounded_rows import Row
     from planner.solve.reduction.reduction import StageCosts
@@ -64,13 +65,15 @@ class OutermostAlone(JointProgramme):
         self.space, self.floors = space, np.zeros(len(levels))
         for total, share in zip(self.totals, at.shares.tolist(), strict=True):
             self.linear.set_cost(total, share)
-        self.first = {group: at.worth[there] for group, there in groups.items()}
+        begun = {**groups, WHOLE_JOB: WHOLE_JOB}
+        self.first = {group: at.worth[there] for group, there in begun.items()}
+        self.first_sizes = {group: at.sizes.get(there, {}) for group, there in begun.items()}
 
     def begin_with(self, start: Start) -> None:
         """Add vectors and rows, and take the bound at the duals of the whole job."""
         super().begin_with(Start(start.vectors, start.rows, fold=start.fold))
         rents = [np.zeros(pool.rooms[-1] + 1) for pool in self.pools]
-        self._look(Centre({**self.first, WHOLE_JOB: self.at.worth[WHOLE_JOB]}, self.at.shares, rents))
+        self._look(Centre(self.first, self.at.shares, rents, self.first_sizes))
 
     def _cover_rows(self, group: int) -> IntArray:
         """Rows as of the whole job, but for those of the job itself: a domain holds what pays."""
@@ -83,7 +86,8 @@ class OutermostAlone(JointProgramme):
         """What a vector is worth outside, taken off."""
         if pool.outer != WHOLE_JOB:
             return 0.0
-        return -float(self.at.worth[WHOLE_JOB][self.stages, widths].sum())
+        by_width = float(self.at.worth[WHOLE_JOB][self.stages, widths].sum())
+        return -by_width - float(self.at.of_size(WHOLE_JOB, int(widths.sum())))
 
     def _shares(self) -> FloatArray:
         """Those of the whole job."""
@@ -92,6 +96,10 @@ class OutermostAlone(JointProgramme):
     def _worth(self) -> dict[int, FloatArray]:
         """For every group what each width is worth by the last solution, and to the job what is given."""
         return {**super()._worth(), WHOLE_JOB: self.at.worth[WHOLE_JOB]}
+
+    def _sizes(self) -> dict[int, Sizes]:
+        """As of the last solution, and to the job what is given."""
+        return {**super()._sizes(), WHOLE_JOB: self.at.sizes.get(WHOLE_JOB, {})}
 
     def _in_use(self) -> dict[int, tuple[IntArray, FloatArray]]:
         """Vectors in use by group; none is bound to cover the job."""

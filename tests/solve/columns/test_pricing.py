@@ -117,6 +117,30 @@ def test_what_pays_is_the_best_for_each_last_stage():
                 assert mine == ([pytest.approx(least, abs=1e-9)] if least < -1e-9 else [])
 
 
+def test_numbers_of_cells_may_be_charged():
+    """Charges join the least cost of every room, and decide which vector ends best at a stage."""
+    for seed in range(40):
+        costs, duals, room, vectors = drawn(900 + seed, stages=(2, 5), ring=seed % 2 == 1)
+        charges = 5 * np.random.default_rng(seed).random(room + 1)
+        charges[0] = 0.0
+        priced = price(costs, duals, room, costs.holding(int(vectors.max()))).charged(charges)
+        used = vectors.sum(axis=1)
+        paid = reduced_costs(costs, duals, vectors) + charges[used]
+        for each in range(room + 1):
+            vector = priced.vector(each)
+            assert priced.within(each) == pytest.approx(paid[used <= each].min(), abs=1e-9)
+            mine = float(reduced_costs(costs, duals, vector[None])[0] + charges[vector.sum()])
+            assert mine == pytest.approx(priced.within(each), abs=1e-9)
+        for widths in priced.programme.paying(np.zeros(room + 1), 1e-9):
+            assert reduced_costs(costs, duals, widths[None])[0] + charges[widths.sum()] < -1e-9
+        for stage in range(costs.stages - 1):
+            found = priced.programme.ending(stage, room, np.inf)
+            ends = vectors[:, stage].astype(bool) & ~vectors[:, stage + 1 :].any(axis=1)
+            if not costs.v_wrap:
+                mine = float(reduced_costs(costs, duals, found[None])[0] + charges[found.sum()])
+                assert mine == pytest.approx(paid[ends].min(), abs=1e-9)
+
+
 def test_an_empty_domain_costs_nothing():
     """Without room there is one vector, of zeros and cost 0."""
     costs, duals, _, _ = drawn(5, stages=(4, 5))

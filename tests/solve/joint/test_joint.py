@@ -77,6 +77,25 @@ def test_tiers_that_pull_against_each_other_are_seen():
     assert above >= 5
 
 
+def test_rows_about_all_cells_raise_the_bound(monkeypatch):
+    """Domains that are filled by parts are seen: never lower for them, and higher on some."""
+    bounds = []
+    for by_size in (True, False):
+        if not by_size:
+            monkeypatch.setattr(JointProgramme, "_rooms", lambda *_: None)
+        bounds.append([])
+        for seed in range(30):
+            *_, layout, nest, _ = drawn(200 + seed, DEEP_LARGER, 12)
+            levels = weighty_levels(nest.tree, nest.costs)
+            classes = Groups.separate(nest.tree, levels).classes(layout.cells)
+            programme = JointProgramme(nest.costs, levels, classes)
+            programme.solve(Control(60.0))
+            bounds[-1].append(programme.bound / programme.unit)
+    gained = np.subtract(*bounds)
+    assert gained.min() > -10 * TOLERANCE
+    assert np.count_nonzero(gained > 1e-3) >= 3
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_what_lies_ahead_is_subadditive(seed):
     """Two widths together are charged at most what they are apart: segments stay independent."""
