@@ -32,7 +32,7 @@ from planner.solve.walks.regroup import PAIRED_CELLS
 from planner.solve.walks.restarts import Restarts, drafted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -199,7 +199,7 @@ class Constructions:
     @property
     def start(self) -> IntArray | None:
         """Width vectors that the cover of a single tier begins with."""
-        return self.best if self.wide and self.costs.exact else None
+        return self.best if self.alone and not self.soon_proven and self.costs.exact else None
 
     def paired(self, patience: int = PATIENCE) -> Iterator[IntArray]:
         """Walks in which pairs of domains share out what they hold."""
@@ -211,13 +211,21 @@ class Constructions:
         return self.free and self.layout.cells > COVERED_CELLS and worth_annealing(self.tree, self.costs)
 
     @contextmanager
-    def walking(self) -> Iterator[None]:
-        """Walk from the best in a thread of its own until the block ends, where widths predict bytes."""
+    def walking(self, offer: Callable[[IntArray], None]) -> Iterator[None]:
+        """Walk from the best in a thread of its own until the block ends, where widths predict bytes.
+
+        What is found on the way is offered as the GPU of every rank, shape (world_size,), in that thread.
+        """
         if not (self.free and self.costs.exact):
             yield
             return
-        with self.beside.walking(self.best) as self._found:
+        with self.beside.walking(self.best, lambda widths: self._offered(widths, offer)) as self._found:
             yield
+
+    def _offered(self, widths: IntArray, offer: Callable[[IntArray], None]) -> None:
+        """Offer width vectors that are better than the best, which stays what it is."""
+        if tree_cost(self.tree, self.costs, widths) < self.least:
+            offer(self.seated(widths))
 
     def walked(self) -> Iterator[IntArray]:
         """GPU of every rank, shape (world_size,), for the last that was found while walking, if better."""

@@ -228,6 +228,10 @@ class _Run:
         if better:
             self.report(phase)
 
+    def _offer_built(self, gpu_of_rank: IntArray) -> None:
+        """Offer a placement that is made of width vectors, which keep its rails."""
+        self.offer(gpu_of_rank, "construct", preferred=True)
+
     def _rank(self, measured: Measure) -> tuple[float, float, tuple[float, ...]]:
         """Order of placements: the objective, then J, then the bytes of outer tiers first."""
         return self.value(measured), measured.weighted_s, measured.tier_bytes[::-1]
@@ -252,7 +256,7 @@ class _Run:
         """Constructions of a layout, after those that are quick."""
         work = Constructions(self.problem, layout, self.control, self.apart)
         for gpu_of_rank in work.quick():
-            self.offer(gpu_of_rank, "construct", preferred=True)
+            self._offer_built(gpu_of_rank)
         return work
 
     def construct(self) -> None:
@@ -273,10 +277,10 @@ class _Run:
     def _build(self, work: Constructions) -> None:
         """All constructions of one layout, until the incumbent is good enough or the time is spent."""
         share = ANNEAL_SHARE if work.layout.cells <= PROVABLE_CELLS else 1.0
-        told = Told(self.learn, self.learn_all, lambda: self.near, self.attempt)
+        told = Told(self.learn, self.learn_all, lambda: self.near, self._offer_built, self.attempt)
         self.built = work
         for gpu_of_rank in placements(work, self.tier_bounds, told, share):
-            self.offer(gpu_of_rank, "construct", preferred=True)
+            self._offer_built(gpu_of_rank)
             if self.near or (self.best is not None and self.control.over):
                 return
 
@@ -324,10 +328,10 @@ class _Run:
         """Bound every tier while walks go on, unless the run ends as soon as it is near enough."""
         work = None if self.gap else self.begun
         share = ALONE_SHARE if self.bounded_by_cover else BOUND_SHARE
-        with work.walking() if work else nullcontext(), self.control.step(share):
+        with work.walking(self._offer_built) if work else nullcontext(), self.control.step(share):
             self.bound_tiers()
         for gpu_of_rank in work.walked() if work else ():
-            self.offer(gpu_of_rank, "construct", preferred=True)
+            self._offer_built(gpu_of_rank)
 
     @property
     def bounded_by_cover(self) -> bool:
@@ -431,7 +435,7 @@ class _Run:
         if self.built is None or not self.limited or self.near:
             return
         for gpu_of_rank in self.built.restarts_until_over():
-            self.offer(gpu_of_rank, "construct", preferred=True)
+            self._offer_built(gpu_of_rank)
 
     def prove_ranks(self) -> None:
         """Prove a small job optimal, rank by rank."""

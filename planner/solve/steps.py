@@ -31,6 +31,7 @@ SHARES_SHARE, SPLIT_SHARE, FEW_SHARE = 0.3, 0.6, 0.85
 SHARED_REPLICAS, MANY_SHARE = 150, 0.6
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
+QUICK_SHARE, QUICK_TURNS = 0.02, 100
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Told:
         Told a lower bound on the objective, where it is the weighted bytes of all tiers.
     near
         Asked whether nothing is left to gain.
+    offer
+        Told the GPU of every rank of a placement that is not yielded, since others are being bounded.
     attempt
         Asked the same between steps of jobs of several tiers, where it may take a moment to prove it.
     """
@@ -52,6 +55,7 @@ class Told:
     learn: Callable[[int, float], None]
     learn_all: Callable[[float], None]
     near: Callable[[], bool]
+    offer: Callable[[IntArray], None]
     attempt: Callable[[], bool]
 
 
@@ -105,6 +109,8 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
         splits_compiled(work.control)
     if work.wide or work.few:
         yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
+    elif not work.soon_proven:
+        yield work.better(work.control.limited(QUICK_SHARE, work.paired(QUICK_TURNS)))
     if work.few:
         yield _split(work, told)
     if work.covered and not told.near():
@@ -120,7 +126,7 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
     if not work.bounded_together:
         return
     many = work.costs.replicas > SHARED_REPLICAS
-    with work.walking(), work.control.step(MANY_SHARE if many else BOUND_SHARE):
+    with work.walking(told.offer), work.control.step(MANY_SHARE if many else BOUND_SHARE):
         shared = () if many else range(len(work.tree.levels) - 1)
         for index in shared:
             with work.control.step(SHARES_SHARE):

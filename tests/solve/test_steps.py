@@ -49,6 +49,7 @@ def ran(work, monkeypatch, ends_after):
         learn=lambda *_: None,
         learn_all=lambda _: steps.append("bound"),
         near=lambda: False,
+        offer=lambda _: None,
         attempt=lambda: next(asked) >= ends_after,
     )
     assert list(placements(work, np.zeros(3), told, 1.0)) == []
@@ -91,6 +92,27 @@ def test_a_tier_is_covered_while_pairs_are_compiled(monkeypatch, lacking):
     assert ran(work, monkeypatch, 100) == ["candidates"] * (1 + lacking)
 
 
+def test_a_tier_is_placed_by_pairs_before_it_is_covered(monkeypatch):
+    """A cover yields once it is done; what pairs find in a moment is there before, and where it begins."""
+    job = grid_workload(dp=48, pp=5, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
+    cluster = ragged_cluster([4] * 40 + [5] * 20)
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    work = Constructions(problem, lay_out(problem, candidate_blocks(job.mesh)[0]), Control(60.0, workers=1))
+    assert list(work.quick())
+    before, begins = work.least, []
+    monkeypatch.setattr("planner.solve.steps.candidates", lambda *told: begins.append(told[-1]) or iter(()))
+    told = Told(
+        learn=lambda *_: None,
+        learn_all=lambda _: None,
+        near=lambda: False,
+        offer=lambda _: None,
+        attempt=lambda: False,
+    )
+    assert list(placements(work, np.zeros(2), told, 1.0))
+    assert begins[0].sum() == 240
+    assert float(work.costs.domain_bytes(begins[0]).sum()) < before
+
+
 def test_no_step_follows_the_end_of_the_time(monkeypatch):
     """Once the time is over the step that goes on is the last."""
     work = constructions()
@@ -105,6 +127,7 @@ def test_tiers_that_are_near_are_not_bounded_together():
         learn=lambda *each: learnt.append(each),
         learn_all=lambda _: pytest.fail("all tiers were bounded together"),
         near=lambda: True,
+        offer=lambda _: None,
         attempt=lambda: bool(learnt),
     )
     list(placements(work, np.zeros(3), told, 1.0))

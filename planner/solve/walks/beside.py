@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import chain, count
+from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from planner.solve.walks.anneal import worth_annealing
 from planner.solve.walks.restarts import Restarts, drafted, is_paired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Seeds of these walks are others than those of the run.
 SEED_OFFSET = 500_000
+# Part of the time of walks that telling of what they find may take.
+TELLING = 0.1
 
 
 class Beside:
@@ -40,6 +42,7 @@ class Beside:
         self.seeds = count(control.seed + SEED_OFFSET)
         self.rounds = Restarts(tree, costs, self.own, self.seeds, guide)
         self.drafted = False
+        self.tells_s = 0.0
 
     @property
     def possible(self) -> bool:
@@ -48,8 +51,16 @@ class Beside:
         return spare and worth_annealing(self.tree, self.costs) and not self.control.over
 
     @contextmanager
-    def walking(self, widths: IntArray) -> Iterator[list[IntArray]]:
-        """Walk from these width vectors until the block ends; what is found is better and better."""
+    def walking(
+        self, widths: IntArray, tell: Callable[[IntArray], None] = lambda _: None
+    ) -> Iterator[list[IntArray]]:
+        """Walk from these width vectors until the block ends; what is found is better and better.
+
+        Parameters
+        ----------
+        tell
+            Told of what is found, in the thread that walks, as often as that takes a small part of its time.
+        """
         found: list[IntArray] = []
         failures: list[BaseException] = []
         if not self.possible:
@@ -58,10 +69,13 @@ class Beside:
 
         def work() -> None:
             try:
-                found.extend(self._better(widths))
+                for each in self._better(widths):
+                    found.append(each)
+                    self._tell(each, tell)
             except BaseException as failure:  # noqa: BLE001 - raised again where the walks were asked for
                 failures.append(failure)
 
+        self.tells_s = 0.0
         self.own.stop = self.rounds.control.stop = Event()
         thread = Thread(target=work, daemon=True)
         thread.start()
@@ -73,13 +87,23 @@ class Beside:
         if failures:
             raise failures[0]
 
+    def _tell(self, widths: IntArray, tell: Callable[[IntArray], None]) -> None:
+        """Tell of width vectors, where enough time has passed since the last were told."""
+        started = self.own.elapsed_s
+        if started >= self.tells_s:
+            tell(widths)
+            ended = self.own.elapsed_s
+            self.tells_s = ended + (ended - started) / TELLING
+
     def _better(self, widths: IntArray) -> Iterator[IntArray]:
-        """A draft, if there was none, and what turns from the better of it and `widths` find."""
+        """What a draft, if there was none, and then turns find that is better than all before."""
         draft: Iterator[IntArray] = iter(())
         if not self.drafted:
             draft = drafted(self.tree, self.costs, self.own, self.seeds)
         for each in draft:
-            widths = min(widths, each, key=lambda one: tree_cost(self.tree, self.costs, one))
             # Walks that were cut off are still hot; pairs lose nothing.
             self.drafted = not self.own.over or is_paired(self.tree, self.costs, self.own)
-        yield from chain((widths,), self.rounds.better(widths))
+            if tree_cost(self.tree, self.costs, each) < tree_cost(self.tree, self.costs, widths):
+                widths = each
+                yield widths
+        yield from self.rounds.better(widths)

@@ -9,6 +9,7 @@ is kept, domain by domain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -148,12 +149,19 @@ def filled_by_pairs(
     return widths
 
 
+def roughly_drafted(tree: Tree, costs: StageCosts, seed: int, control: Control) -> IntArray:
+    """Width vectors of the innermost domains, shape (domains, P), by one round of pairs at each tier."""
+    *_, outer = islice(_outermost(tree, costs, control), 2)
+    random = np.random.default_rng(seed)
+    return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, FIRST, random, control)
+
+
 def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), each better than all before."""
     random, place = np.random.default_rng(seed), len(tree.levels) - 2
-    outer = _outermost(tree, costs, control)
     # The first take moments, and without them what went before is lost: only the run's end cuts them off.
     unhurried = Control(control.time_limit_s, workers=control.workers, started=control.started)
+    *_, outer = control.limited(OUTERMOST_SHARE, _outermost(tree, costs, control))
     best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
     yield best
     for turn in range(DRAFTS):
@@ -165,12 +173,10 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
         yield best
 
 
-def _outermost(tree: Tree, costs: StageCosts, control: Control) -> IntArray:
-    """Width vectors of the outermost domains alone, as good as their part of the time makes them."""
+def _outermost(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntArray]:
+    """Cells in line in the outermost domains, then ever better width vectors of these alone."""
     level = tree.levels[-2]
     coverage = np.full((1, costs.stages), costs.replicas, np.int32)
-    best = lined_inside(level, coverage, costs)
-    with control.step(OUTERMOST_SHARE):
-        for found in Pairs(costs, level, control).better(best, OUTERMOST_TURNS):
-            best = found
-    return best
+    lined = lined_inside(level, coverage, costs)
+    yield lined
+    yield from control.limited(OUTERMOST_SHARE, Pairs(costs, level, control).better(lined, OUTERMOST_TURNS))

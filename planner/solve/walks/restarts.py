@@ -11,7 +11,7 @@ from planner.solve.joint.guide import Guide
 from planner.solve.reduction.tree import tree_cost
 from planner.solve.walks.anneal import worth_annealing
 from planner.solve.walks.loops import pairs_compiled, walks_compiled
-from planner.solve.walks.paired import can_pair, drafted_by_pairs
+from planner.solve.walks.paired import can_pair, drafted_by_pairs, roughly_drafted
 from planner.solve.walks.regroup import PAIRED_CELLS, Regrouping
 from planner.solve.walks.top_down import (
     OUTERMOST,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 DRAFT_MOVES_A_CELL, LEAN_OUTERMOST, LEAN_CELLS = 20, 2, 6_000
 # Beyond so many cells a draft makes fewer moves for each.
 MOST_DRAFT_MOVES = 300_000
+# Of larger jobs a rough draft takes time that the first good one lacks.
+ROUGH_CELLS = 10_000
 FIRST_MOVES_A_CELL, MOST_MOVES_A_CELL, GROWTH = 100, 1_500, 2.5
 HEATS = (0.2, 0.1, 0.4)
 # All cells of smaller jobs are placed with few moves so often before turns begin; shares of what widths are
@@ -59,10 +61,13 @@ TURN_SHARE = 0.15
 def drafted(tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int]) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), placed once with few moves.
 
-    Those of large jobs by pairs, several times.
+    Those of large jobs by pairs, several times. A rough one comes first, while nobody should have to wait for
+    the others.
     """
     if not worth_annealing(tree, costs) or control.over:
         return
+    if is_rough(tree, costs, control):
+        yield roughly_drafted(tree, costs, next(seeds), control)
     if is_paired(tree, costs, control):
         yield from drafted_by_pairs(tree, costs, next(seeds), control)
     elif walks_compiled(control):
@@ -71,6 +76,12 @@ def drafted(tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int
         moves = max(1, min(DRAFT_MOVES_A_CELL, MOST_DRAFT_MOVES // cells))
         effort = Effort(moves, outermost=LEAN_OUTERMOST if cells > LEAN_CELLS else len(OUTERMOST))
         yield covered_top_down(tree, costs, coverage, effort, next(seeds), control)
+
+
+def is_rough(tree: Tree, costs: StageCosts, control: Control) -> bool:
+    """Whether a rough draft by pairs takes little of the time that somebody's clock leaves."""
+    few = costs.stages * costs.replicas <= ROUGH_CELLS and not control.deterministic
+    return few and can_pair(costs, tree.levels[-2]) and pairs_compiled(control)
 
 
 def is_paired(tree: Tree, costs: StageCosts, control: Control) -> bool:

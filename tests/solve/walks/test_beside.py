@@ -60,3 +60,26 @@ def test_failures_come_out(monkeypatch):
     _, tree, costs, widths = filled(7)
     with pytest.raises(ArithmeticError), Beside(tree, costs, Control(30.0, workers=2)).walking(widths):
         pass
+
+
+def test_what_is_found_is_told_at_once():
+    """Within the block, in the order in which it was found."""
+    _, tree, costs, widths = filled(7)
+    told = []
+    with Beside(tree, costs, Control(30.0, workers=2)).walking(widths, told.append) as found:
+        while len(told) < 2:
+            time.sleep(0.01)
+    places = [next(i for i, each in enumerate(found) if each is one) for one in told]
+    assert places == sorted(set(places))
+
+
+def test_telling_takes_a_small_part_of_the_time(monkeypatch):
+    """After it took a second to be told, the next is only told after a pause many times as long."""
+    _, tree, costs, widths = filled(7)
+    walks, told = Beside(tree, costs, Control(30.0, workers=2)), []
+    pause = 1 / beside.TELLING
+    for now in ((0.0, 1.0), (0.5 + pause,), (1.0 + pause, 1.0 + pause)):
+        clock = iter(now)
+        monkeypatch.setattr(Control, "elapsed_s", property(lambda _, clock=clock: next(clock)))
+        walks._tell(widths, lambda _, now=now: told.append(now[0]))
+    assert told == [0.0, 1.0 + pause]

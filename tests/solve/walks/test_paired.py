@@ -15,6 +15,7 @@ from planner.solve.walks.paired import (
     can_pair,
     drafted_by_pairs,
     filled_by_pairs,
+    roughly_drafted,
     usual_pieces,
     work_inside,
 )
@@ -106,6 +107,19 @@ def test_drafts_become_better(job):
     assert prices == sorted(prices, reverse=True)
     assert all(fits(tree, each) for each in found)
     assert (found[-1].sum(axis=0) == 7).all()
+
+
+def test_a_rough_draft_is_better_than_cells_in_line(job):
+    """One round of pairs at each tier; the same seed gives the same."""
+    tree, costs, _ = job
+    found, again = (roughly_drafted(tree, costs, 1, Control(30.0, workers=1)) for _ in range(2))
+    assert fits(tree, found)
+    assert (found.sum(axis=0) == 7).all()
+    assert np.array_equal(found, again)
+    line = np.full((1, costs.stages), costs.replicas, np.int32)
+    for place in (2, 1, 0):
+        line = lined_inside(tree.levels[place], line, costs)
+    assert tree_cost(tree, costs, found) < tree_cost(tree, costs, line)
 
 
 def test_more_turns_are_more_work(job):

@@ -104,6 +104,16 @@ def test_nothing_comes_once_told_to_stop():
     assert list(drafted(tree, costs, control, count())) == []
 
 
+@pytest.mark.parametrize(("settings", "rough"), [({}, 1), ({"deterministic": True}, 0)])
+def test_a_rough_draft_comes_first(settings, rough):
+    """Before the other, where somebody's clock ends the run."""
+    _, tree, costs, _ = filled(7)
+    found = list(drafted(tree, costs, Control(30.0, workers=1, **settings), count()))
+    assert len(found) == 1 + rough
+    for each in found:
+        holds(tree, each, [costs.replicas] * costs.stages)
+
+
 def brute_force(tree, costs, replicas):
     """The least cost over all width vectors of two stages on nodes that the cells fill."""
     rooms = tree.levels[0].room.tolist()
