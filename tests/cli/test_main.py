@@ -43,6 +43,20 @@ def test_help_imports_nothing_heavy():
     assert done.stderr.strip() == "[]"
 
 
+def test_a_run_imports_no_other_command():
+    """What it takes to put all commands together is spared."""
+    script = (
+        "import sys\n"
+        "from planner.cli.main import app\n"
+        "try: app(['presets'], prog_name='planner')\n"
+        "except SystemExit: pass\n"
+        "found = {name.removeprefix('planner.cli.') for name in sys.modules}\n"
+        "print(*sorted(found & {'presets', 'plan', 'spares', 'topologies'}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "presets"
+
+
 def test_version():
     """The version is that of the package."""
     outcome = planner("--version")
