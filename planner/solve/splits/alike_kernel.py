@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NEVER = 1e300
 FIRST, PRIME, SHIFT = np.uint64(1469598103934665603), np.uint64(1099511628211), np.uint64(29)
+# Prices that take as long as to look at a code of a split.
+PRICES_A_CODE = 64
 
 
 class Stage(NamedTuple):
@@ -73,6 +75,8 @@ class Walk(NamedTuple):
         Cells that a domain and those after it hold, and what those before it pay, shape (domains + 1,).
     row
         Takes codes, shape (domains,).
+    at
+        The last domain that takes cells in the split to go on with, or -1 to begin with a state, shape (1,).
     """
 
     priced: BoolArray
@@ -87,6 +91,7 @@ class Walk(NamedTuple):
     due: IntArray
     paid: FloatArray
     row: IntArray
+    at: IntArray
 
 
 class States(NamedTuple):
@@ -154,13 +159,13 @@ def choose(stage: Stage, walk: Walk, before: States, begin: int, end: int, budge
 
 
 @subroutine
-def price_domains(stage: Stage, walk: Walk, codes: IntArray, changed: int, slack: float) -> None:
-    """Price the domains up to the last one whose code has changed.
+def price_domains(stage: Stage, walk: Walk, codes: IntArray, changed: int, slack: float) -> int:
+    """Price the domains up to the last one whose code has changed; returns how many prices that took.
 
     Those that hold cells of the stage before by the widths within a slack alone, the others by all that are
     worth a look, which serve other states as well.
     """
-    cells, base = len(stage.holding) - 1, stage.rest.shape[1]
+    cells, base, prices = len(stage.holding) - 1, stage.rest.shape[1], 0
     for place in range(changed, -1, -1):
         code = codes[place]
         most = walk.least[code] + slack if code >= base else NEVER
@@ -171,10 +176,12 @@ def price_domains(stage: Stage, walk: Walk, codes: IntArray, changed: int, slack
             price = walk.prices[code, width]
             if price - stage.worth[width] > most:
                 continue
+            prices += cells + 1 - width
             for total in range(width, cells + 1):
                 here[total] = min(here[total], price + after[total - width])
     for place in range(1, min(changed + 2, len(codes))):
         walk.same[place] = codes[place] == codes[place - 1]
+    return prices
 
 
 @subroutine
@@ -299,12 +306,13 @@ def follow(
     count
         States there are already.
     most
-        Codes after which to return early: those that are priced, and those of the splits that are listed.
+        Codes after which to return early: those that are priced, by how many prices that takes, and those of
+        the splits that are listed.
 
     Returns
     -------
-    The state to go on with, how many states there are, and how many splits were listed. It goes on with the
-    same state again where `states` is full.
+    The state to go on with, how many states there are, and how many splits were listed. Where `states` is
+    full, or the splits of a state are many, it goes on with the same state, in the middle of them.
     """
     domains, done, looked, priced = before.rows.shape[1], 0, 0, -1
     walk.due[0], walk.paid[0] = len(stage.holding) - 1, 0.0
@@ -313,25 +321,28 @@ def follow(
         slack = slack_of(stage, walk, codes, limit)
         if slack < 0.0:
             continue
-        changed = domains - 1
-        while priced >= 0 and changed >= 0 and codes[changed] == before.rows[priced, changed]:
-            changed -= 1
-        # Of those that hold cells all are priced anew: their widths depend on the slack.
-        while changed + 1 < domains and codes[changed + 1] >= stage.rest.shape[1]:
-            changed += 1
-        price_domains(stage, walk, codes, changed, slack)
+        place = np.int64(walk.at[0])
+        if place < 0:
+            changed = domains - 1
+            while priced >= 0 and changed >= 0 and codes[changed] == before.rows[priced, changed]:
+                changed -= 1
+            # Of those that hold cells all are priced anew: their widths depend on the slack.
+            while changed + 1 < domains and codes[changed + 1] >= stage.rest.shape[1]:
+                changed += 1
+            looked += changed + 1 + price_domains(stage, walk, codes, changed, slack) // PRICES_A_CODE
+            walk.chosen[0] = -1
+            place = next_split(walk, codes, np.int64(0), limit)
         priced = parent
-        walk.chosen[0] = -1
-        place = next_split(walk, codes, np.int64(0), limit)
         while place >= 0:
-            if count == len(states.rows):
+            if count == len(states.rows) or looked + done * domains >= most:
+                walk.at[0] = place
                 return parent, count, done
             spare = max(limit - walk.paid[place + 1] - walk.shares[place + 1, 0], 0.0)
             cost = before.costs[parent] + settle(stage, walk, codes, spare)
             count = take(states, count, walk.row, cost, parent)
             done += 1
             place = next_split(walk, codes, place, limit)
-        looked += changed + 1
+        walk.at[0] = -1
         if looked + done * domains >= most:
             return parent + 1, count, done
     return end, count, done

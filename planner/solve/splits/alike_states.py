@@ -95,6 +95,7 @@ def _walk(domains: int, widths: int, base: int) -> Walk:
         due=np.zeros(domains + 1, np.int32),
         paid=np.zeros(domains + 1),
         row=row,
+        at=np.full(1, -1, np.int32),
     )
 
 

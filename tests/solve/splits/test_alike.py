@@ -110,6 +110,20 @@ def test_many_states_are_listed_side_by_side(seed, monkeypatch):
     assert_costs(found, costs, room, least)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_no_split_is_listed_twice(seed, monkeypatch):
+    """Where room for states ends, or a look at the clock is due, listing goes on where it was."""
+    costs, room, worth = random_job(seed)
+    budget, listed = least_cost(costs, room) + 20.0, []
+    for first, chunk in ((2**14, 10**6), (2, 1), (2**14, 1)):
+        monkeypatch.setattr(alike_states, "FIRST_STATES", first)
+        monkeypatch.setattr(alike_states, "CHUNK", chunk)
+        tried = programme(costs, room, worth)._within(budget, PLENTY, Control(60.0, workers=1))
+        listed.append((tried.splits, [sorted(map(tuple, each.rows.tolist())) for each in tried.stages]))
+    assert listed[0][0] > 0
+    assert listed[0] == listed[1] == listed[2]
+
+
 def test_a_known_value_is_not_found_again():
     """The bound ends at a value that is known, and no widths are looked for there."""
     costs, room, worth = random_job(7)
