@@ -3,7 +3,7 @@
 A domain that has room for dozens of cells seldom holds two segments in a good placement, so that nothing
 needs to be packed: the choice is how often each segment is used. Only a few cells more than there are may be
 covered, which are taken out of the domains afterwards where that costs least; without that freedom hardly any
-choice of whole segments adds up. HiGHS finds within seconds what CP-SAT and walks find in minutes.
+choice of whole segments adds up. HiGHS finds within seconds what walks take much longer for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # With fewer domains, or smaller ones, segments are packed as well and better.
 LEAST_ROOM, LEAST_DOMAINS = 24, 24
-MOST_SEGMENTS, MOST_OVER = 1_500, 5
+MOST_ALONE, MOST_OVER = 1_500, 5
 # Of deterministic runs, which no clock ends.
 MOST_NODES = 10
 
@@ -51,7 +51,7 @@ def nearest_alone(segments: Segments, worth: FloatArray, excess: Excess) -> IntA
     stages = np.arange(segments.widths.shape[1])
     gained = worth[stages, segments.widths].sum(axis=1)
     above = segments.bytes_each - gained + excess.last[segments.cells]
-    return segments.widths[np.argsort(above, kind="stable")[:MOST_SEGMENTS]]
+    return segments.widths[np.argsort(above, kind="stable")[:MOST_ALONE]]
 
 
 def one_each(

@@ -42,7 +42,7 @@ DRAFTS, FORCED = 4, 2
 # take beside.
 STATES_A_MOVE, MOVES_A_PAIR = 400, 3
 # Part of the time for the outermost tier of a draft: all further in depends on it.
-OUTERMOST_SHARE = 0.4
+OUTERMOST_SHARE = 0.16
 OUTERMOST_TURNS = 3_000
 
 
@@ -179,4 +179,4 @@ def _outermost(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntA
     coverage = np.full((1, costs.stages), costs.replicas, np.int32)
     lined = lined_inside(level, coverage, costs)
     yield lined
-    yield from control.limited(OUTERMOST_SHARE, Pairs(costs, level, control).better(lined, OUTERMOST_TURNS))
+    yield from Pairs(costs, level, control).better(lined, OUTERMOST_TURNS)
