@@ -180,8 +180,8 @@ class _Run:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
         with self.control.step(1 - RAIL_SHARE if self.has_rails else 1):
-            self.try_default_orders()
             self.sketch()
+            self.try_default_orders()
             self.bound_beside_walks()
             self.construct()
             self.prove()

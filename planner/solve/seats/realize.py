@@ -76,8 +76,9 @@ def _next_stage(beside: list[IntArray], wanted: IntArray, ancestors: list[IntArr
 def _matched(asks: IntArray, offers: IntArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which of two sorted lists of domains find a partner in the same domain, in order."""
     size = int(max(asks.max(initial=-1), offers.max(initial=-1))) + 1
-    pairs = np.minimum(np.bincount(asks, minlength=size), np.bincount(offers, minlength=size))
-    return _place_in_run(asks) < pairs[asks], _place_in_run(offers) < pairs[offers]
+    asked, offered = np.bincount(asks, minlength=size), np.bincount(offers, minlength=size)
+    pairs = np.minimum(asked, offered)
+    return _place_in_run(asks, asked) < pairs[asks], _place_in_run(offers, offered) < pairs[offers]
 
 
 def widths_of(home: IntArray, domains: int) -> IntArray:
@@ -90,10 +91,10 @@ def _counted(domains: IntArray, count: int) -> IntArray:
     return np.bincount(domains, minlength=count).astype(np.int32)
 
 
-def _place_in_run(ordered: IntArray) -> IntArray:
-    """Position of each entry among its equals in a sorted array."""
-    starts = np.searchsorted(ordered, ordered)
-    return (np.arange(len(ordered)) - starts).astype(np.int32)
+def _place_in_run(ordered: IntArray, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of each entry among its equals in a sorted array, given how often each number occurs."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(len(ordered)) - starts[ordered]
 
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
@@ -154,7 +155,7 @@ class _Seats:
         _, member, size = np.unique(group, return_inverse=True, return_counts=True)
         order = np.lexsort((gpus, size[member] < blocks.inner, domain))
         gpus, domain = gpus[order], domain[order]
-        kept = _place_in_run(domain) < layout.inner_room[domain] * blocks.inner
+        kept = _place_in_run(domain, np.bincount(domain)) < layout.inner_room[domain] * blocks.inner
         self.gpus = gpus[kept].reshape(-1, blocks.inner).astype(np.int32)
         first = self.gpus[:, 0]
         above = cluster.domain_of_gpu[layout.cell_tier][first]
@@ -166,6 +167,6 @@ class _Seats:
         """GPUs of as many cells as each domain holds, shape (all cells, B), ordered by domain."""
         blocks = cells * self.run
         domain = np.repeat(np.arange(len(cells), dtype=np.int32), blocks)
-        chosen = self.best_first[self.start[domain] + _place_in_run(domain)]
+        chosen = self.best_first[self.start[domain] + _place_in_run(domain, blocks)]
         chosen = chosen[np.lexsort((self.gpus[chosen, 0], domain))]
         return self.gpus[chosen].reshape(-1, self.cell_ranks)

@@ -15,7 +15,9 @@ finds the nested bands of least weighted cost.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -46,10 +48,11 @@ def striped_home(tree: Tree, costs: StageCosts) -> IntArray:
     """
     if len(tree.levels) == 1:
         return np.zeros((costs.stages, costs.replicas), np.int32)
-    weights = np.asarray([level.weight for level in tree.levels[:-1]])
-    alone = [np.where(np.arange(len(weights)) == tier, 1.0, ALONE) for tier in range(len(weights))]
+    choices = [np.asarray([level.weight for level in tree.levels[:-1]])]
+    if (tiers := len(choices[0])) > 1:
+        choices += [np.where(np.arange(tiers) == tier, 1.0, ALONE) for tier in range(tiers)]
     best, least = None, np.inf
-    for bands in _distinct(nested_bands(tree, costs, each) for each in [weights, *alone]):
+    for bands in _distinct(nested_bands(tree, costs, each) for each in choices):
         home = _fill(tree, costs, bands)
         cost = _cells_cost(tree, costs, home)
         if best is None or cost < least:
@@ -145,6 +148,7 @@ def nested_bands(tree: Tree, costs: StageCosts, weights: Sequence[float] | Float
     return bands[::-1]
 
 
+@cache
 def single_stages(stages: int) -> Partition:
     """Every stage on its own, at no cost."""
     return Partition.of(np.where(np.eye(stages + 1, k=1) > 0, 0.0, np.inf))
@@ -232,34 +236,41 @@ class _Filling:
 
     def __init__(self, replicas: int, bands: Sequence[IntArray]) -> None:
         first = np.flatnonzero(np.diff(bands[0], prepend=-1))
-        self.replicas, self.rows = replicas, np.bincount(bands[0])
-        self.group = [band[first] for band in bands[1:]]
-        self.size = self.rows * replicas
-        self.filled = np.zeros(len(self.rows), np.int64)
+        self.replicas, self.rows = replicas, np.bincount(bands[0]).tolist()
+        self.group = [band[first].tolist() for band in bands[1:]]
+        self.size = [rows * replicas for rows in self.rows]
+        # Lists: a step sees few bands, for which arrays are slow.
+        self.filled = [0] * len(self.rows)
+        self.fullness = [0.0] * len(self.rows)
+        self.open = list(range(len(self.rows)))
         self.current: list[tuple[int, int]] = [(-1, -1)] * len(self.group)
         self.taken: list[list[tuple[int, int]]] = [[] for _ in self.rows]
 
     def place(self, domain: int, room: int, above: Sequence[int]) -> None:
         """Give the next cells to a domain; `above` are the domains around it, innermost first."""
-        while room and (self.filled < self.size).any():
-            left: NDArray[np.intp] = np.flatnonzero(self.filled < self.size)
+        while room and self.open:
+            left = self.open
             for level in range(len(self.group) - 1, -1, -1):
                 left = self._of_group(level, above[level], left)
-            band = int(left[np.argmin(self.filled[left] / self.size[left])])
-            cells = min(room, int(self.size[band] - self.filled[band]))
+            band = min(left, key=self.fullness.__getitem__)
+            cells = min(room, self.size[band] - self.filled[band])
             self.taken[band].append((domain, cells))
             self.filled[band] += cells
+            self.fullness[band] = self.filled[band] / self.size[band]
+            if self.filled[band] == self.size[band]:
+                self.open.remove(band)
             room -= cells
 
-    def _of_group(self, level: int, domain: int, left: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _of_group(self, level: int, domain: int, left: list[int]) -> list[int]:
         """Those of the innermost bands `left` that the given domain of an outer tier is filling."""
-        groups = self.group[level][left]
-        if self.current[level][0] != domain or self.current[level][1] not in groups:
-            filled, size = (np.bincount(groups, each[left]) for each in (self.filled, self.size))
-            fullness = np.divide(filled, size, out=np.ones(len(size)), where=size > 0)
-            self.current[level] = domain, int(fullness.argmin())
-        mine: NDArray[np.intp] = left[groups == self.current[level][1]]
-        return mine
+        group = self.group[level]
+        if self.current[level][0] != domain or not any(group[band] == self.current[level][1] for band in left):
+            filled, size = Counter[int](), Counter[int]()
+            for band in left:
+                filled[group[band]] += self.filled[band]
+                size[group[band]] += self.size[band]
+            self.current[level] = domain, min(size, key=lambda each: (filled[each] / size[each], each))
+        return [band for band in left if group[band] == self.current[level][1]]
 
     def home(self) -> IntArray:
         """Domain of every cell, shape (P, N)."""
