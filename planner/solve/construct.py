@@ -59,6 +59,8 @@ MOST_SPLIT, SPLIT_ROOM = 64, 9
 # Jobs of one tier of no more are placed and proven in less time than it takes to load compiled code.
 SOON_PROVEN_CELLS = 150
 
+# Of quick pairs the part of the time, and turns for each domain without a gain after which they end.
+QUICK_SHARE, QUICK_TURNS = 0.02, 100
 UNITS_OFF, MOST_UNITS = 1e-6, 2.0**40
 
 
@@ -91,6 +93,8 @@ class Constructions:
             self.least = np.inf
         elif self.several:
             yield from self.better(iter([lined_up(self.tree, self.costs)]))
+        elif self.quickly_paired:
+            yield from self.better(self.control.limited(QUICK_SHARE, self.paired(QUICK_TURNS)))
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -148,6 +152,12 @@ class Constructions:
         """Whether inner loops for a single tier are still to be compiled."""
         compiled = self.soon_proven or self.control.deterministic
         return not compiled and (PAIRS.lacking or (self.few and SPLITS.lacking))
+
+    @property
+    def quickly_paired(self) -> bool:
+        """Whether pairs of a single tier's domains can begin at once, and better what bounds are held against."""
+        at_once = PAIRS.called and not self.control.deterministic
+        return at_once and self.alone and not self.soon_proven
 
     @property
     def rings(self) -> bool:

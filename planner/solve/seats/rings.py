@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.solve.seats.realize import ancestors, join_replicas
+from planner.solve.seats.realize import ancestors, join_replicas, widths_of
 from planner.solve.seats.ring_loops import rings_compiled
 from planner.solve.setup.goal import Goal
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 MOST_SHARES = 4000
 LIMIT_S = 2.0
 MOST_CELLS = 40_000
-TURNS, MOVES_A_CELL, HOT, COLD = 3, 100, 0.3, 0.1
+TURNS, MOVES_A_CELL, HOT, COLD = 15, 20, 0.3, 0.1
+# Turns without a gain after which more are not expected.
+IDLE_TURNS = 3
+# Of rounding, where all is closed.
+CLOSED = 1e-9
 
 
 def join_cells(tree: Tree, widths: IntArray, costs: StageCosts, control: Control) -> IntArray:
@@ -66,14 +70,17 @@ def close_rings(tree: Tree, home: IntArray, costs: StageCosts, control: Control)
     weights = np.asarray([level.weight for level in tree.levels[:-1]])
     kept = np.append(costs.v, costs.v_wrap)
     hot = HOT * float(weights.max() * kept.max())
-    best, least = home, paid_apart(home, above, weights, kept)
+    best, least, idle = home, paid_apart(home, above, weights, kept), 0
+    fewest = _least_apart(home, above, weights, kept) * (1 + CLOSED)
     for turn in range(TURNS if hot else 0):
-        if control.over:
+        if control.over or least <= fewest or idle == IDLE_TURNS:
             break
         found, moves = best.copy(), MOVES_A_CELL * home.size
         exchange_runs(found, above, weights, kept, hot, COLD * hot, moves, control.seed + turn)
-        if (cost := paid_apart(found, above, weights, kept)) < least:
-            best, least = found, cost
+        cost = paid_apart(found, above, weights, kept)
+        idle = 0 if cost < least else idle + 1
+        # What costs the same may lead further.
+        best, least = (found, cost) if cost <= least else (best, least)
     return best
 
 
@@ -85,6 +92,16 @@ def paid_apart(home: IntArray, above: IntArray, weights: FloatArray, kept: Float
         for weight, row in zip(weights, above, strict=True)
     ]
     return float(sum(paid))
+
+
+def _least_apart(home: IntArray, above: IntArray, weights: FloatArray, kept: FloatArray) -> float:
+    """What is paid at least for these width vectors, of each tier as if it were the only one."""
+    total = 0.0
+    for weight, row in zip(weights, above, strict=True):
+        widths = widths_of(row[home], int(row.max()) + 1)
+        together = np.minimum(widths, np.roll(widths, -1, axis=1)).sum(axis=0)
+        total += weight * float((home.shape[1] - together) @ kept)
+    return total
 
 
 def join_ring(

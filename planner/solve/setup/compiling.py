@@ -53,6 +53,12 @@ class InnerLoops:
 
         return any(lacks_code(import_module(kernel)) for kernel in self.kernels)
 
+    @property
+    def called(self) -> bool:
+        """Whether this process has called them, so that they begin at once."""
+        calling = _THREADS.get(self.name)
+        return calling is not None and not calling.is_alive()
+
 
 def begin_compiling(needed: Iterable[InnerLoops], control: Control) -> Thread:
     """Have inner loops compiled that will be asked for, where a run is limited by the clock.
