@@ -27,9 +27,10 @@ from planner.solve.splits.few_domains import SPLITS, are_few
 from planner.solve.walks.anneal import annealed, worth_annealing
 from planner.solve.walks.beside import Beside
 from planner.solve.walks.loops import PAIRS, WALKS
+from planner.solve.walks.paired import roughly_drafted
 from planner.solve.walks.pairs import PATIENCE, Pairs, shares_pairs
 from planner.solve.walks.regroup import PAIRED_CELLS
-from planner.solve.walks.restarts import Restarts, drafted
+from planner.solve.walks.restarts import Restarts, drafted, is_rough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,9 +93,17 @@ class Constructions:
         if self.rules:
             self.least = np.inf
         elif self.several:
-            yield from self.better(iter([lined_up(self.tree, self.costs)]))
-        elif self.quickly_paired:
+            yield from self.better(iter([self._rough()]))
+        elif self.pairs_at_once and self.alone and not self.soon_proven:
             yield from self.better(self.control.limited(QUICK_SHARE, self.paired(QUICK_TURNS)))
+
+    def _rough(self) -> IntArray:
+        """Width vectors of the innermost domains, shape (domains, P), by pairs where these begin at once."""
+        paired = self.pairs_at_once and worth_annealing(self.tree, self.costs)
+        if not paired or not is_rough(self.tree, self.costs, self.control):
+            return lined_up(self.tree, self.costs)
+        self.beside.rough = False
+        return roughly_drafted(self.tree, self.costs, next(self.seeds), self.control)
 
     def striped(self) -> IntArray:
         """The placement in stripes, the first of all."""
@@ -154,10 +163,9 @@ class Constructions:
         return not compiled and (PAIRS.lacking or (self.few and SPLITS.lacking))
 
     @property
-    def quickly_paired(self) -> bool:
-        """Whether pairs of a single tier's domains can begin at once, and better what bounds are held against."""
-        at_once = PAIRS.called and not self.control.deterministic
-        return at_once and self.alone and not self.soon_proven
+    def pairs_at_once(self) -> bool:
+        """Whether pairs of domains can begin at once, so that nobody waits long for something good."""
+        return PAIRS.called and not self.control.deterministic
 
     @property
     def rings(self) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from planner.placement.crossing import measure
 from planner.placement.placement import Objective
 from planner.solve.construct import Constructions
+from planner.solve.seats.stripes import lined_up
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.compiling import InnerLoops
 from planner.solve.setup.control import Control
@@ -17,8 +21,9 @@ from tests.builders import grid_workload, ragged_cluster
 
 @pytest.fixture(autouse=True)
 def compiled_before(monkeypatch):
-    """No inner loop is still to be compiled."""
+    """No inner loop is still to be compiled, and none was called, whichever tests went before."""
     monkeypatch.setattr(InnerLoops, "lacking", False)
+    monkeypatch.setattr(InnerLoops, "called", False)
 
 
 def constructions(limit_s=60.0):
@@ -111,6 +116,32 @@ def test_a_tier_is_placed_by_pairs_before_it_is_covered(monkeypatch):
     assert list(placements(work, np.zeros(2), told, 1.0))
     assert begins[0].sum() == 240
     assert float(work.costs.domain_bytes(begins[0]).sum()) < before
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_pairs_that_can_begin_at_once_come_before_bounds(monkeypatch, deterministic):
+    """Of one tier; where runs repeat themselves it may not matter what the process did before."""
+    monkeypatch.setattr(InnerLoops, "called", True)
+    job = grid_workload(dp=48, pp=5, families=[("dp", "all_reduce", 1.0), ("pp", "path", 9.0)])
+    cluster = ragged_cluster([4] * 40 + [5] * 20)
+    problem = Problem(cluster, job, Objective.WEIGHTED, cluster.gpu_in_service)
+    control = Control(60.0, workers=1, deterministic=deterministic)
+    work = Constructions(problem, lay_out(problem, candidate_blocks(job.mesh)[0]), control)
+    first, *better = work.quick()
+    crossing = [measure(cluster, job, each).tier_bytes[0] for each in (first, *better)]
+    assert bool(better) != deterministic
+    assert all(after < before for before, after in pairwise(crossing))
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_rough_draft_by_pairs_takes_the_place_of_the_line(monkeypatch, called):
+    """Where its loops were called before; walks beside bounds then leave theirs out."""
+    monkeypatch.setattr(InnerLoops, "called", called)
+    lines = []
+    monkeypatch.setattr("planner.solve.construct.lined_up", lambda *job: lines.append(1) or lined_up(*job))
+    work = constructions()
+    assert bool(lines) != called
+    assert work.beside.rough != called
 
 
 def test_no_step_follows_the_end_of_the_time(monkeypatch):

@@ -59,7 +59,7 @@ def _next_stage(beside: list[IntArray], wanted: IntArray, ancestors: list[IntArr
     after = np.full(len(beside[0]), -1, np.int32)
     waiting = np.arange(len(after))
     places = np.repeat(np.arange(len(wanted), dtype=np.int32), wanted)
-    for above in ancestors:
+    for above in ancestors[:-1]:
         together = np.logical_and.reduce([above[each] == above[beside[0]] for each in beside])
         for eager in (together, ~together) if len(beside) > 1 else (together,):
             asking = waiting[eager[waiting]]
@@ -69,7 +69,9 @@ def _next_stage(beside: list[IntArray], wanted: IntArray, ancestors: list[IntArr
             after[asking[served]] = places[taken]
             waiting, places = waiting[after[waiting] < 0], places[~taken]
         if not len(waiting):
-            break
+            return after
+    # In the whole cluster all are together.
+    after[waiting] = places[: len(waiting)]
     return after
 
 
@@ -94,7 +96,8 @@ def _counted(domains: IntArray, count: int) -> IntArray:
 def _place_in_run(ordered: IntArray, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Position of each entry among its equals in a sorted array, given how often each number occurs."""
     starts = np.cumsum(counts) - counts
-    return np.arange(len(ordered)) - starts[ordered]
+    places: NDArray[np.int64] = np.arange(len(ordered)) - starts[ordered]
+    return places
 
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
@@ -117,16 +120,17 @@ def _take_seats(home: IntArray, domain: IntArray, berth: IntArray) -> IntArray:
     """
     berths = int(berth.max()) + 1
     seat = np.empty(home.shape, np.int32)
-    free = np.lexsort((berth, domain)).astype(np.int32)
+    place = domain.astype(np.int64) * berths + berth
+    free = np.argsort(place, kind="stable").astype(np.int32)
     for stage, wanted in enumerate(home):
         waiting = np.argsort(wanted, kind="stable")
         if stage:
             before = seat[stage - 1]
             moved = np.flatnonzero(home[stage - 1] != wanted)
             asks = wanted[moved].astype(np.int64) * berths + berth[before[moved]]
-            moved = moved[np.argsort(asks, kind="stable")]
-            offers = domain[free].astype(np.int64) * berths + berth[free]
-            served, taken = _matched(np.sort(asks, kind="stable"), offers)
+            order = np.argsort(asks, kind="stable")
+            moved = moved[order]
+            served, taken = _matched(asks[order], place[free])
             seat[stage, moved[served]] = free[taken]
             free = free[~taken]
             left = np.ones(len(wanted), np.bool_)
@@ -167,6 +171,6 @@ class _Seats:
         """GPUs of as many cells as each domain holds, shape (all cells, B), ordered by domain."""
         blocks = cells * self.run
         domain = np.repeat(np.arange(len(cells), dtype=np.int32), blocks)
-        chosen = self.best_first[self.start[domain] + _place_in_run(domain, blocks)]
+        chosen = self.best_first[self.start[domain] + _place_in_run(domain, np.bincount(domain))]
         chosen = chosen[np.lexsort((self.gpus[chosen, 0], domain))]
         return self.gpus[chosen].reshape(-1, self.cell_ranks)

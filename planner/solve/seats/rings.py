@@ -32,7 +32,7 @@ LIMIT_S = 2.0
 MOST_CELLS = 40_000
 TURNS, MOVES_A_CELL, HOT, COLD = 15, 20, 0.3, 0.1
 # Turns without a gain after which more are not expected.
-IDLE_TURNS = 3
+IDLE_TURNS = 5
 # Of rounding, where all is closed.
 CLOSED = 1e-9
 

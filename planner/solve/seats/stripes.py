@@ -264,13 +264,15 @@ class _Filling:
     def _of_group(self, level: int, domain: int, left: list[int]) -> list[int]:
         """Those of the innermost bands `left` that the given domain of an outer tier is filling."""
         group = self.group[level]
-        if self.current[level][0] != domain or not any(group[band] == self.current[level][1] for band in left):
+        around, mine = self.current[level]
+        if around != domain or not any(group[band] == mine for band in left):
             filled, size = Counter[int](), Counter[int]()
             for band in left:
                 filled[group[band]] += self.filled[band]
                 size[group[band]] += self.size[band]
-            self.current[level] = domain, min(size, key=lambda each: (filled[each] / size[each], each))
-        return [band for band in left if group[band] == self.current[level][1]]
+            mine = min(size, key=lambda each: (filled[each] / size[each], each))
+            self.current[level] = domain, mine
+        return [band for band in left if group[band] == mine]
 
     def home(self) -> IntArray:
         """Domain of every cell, shape (P, N)."""

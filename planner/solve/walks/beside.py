@@ -41,7 +41,7 @@ class Beside:
         self.own = Control(control.time_limit_s, control.seed, workers=1, started=control.started)
         self.seeds = count(control.seed + SEED_OFFSET)
         self.rounds = Restarts(tree, costs, self.own, self.seeds, guide)
-        self.drafted = False
+        self.rough, self.drafted = True, False
         self.tells_s = 0.0
 
     @property
@@ -99,7 +99,7 @@ class Beside:
         """What a draft, if there was none, and then turns find that is better than all before."""
         draft: Iterator[IntArray] = iter(())
         if not self.drafted:
-            draft = drafted(self.tree, self.costs, self.own, self.seeds)
+            draft = drafted(self.tree, self.costs, self.own, self.seeds, rough=self.rough)
         for each in draft:
             # Walks that were cut off are still hot; pairs lose nothing.
             self.drafted = not self.own.over or is_paired(self.tree, self.costs, self.own)

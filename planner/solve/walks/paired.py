@@ -43,7 +43,7 @@ DRAFTS, FORCED = 4, 2
 STATES_A_MOVE, MOVES_A_PAIR = 400, 3
 # Part of the time for the outermost tier of a draft: all further in depends on it.
 OUTERMOST_SHARE = 0.16
-OUTERMOST_TURNS = 3_000
+OUTERMOST_TURNS, ROUGH_TURNS = 3_000, 20
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def filled_by_pairs(
 
 def roughly_drafted(tree: Tree, costs: StageCosts, seed: int, control: Control) -> IntArray:
     """Width vectors of the innermost domains, shape (domains, P), by one round of pairs at each tier."""
-    *_, outer = islice(_outermost(tree, costs, control), 2)
+    *_, outer = islice(_outermost(tree, costs, control, ROUGH_TURNS), 2)
     random = np.random.default_rng(seed)
     return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, FIRST, random, control)
 
@@ -161,7 +161,7 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
     random, place = np.random.default_rng(seed), len(tree.levels) - 2
     # The first take moments, and without them what went before is lost: only the run's end cuts them off.
     unhurried = Control(control.time_limit_s, workers=control.workers, started=control.started)
-    *_, outer = control.limited(OUTERMOST_SHARE, _outermost(tree, costs, control))
+    *_, outer = control.limited(OUTERMOST_SHARE, _outermost(tree, costs, control, OUTERMOST_TURNS))
     best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
     yield best
     for turn in range(DRAFTS):
@@ -173,10 +173,10 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
         yield best
 
 
-def _outermost(tree: Tree, costs: StageCosts, control: Control) -> Iterator[IntArray]:
+def _outermost(tree: Tree, costs: StageCosts, control: Control, patience: int) -> Iterator[IntArray]:
     """Cells in line in the outermost domains, then ever better width vectors of these alone."""
     level = tree.levels[-2]
     coverage = np.full((1, costs.stages), costs.replicas, np.int32)
     lined = lined_inside(level, coverage, costs)
     yield lined
-    yield from Pairs(costs, level, control).better(lined, OUTERMOST_TURNS)
+    yield from Pairs(costs, level, control).better(lined, patience)

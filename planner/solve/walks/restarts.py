@@ -58,15 +58,17 @@ PAUSE_S = 0.4
 TURN_SHARE = 0.15
 
 
-def drafted(tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int]) -> Iterator[IntArray]:
+def drafted(
+    tree: Tree, costs: StageCosts, control: Control, seeds: Iterator[int], *, rough: bool = True
+) -> Iterator[IntArray]:
     """Width vectors of the innermost domains, shape (domains, P), placed once with few moves.
 
-    Those of large jobs by pairs, several times. A rough one comes first, while nobody should have to wait for
-    the others.
+    Those of large jobs by pairs, several times. A rough one comes first where it is asked for, while nobody
+    should have to wait for the others.
     """
     if not worth_annealing(tree, costs) or control.over:
         return
-    if is_rough(tree, costs, control):
+    if rough and is_rough(tree, costs, control):
         yield roughly_drafted(tree, costs, next(seeds), control)
     if is_paired(tree, costs, control):
         yield from drafted_by_pairs(tree, costs, next(seeds), control)

@@ -104,10 +104,22 @@ class Record:
         0 where it never was; None for small instances, and where no tool gave a placement.
         """
         tool = self.best_tool
-        if self.cells < SEVERAL or tool is None:
+        return None if tool is None else self._speed(tool, tool.seconds)
+
+    @property
+    def speed_of_all(self) -> float | None:
+        """The same of all runs of that tool: nobody knows beforehand which setting and seed will be best."""
+        tool = self.best_tool
+        if tool is None:
+            return None
+        return self._speed(tool, sum(each.seconds for each in self.peers if each.peer == tool.peer))
+
+    def _speed(self, tool: Outcome, seconds: float) -> float | None:
+        """So many seconds / those in which the planner was as good as a run."""
+        if self.cells < SEVERAL:
             return None
         matched = self.ours.matched_s(tool.value or 0.0)
-        return tool.seconds / matched if matched else 0.0
+        return seconds / matched if matched else 0.0
 
     @property
     def below_bound(self) -> list[Outcome]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FAMILY_COLUMNS = (
     "instances", "ours/best", "worst", "lost", "gap %", "worst", "optimal %",
-    "seconds", "to match", "best tool", "faster", "worst",
+    "seconds", "to match", "best tool", "faster", "worst", "all runs", "worst",
 )  # fmt: skip
 ALL = "all"
 
@@ -28,7 +28,8 @@ def family_table(records: Sequence[Record]) -> Table:
     ``ours/best``: objective over that of the best run of any peer, median and worst. ``gap %``: median
     and worst. ``seconds``: of the whole run; ``to match``: until it was as good as the best peer; ``best
     tool``: of the single run that gave the best result of the peers that search; medians. ``faster``: the
-    last over the time until the planner was as good as that run, from 1,000 cells on, median and worst.
+    last over the time until the planner was as good as that run, from 1,000 cells on, median and worst; ``all
+    runs``: the same of all runs of that tool, in every setting and with every seed.
     """
     table = _table("family", FAMILY_COLUMNS)
     table.add_column("most often best", no_wrap=True)
@@ -42,6 +43,7 @@ def family_table(records: Sequence[Record]) -> Table:
 def _family_cells(records: Sequence[Record]) -> list[str]:
     ratios, gaps = [r.ratio for r in records], [100 * r.gap for r in records]
     speeds = [speed for r in records if (speed := r.speed) is not None]
+    of_all = [speed for r in records if (speed := r.speed_of_all) is not None]
     return [
         str(len(records)),
         f"{median(ratios):.4f}",
@@ -55,6 +57,8 @@ def _family_cells(records: Sequence[Record]) -> list[str]:
         _median(tool.seconds for r in records if (tool := r.best_tool)),
         _median(speeds, ".1f"),
         f"{min(speeds):.1f}" if speeds else "",
+        _median(of_all, ".1f"),
+        f"{min(of_all):.1f}" if of_all else "",
     ]
 
 

@@ -55,6 +55,13 @@ class TestRecord:
         assert record(cells=999).speed is None
         assert record(peers=(ORDER,)).speed is None
 
+    def test_speed_of_all(self):
+        """Time of all runs of the best tool, also of those that found nothing, over the same time."""
+        assert record().speed_of_all == pytest.approx(132.0)
+        assert record(value=21.0).speed_of_all == 0.0
+        assert record(cells=999).speed_of_all is None
+        assert record(peers=(ORDER,)).speed_of_all is None
+
     def test_gap(self):
         """(value - bound) / bound; 0 once proven."""
         assert record().gap == pytest.approx(0.125)
@@ -89,7 +96,7 @@ class TestTables:
         rows = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in printed(family_table(records))}
         assert rows["one"][:6] == ["3", "0.9000", "1.2000", "1", "12.500", "50.000"]
         assert rows["one"][6:8] == ["33", "3.00"]
-        assert rows["one"][-3:] == ["12.0", "0.0", "Slow (3)"]
+        assert rows["one"][-5:] == ["12.0", "0.0", "132.0", "0.0", "Slow (3)"]
         assert rows["all"][0] == "4"
 
     def test_lost(self):

@@ -12,7 +12,8 @@ from planner.solve.exact.exact_widths import uncut_layout
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, summed
 from planner.solve.seats.realize import ancestors, join_replicas, seat_ranks, widths_of
-from planner.solve.seats.rings import close_rings, join_ring, paid_apart
+from planner.solve.seats.ring_loops import rings_compiled
+from planner.solve.seats.rings import IDLE_TURNS, close_rings, join_ring, paid_apart
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
@@ -110,6 +111,20 @@ def test_runs_change_replicas_and_not_domains(seed):
     saved = paid_apart(home, above, weights, kept) - paid_apart(closed, above, weights, kept)
     assert saved >= 0
     assert before - after == pytest.approx(saved)
+
+
+def test_exchanges_end_where_nothing_is_left_to_close(monkeypatch):
+    """A ring that pays no more than its width vectors say is left as it is."""
+    assert rings_compiled(Control(60.0))
+    turns = []
+    monkeypatch.setattr("planner.solve.seats.ring_kernel.exchange_runs", lambda *_: turns.append(1))
+    _, _, costs, tree = ring_job([8] * 30, 4, 60, (1.0,) * 4)
+    home = np.repeat(np.arange(30), 2)[None].repeat(4, axis=0).astype(np.int32)
+    assert (close_rings(tree, home, costs, Control(60.0)) == home).all()
+    assert not turns
+    mixed = np.stack([np.roll(row, stage) for stage, row in enumerate(home)])
+    close_rings(tree, mixed, costs, Control(60.0))
+    assert len(turns) == IDLE_TURNS
 
 
 def test_a_long_ring_closes():

@@ -55,6 +55,25 @@ def processes(monkeypatch):
     return started
 
 
+def test_loops_are_called_once_their_first_call_is_over():
+    """Not before it began, nor while it goes on."""
+    begun, ends = threading.Event(), threading.Event()
+
+    def call():
+        begun.set()
+        ends.wait(30)
+
+    loops = InnerLoops(call)
+    assert not loops.called
+    waiting = threading.Thread(target=compiled_in_time, args=(loops, Control(30.0)))
+    waiting.start()
+    assert begun.wait(30)
+    assert not loops.called
+    ends.set()
+    waiting.join()
+    assert loops.called
+
+
 def kernel_in(folder):
     """A module of one compiled function, imported anew."""
     file = folder / "some_kernel.py"

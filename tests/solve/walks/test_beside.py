@@ -53,7 +53,7 @@ def test_a_second_block_goes_on():
 def test_failures_come_out(monkeypatch):
     """What goes wrong in the thread is raised where the walks were asked for."""
 
-    def fail(*_):
+    def fail(*_, **__):
         raise ArithmeticError
 
     monkeypatch.setattr(beside, "drafted", fail)
