@@ -59,7 +59,8 @@ class Sweep:
     kept
         Bytes a unit of width keeps home between neighbouring stages, shape (P - 1,).
     block
-        The tables of a single path in a row, shape (P, widths, room + 1), where compiled code filled them.
+        The tables of a single path, shape (tables, widths, room + 1), and which of them is that of each stage,
+        shape (P,), where compiled code filled them.
     charges
         What u cells cost beside what is in the tables, shape (room + 1,); 0 for nothing.
     """
@@ -67,7 +68,7 @@ class Sweep:
     best: FloatArray
     tables: tuple[FloatArray, ...]
     kept: FloatArray
-    block: FloatArray | None = None
+    block: tuple[FloatArray, IntArray] | None = None
     charges: FloatArray | float = 0.0
 
     def charged(self, charges: FloatArray) -> Sweep:
@@ -111,7 +112,7 @@ class Sweep:
         if self.block is not None:
             from planner.solve.columns.sweep_kernel import walk_back
 
-            walk_back(self.block, self.kept, stage, last, used, widths)
+            walk_back(*self.block, self.kept, stage, last, used, widths)
             return widths
         for place in range(stage, 0, -1):
             if not used:
@@ -238,9 +239,10 @@ def _compiled_sweep(reduced: FloatArray, kept: FloatArray, room: int, space: Spa
     from planner.solve.columns.sweep_kernel import least_by_cells, sweep
 
     stages, widths = reduced.shape
-    tables = space.tables((stages, widths, room + 1))
-    sweep(reduced, kept, tables, np.empty((widths, room + 1)), np.empty(room + 1))
-    return Sweep(least_by_cells(tables[-1]), tuple(tables[:, None]), kept, tables)
+    tables, at = space.tables((stages, widths, room + 1)), np.empty(stages, np.int32)
+    sweep(reduced, kept, tables, at, np.empty((widths, room + 1)), np.empty(room + 1))
+    by_stage = tuple(tables[each][None] for each in at.tolist())
+    return Sweep(least_by_cells(tables[at[-1]]), by_stage, kept, (tables, at))
 
 
 def sweeps_compiled(control: Control) -> bool:

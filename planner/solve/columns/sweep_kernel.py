@@ -35,14 +35,39 @@ def from_wider(before: FloatArray, least: FloatArray) -> None:
             least[width, used] = min(own, wider)
 
 
+@subroutine
+def same_table(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two tables of the same shape are equal."""
+    for row in range(one.shape[0]):
+        for place in range(one.shape[1]):
+            if one[row, place] != other[row, place]:
+                return False
+    return True
+
+
+@subroutine
+def same_row(one: FloatArray, other: FloatArray) -> bool:
+    """Whether two rows of the same length are equal."""
+    for place in range(len(one)):
+        if one[place] != other[place]:
+            return False
+    return True
+
+
 @compiled
 def sweep(
-    reduced: FloatArray, kept: FloatArray, tables: FloatArray, wider: FloatArray, narrower: FloatArray
+    reduced: FloatArray,
+    kept: FloatArray,
+    tables: FloatArray,
+    at: IntArray,
+    wider: FloatArray,
+    narrower: FloatArray,
 ) -> None:
-    """Write the least cost by stage, last width and cells used to `tables`, shape (P, widths, room + 1).
+    """Write the least cost by last width and cells used to `tables`, shape (P, widths, room + 1).
 
     Between a stage of width b and the next of width w ``kept * min(b, w)`` stay home: a narrower b keeps all
-    of its own, which minima along the widths take off at once, and a wider one all of the next.
+    of its own, which minima along the widths take off at once, and a wider one all of the next. Of stages
+    that are alike those have the same table that come after a run so long that nothing is gained by a longer one.
 
     Parameters
     ----------
@@ -50,13 +75,22 @@ def sweep(
         Cost of every width of every stage, shape (P, widths).
     kept
         What a unit of width keeps home between a stage and the next, shape (P - 1,).
+    at
+        Which table is that of each stage, shape (P,), which is written too.
     wider, narrower
         Room for minima, shapes (widths, room + 1) and (room + 1,).
     """
     stages, widths, room = tables.shape
     begin(reduced[0], tables[0])
+    at[0] = 0
     for stage in range(1, stages):
-        before, after = tables[stage - 1], tables[stage]
+        last = at[stage - 1]
+        before, after = tables[last], tables[last + 1]
+        at[stage] = last + 1
+        if stage > 1 and kept[stage - 1] == kept[stage - 2] and same_row(reduced[stage], reduced[stage - 1]):
+            if at[stage - 2] == last or same_table(before, tables[last - 1]):
+                at[stage] = last
+                continue
         from_wider(before, wider)
         for width in range(widths):
             paid, pay = kept[stage - 1] * width, reduced[stage, width]
@@ -82,7 +116,7 @@ def least_by_cells(table: FloatArray) -> FloatArray:
 
 @compiled
 def walk_back(
-    tables: FloatArray, kept: FloatArray, stage: int, last: int, used: int, widths: IntArray
+    tables: FloatArray, at: IntArray, kept: FloatArray, stage: int, last: int, used: int, widths: IntArray
 ) -> None:
     """Write the vector that ends with width `last` at `stage`, `used` cells in all, to `widths` of zeros."""
     for place in range(stage, 0, -1):
@@ -92,7 +126,7 @@ def walk_back(
         used -= last
         after, best = last, np.inf
         for width in range(tables.shape[1]):
-            paid = tables[place - 1, width, used] - kept[place - 1] * min(width, after)
+            paid = tables[at[place - 1], width, used] - kept[place - 1] * min(width, after)
             if paid < best:
                 best, last = paid, width
     widths[0] = last
