@@ -30,7 +30,7 @@ from planner.solve.walks.loops import PAIRS, WALKS
 from planner.solve.walks.paired import roughly_drafted
 from planner.solve.walks.pairs import PATIENCE, Pairs, shares_pairs
 from planner.solve.walks.regroup import PAIRED_CELLS
-from planner.solve.walks.restarts import Restarts, drafted, is_rough
+from planner.solve.walks.restarts import Restarts, drafted, is_paired, is_rough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -277,6 +277,14 @@ class Constructions:
         uplinks = self.problem.cluster.tier_uplink_bytes_per_s[:-1]
         weighted = self.problem.objective is Objective.WEIGHTED and all(uplinks)
         return weighted and all(map(self.every_placement_is_of, range(len(self.tree.levels) - 1)))
+
+    @property
+    def bounded_at_once(self) -> bool:
+        """Whether all tiers are bounded together as soon as each is bounded: nothing is proven in between.
+
+        Of large jobs, whose draft takes longer than bounds of single tiers and should not be cut off by them.
+        """
+        return self.free and self.bounded_together and is_paired(self.tree, self.costs, self.control)
 
     def bound(self, floors: FloatArray) -> float:
         """Lower bound on the weighted bytes of all levels together.

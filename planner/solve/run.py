@@ -30,7 +30,7 @@ from planner.solve.setup.control import Control
 from planner.solve.setup.feasible import prove_infeasible, rules_hold
 from planner.solve.setup.problem import Problem, lay_out
 from planner.solve.setup.result import Progress, Result
-from planner.solve.steps import Told, placements
+from planner.solve.steps import Told, bound_together, placements
 from planner.workload.fit import check_fit
 
 if TYPE_CHECKING:
@@ -277,12 +277,16 @@ class _Run:
     def _build(self, work: Constructions) -> None:
         """All constructions of one layout, until the incumbent is good enough or the time is spent."""
         share = ANNEAL_SHARE if work.layout.cells <= PROVABLE_CELLS else 1.0
-        told = Told(self.learn, self.learn_all, lambda: self.near, self._offer_built, self.attempt)
         self.built = work
-        for gpu_of_rank in placements(work, self.tier_bounds, told, share):
+        for gpu_of_rank in placements(work, self.tier_bounds, self._told, share):
             self._offer_built(gpu_of_rank)
             if self.near or (self.best is not None and self.control.over):
                 return
+
+    @property
+    def _told(self) -> Told:
+        """Who constructions tell and ask."""
+        return Told(self.learn, self.learn_all, lambda: self.near, self._offer_built, self.attempt)
 
     @property
     def near(self) -> bool:
@@ -328,8 +332,11 @@ class _Run:
         """Bound every tier while walks go on, unless the run ends as soon as it is near enough."""
         work = None if self.gap else self.begun
         share = ALONE_SHARE if self.bounded_by_cover else BOUND_SHARE
-        with work.walking(self._offer_built) if work else nullcontext(), self.control.step(share):
-            self.bound_tiers()
+        with work.walking(self._offer_built) if work else nullcontext():
+            with self.control.step(share):
+                self.bound_tiers()
+            if work is not None and work.bounded_at_once and not self.near:
+                bound_together(work, self.tier_bounds, self._told)
         for gpu_of_rank in work.walked() if work else ():
             self._offer_built(gpu_of_rank)
 

@@ -122,11 +122,18 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
 
 
 def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
-    """What walks find while tiers of small domains are bounded by their shares, then all tiers together."""
-    if not work.bounded_together:
+    """What walks find while all tiers are bounded together, unless they were."""
+    if not work.bounded_together or work.bounded_at_once:
         return
+    with work.walking(told.offer):
+        bound_together(work, floors, told)
+    yield from work.walked()
+
+
+def bound_together(work: Constructions, floors: FloatArray, told: Told) -> None:
+    """Bound tiers of small domains by their shares, then all tiers together."""
     many = work.costs.replicas > SHARED_REPLICAS
-    with work.walking(told.offer), work.control.step(MANY_SHARE if many else BOUND_SHARE):
+    with work.control.step(MANY_SHARE if many else BOUND_SHARE):
         shared = () if many else range(len(work.tree.levels) - 1)
         for index in shared:
             with work.control.step(SHARES_SHARE):
@@ -135,7 +142,6 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
             told.learn_all(work.bound(floors))
             for index in range(len(work.tree.levels) - 1):
                 _teach(work, told, index, work.bound_apart(index))
-    yield from work.walked()
 
 
 def _teach(work: Constructions, told: Told, index: int, summed: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Objective, Status
 from planner.solve import Progress, solve
 from planner.solve.bound.tier_bounds import tier_bounds
+from planner.solve.construct import Constructions
 from planner.solve.hierarchy.hierarchy import candidates
 from planner.solve.run import _Run
 from planner.solve.setup.control import Control
@@ -302,6 +304,27 @@ def test_tiers_together_prove_what_they_do_not_alone(monkeypatch):
         if uplink
     )
     assert alone < result.objective * 0.98
+
+
+@pytest.mark.usefixtures("short_walks")
+def test_walks_of_large_jobs_go_on_from_one_bound_to_the_next(monkeypatch):
+    """A draft is not cut off where tiers are bounded one by one: all together are bounded in the same block."""
+    monkeypatch.setattr("planner.solve.walks.restarts.PAIRED_CELLS", 1)
+    monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
+    told, walking, bound = [], Constructions.walking, Constructions.bound
+
+    @contextmanager
+    def block(work, offer):
+        told.append("begins")
+        with walking(work, offer):
+            yield
+        told.append("ends")
+
+    monkeypatch.setattr(Constructions, "walking", block)
+    monkeypatch.setattr(Constructions, "bound", lambda *asked: told.append("bounds") or bound(*asked))
+    instance = next(each for each in instances() if each.name == "three tiers 2")
+    solve(instance.cluster, instance.workload, time_limit_s=4.0, workers=2)
+    assert told == ["begins", "bounds", "ends"]
 
 
 def test_too_few_gpus_are_infeasible():

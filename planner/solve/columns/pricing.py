@@ -59,8 +59,8 @@ class Sweep:
     kept
         Bytes a unit of width keeps home between neighbouring stages, shape (P - 1,).
     block
-        The tables of a single path, shape (tables, widths, room + 1), and which of them is that of each stage,
-        shape (P,), where compiled code filled them.
+        The tables of a single path, shape (tables, widths, room + 1), and which of them is that of each
+        stage, shape (P,), where compiled code filled them.
     charges
         What u cells cost beside what is in the tables, shape (room + 1,); 0 for nothing.
     """
@@ -100,11 +100,20 @@ class Sweep:
         for stage in (
             before_end if last_stages is None else last_stages[last_stages < before_end.stop].tolist()
         ):
-            table = self.tables[stage]
-            ends = table[:, 1:, 1:] + (rent + self.charges)[1:]
-            path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
-            if ends[path, last, used] < -least:
-                yield self._walk_back(stage, path, last + 1, used + 1)
+            cost, path, last, used = self._cheapest_ending(self.tables[stage], rent + self.charges)
+            if cost < -least:
+                yield self._walk_back(stage, path, last, used)
+
+    def _cheapest_ending(self, table: FloatArray, charges: FloatArray) -> tuple[float, int, int, int]:
+        """Least cost, path, last width and cells of a table where u cells cost ``charges[u]`` more."""
+        if self.block is not None:
+            from planner.solve.columns.sweep_kernel import cheapest_ending
+
+            cost, last, used = cheapest_ending(table[0], charges)
+            return float(cost), 0, int(last), int(used)
+        ends = table[:, 1:, 1:] + charges[1:]
+        path, last, used = (int(each) for each in np.unravel_index(int(ends.argmin()), ends.shape))
+        return float(ends[path, last, used]), path, last + 1, used + 1
 
     def _walk_back(self, stage: int, path: int, last: int, used: int) -> IntArray:
         """The vector that ends with width `last` at `stage`, `used` cells in all."""
@@ -241,8 +250,8 @@ def _compiled_sweep(reduced: FloatArray, kept: FloatArray, room: int, space: Spa
     stages, widths = reduced.shape
     tables, at = space.tables((stages, widths, room + 1)), np.empty(stages, np.int32)
     sweep(reduced, kept, tables, at, np.empty((widths, room + 1)), np.empty(room + 1))
-    by_stage = tuple(tables[each][None] for each in at.tolist())
-    return Sweep(least_by_cells(tables[at[-1]]), by_stage, kept, (tables, at))
+    filled = [tables[each][None] for each in range(at[-1] + 1)]
+    return Sweep(least_by_cells(tables[at[-1]]), tuple(filled[each] for each in at), kept, (tables, at))
 
 
 def sweeps_compiled(control: Control) -> bool:
@@ -251,8 +260,10 @@ def sweeps_compiled(control: Control) -> bool:
 
 
 def compile_sweeps() -> None:
-    """Sweep over one stage without cells, which has the inner loops compiled."""
-    _compiled_sweep(np.zeros((1, 1)), np.zeros(0), 0, Space()).vector(0)
+    """Sweep over two stages without cells, which has the inner loops compiled."""
+    swept = _compiled_sweep(np.zeros((2, 1)), np.zeros(1), 0, Space())
+    swept.vector(0)
+    list(swept.paying(np.zeros(1), 0.0))
 
 
 SWEEPS = InnerLoops(compile_sweeps, ("planner.solve.columns.sweep_kernel",))

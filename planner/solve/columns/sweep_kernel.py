@@ -45,15 +45,6 @@ def same_table(one: FloatArray, other: FloatArray) -> bool:
     return True
 
 
-@subroutine
-def same_row(one: FloatArray, other: FloatArray) -> bool:
-    """Whether two rows of the same length are equal."""
-    for place in range(len(one)):
-        if one[place] != other[place]:
-            return False
-    return True
-
-
 @compiled
 def sweep(
     reduced: FloatArray,
@@ -66,8 +57,8 @@ def sweep(
     """Write the least cost by last width and cells used to `tables`, shape (P, widths, room + 1).
 
     Between a stage of width b and the next of width w ``kept * min(b, w)`` stay home: a narrower b keeps all
-    of its own, which minima along the widths take off at once, and a wider one all of the next. Of stages
-    that are alike those have the same table that come after a run so long that nothing is gained by a longer one.
+    of its own, which minima along the widths take off at once, and a wider one all of the next. Stages
+    that are alike and come after a run so long that nothing is gained by a longer one have the same table.
 
     Parameters
     ----------
@@ -87,10 +78,11 @@ def sweep(
         last = at[stage - 1]
         before, after = tables[last], tables[last + 1]
         at[stage] = last + 1
-        if stage > 1 and kept[stage - 1] == kept[stage - 2] and same_row(reduced[stage], reduced[stage - 1]):
-            if at[stage - 2] == last or same_table(before, tables[last - 1]):
-                at[stage] = last
-                continue
+        alike = stage > 1 and kept[stage - 1] == kept[stage - 2]
+        alike = alike and same_table(reduced[stage : stage + 1], reduced[stage - 1 : stage])
+        if alike and (at[stage - 2] == last or same_table(before, tables[last - 1])):
+            at[stage] = last
+            continue
         from_wider(before, wider)
         for width in range(widths):
             paid, pay = kept[stage - 1] * width, reduced[stage, width]
@@ -112,6 +104,18 @@ def least_by_cells(table: FloatArray) -> FloatArray:
         for used in range(table.shape[1]):
             best[used] = min(best[used], table[width, used])
     return best
+
+
+@compiled
+def cheapest_ending(table: FloatArray, charges: FloatArray) -> tuple[float, int, int]:
+    """Least cost with some width, that width, and the cells used, where u cells cost ``charges[u]`` more."""
+    best, last, cells = np.inf, 1, 1
+    for width in range(1, table.shape[0]):
+        for used in range(width, table.shape[1]):
+            cost = table[width, used] + charges[used]
+            if cost < best:
+                best, last, cells = cost, width, used
+    return best, last, cells
 
 
 @compiled

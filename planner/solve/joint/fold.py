@@ -78,10 +78,31 @@ class Fold:
 
     def summed(self, table: FloatArray | IntArray) -> FloatArray:
         """What the stages of each class have together, shape (..., classes); `table` has shape (..., P)."""
-        members = self.of_stage[:, None] == np.arange(self.classes)
-        total: FloatArray = table @ members.astype(np.float64)
+        total: FloatArray = np.matmul(table, self._members)
         return total
+
+    @cached_property
+    def _members(self) -> FloatArray:
+        """1 where a stage is of a class, shape (P, classes)."""
+        members: FloatArray = np.eye(self.classes)[self.of_stage]
+        return members
 
     def alike(self, widths: IntArray) -> bytes:
         """The same for vectors that have the same widths in every class."""
         return bytes(widths[np.lexsort((widths, self.of_stage))])
+
+
+class Vectors:
+    """What programmes ask of width vectors again and again, found once for each."""
+
+    def __init__(self, costs: StageCosts, fold: Fold) -> None:
+        self.costs, self.fold = costs, fold
+        self._found: dict[bytes, tuple[float, bytes, FloatArray]] = {}
+
+    def of(self, widths: IntArray) -> tuple[float, bytes, FloatArray]:
+        """f of a vector, what all that are alike have in common, and its cells by class, shape (classes,)."""
+        key = widths.tobytes()
+        if key not in self._found:
+            paid = float(self.costs.domain_bytes(widths[None])[0])
+            self._found[key] = paid, self.fold.alike(widths), self.fold.summed(widths)
+        return self._found[key]

@@ -22,7 +22,7 @@ import numpy as np
 
 from planner.solve.columns.linear import LinearProgramme
 from planner.solve.columns.pricing import Space, Sweep, price
-from planner.solve.joint.fold import Fold
+from planner.solve.joint.fold import Fold, Vectors
 from planner.solve.joint.joint_duals import Centre, even_worth
 from planner.solve.joint.pools import WHOLE_JOB, pooled
 from planner.solve.joint.rounded_rows import ALL, BROKEN, RoundedRows, Start, broken_rows
@@ -73,6 +73,9 @@ class JointProgramme:
         Their domains.
     fold
         Stages that share rows; every stage has its own where not given.
+    beside
+        Another programme of the same costs and fold, which is over or asks for nothing meanwhile: what it
+        knows of vectors, and the room for its tables, serve this one too.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class JointProgramme:
         levels: Sequence[Level],
         classes: Sequence[Domains],
         fold: Fold | None = None,
+        beside: JointProgramme | None = None,
     ) -> None:
         self.costs, self.levels, self.pools = costs, levels, pooled(classes)
         self.fold = fold or Fold.apart(costs.stages)
@@ -91,7 +95,9 @@ class JointProgramme:
         self.holding = costs.holding(costs.replicas)
         largest = max(float(np.abs(self.holding[:, 1]).max()), float(costs.v.max(initial=0.0)), costs.v_wrap)
         self.unit = max(self.weights) * (largest or 1.0)
-        self.linear, self.space = LinearProgramme(), Space()
+        self.linear = LinearProgramme()
+        self.space: Space = beside.space if beside else Space()
+        self.vectors: Vectors = beside.vectors if beside else Vectors(costs, self.fold)
         self.groups = sorted({each.outer for each in classes})
         self.level_of = {pool.outer: pool.level for pool in self.pools}
         self.cover = {group: self._cover_rows(group) for group in self.groups}
@@ -136,12 +142,11 @@ class JointProgramme:
         """Add a width vector of a pool; False where it is known already."""
         if self._is_known((index, widths.tobytes())):
             return False
-        bytes_paid = float(self.costs.domain_bytes(widths[None])[0])
-        if self._is_known((index, self.fold.alike(widths), bytes_paid)):
+        bytes_paid, alike, folded = self.vectors.of(widths)
+        if self._is_known((index, alike, bytes_paid)):
             return False
         pool, used = self.pools[index], int(widths.sum())
         paid = self.weights[pool.level] * bytes_paid
-        folded = self.fold.summed(widths)
         held = np.flatnonzero(folded)
         rows: list[Any] = [[self.pays[pool.level]], self.cover[pool.outer][held]]
         values: list[Any] = [[-paid / self.unit], folded[held]]
@@ -342,15 +347,14 @@ class JointProgramme:
     def _worth(self) -> dict[int, FloatArray]:
         """For every group what each width is worth by the last solution, shape (P, N + 1)."""
         width = np.arange(self.costs.replicas + 1)
-        worth = {}
-        for group in self.groups:
-            duals = self.linear.duals[self.cover[group]][self.fold.of_stage]
-            worth[group] = duals[:, None] * self.unit * width
+        of_class = {
+            group: self.linear.duals[self.cover[group]][:, None] * self.unit * width for group in self.groups
+        }
         for (group, rounding), row in self.rounded.rows.items():
             dual = max(0.0, self.linear.duals[row]) * self.unit
             if dual and rounding.stage != ALL:
-                worth[group][self.fold.of_stage == rounding.stage] += dual * rounding.of(width)
-        return worth
+                of_class[group][rounding.stage] += dual * rounding.of(width)
+        return {group: table[self.fold.of_stage] for group, table in of_class.items()}
 
     def _sizes(self) -> dict[int, Sizes]:
         """For every group what numbers of cells are worth beside widths, by the last solution."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,28 +136,26 @@ def _together(
     # Finer classes of stages may gain a little more, for time that runs limited by work do not have.
     folds = (Fold.of(costs, COARSE), Fold.of(costs))[: 1 if control.deterministic else 2]
     first: list[float] = []
-    coarse: tuple[JointProgramme, Start] | None = None
-    for fold, classes in product(folds, divided):
-        groups = {each.outer for each in classes}
-        if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
-            continue
-        programme = JointProgramme(costs, levels, classes, fold)
-        programme.set_floors(inside)
-        programme.begin_with(start)
-        programme.solve(control)
-        start = programme.in_use(control)
-        best = max(best, programme.bound)
-        if classes is divided[1]:
-            coarse = programme, start
-        elif classes is divided[2]:
-            coarse = None
-        else:
-            first.append(programme.bound)
-            if len(first) > 1 and first[1] - first[0] < FINER_GAIN * abs(first[0]):
-                break
-    if coarse is None or control.deterministic:
-        return best
-    return max(best, raised_by_outermost(tree, counted, *coarse, control))
+    for fold in folds:
+        coarse: tuple[JointProgramme, Start] | None = None
+        for classes in divided:
+            groups = {each.outer for each in classes}
+            if control.over or len(groups) * fold.classes > MOST_CLASS_ROWS:
+                continue
+            programme = JointProgramme(costs, levels, classes, fold)
+            programme.set_floors(inside)
+            programme.begin_with(start)
+            programme.solve(control)
+            start = programme.in_use(control)
+            best = max(best, programme.bound)
+            if classes is divided[0]:
+                first.append(programme.bound)
+                if len(first) > 1 and first[1] - first[0] < FINER_GAIN * abs(first[0]):
+                    return best
+            coarse = (programme, start) if classes is divided[1] else None
+        if coarse is not None and not control.deterministic:
+            best = max(best, raised_by_outermost(tree, counted, *coarse, control))
+    return best
 
 
 def alone(costs: StageCosts, level: Level, control: Control) -> tuple[Start, float]:

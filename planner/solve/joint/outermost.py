@@ -18,21 +18,20 @@ from planner.solve.joint.pools import WHOLE_JOB, Groups
 from planner.solve.joint.rounded_rows import Start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from planner.solve.columns.pricing import Space
-    from planner.solve.joint.fold import Fold
     from planner.solve.joint.joint_duals import Sizes
     from planner.solve.joint.pools import Domains, Pool
     from planner.solve.joint.rounded_rows import Row
-    from planner.solve.reduction.reduction import StageCosts
-    from planner.solve.reduction.tree import Level, Tree
+    from planner.solve.reduction.tree import Tree
     from planner.solve.setup.control import Control
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
+
+FIRST_ROUNDS = 1
 
 
 class OutermostAlone(JointProgramme):
@@ -42,27 +41,20 @@ class OutermostAlone(JointProgramme):
 
     Parameters
     ----------
+    whole
+        The programme over the whole job.
     at
-        Duals of a programme over the whole job.
+        Its duals.
     groups
         For each group of rows of this programme that of the whole job whose duals it begins with.
-    space
-        Where its tables are.
     """
 
     def __init__(
-        self,
-        costs: StageCosts,
-        levels: Sequence[Level],
-        classes: Sequence[Domains],
-        fold: Fold,
-        at: Centre,
-        groups: dict[int, int],
-        space: Space,
+        self, whole: JointProgramme, classes: Sequence[Domains], at: Centre, groups: dict[int, int]
     ) -> None:
-        self.at, self.stages = at, np.arange(costs.stages)
-        super().__init__(costs, levels, classes, fold)
-        self.space, self.floors = space, np.zeros(len(levels))
+        self.at, self.stages = at, np.arange(whole.costs.stages)
+        super().__init__(whole.costs, whole.levels, classes, whole.fold, whole)
+        self.floors = np.zeros(len(whole.levels))
         for total, share in zip(self.totals, at.shares.tolist(), strict=True):
             self.linear.set_cost(total, share)
         begun = {**groups, WHOLE_JOB: WHOLE_JOB}
@@ -122,15 +114,34 @@ def raised_by_outermost(
     start
         What another programme may begin with.
     """
-    costs, levels, at, bound = programme.costs, programme.levels, programme.centre, programme.bound
+    bound = programme.bound
+    begun: list[tuple[OutermostAlone, int]] = []
+    # The first rounded rows raise it by more than the last: none should wait for those of another domain.
+    for alone, count in _alone(tree, coarse, programme, start, control):
+        before = alone.bound
+        alone.solve(control, FIRST_ROUNDS)
+        bound += count * (alone.bound - before)
+        begun.append((alone, count))
+    for alone, count in begun:
+        before = alone.bound
+        alone.solve(control)
+        bound += count * (alone.bound - before)
+    return bound
+
+
+def _alone(
+    tree: Tree, coarse: Groups, programme: JointProgramme, start: Start, control: Control
+) -> Iterator[tuple[OutermostAlone, int]]:
+    """The programmes of outermost domains, at the duals of the whole job, and how many each stands for."""
+    costs, levels, at = programme.costs, programme.levels, programme.centre
     if at is None:
-        return bound
+        return
     separate, cells = Groups.separate(tree, levels), costs.stages * costs.replicas
     kinds = np.unique(levels[-1].kind, return_index=True, return_counts=True)[1:]
     # Those that take least time for what they raise.
     for place in np.argsort(levels[-1].room[kinds[0]] / kinds[1], kind="stable").tolist():
         if control.over:
-            break
+            return
         outermost, count = (int(each[place]) for each in kinds)
         chosen = separate.within(outermost)
         groups = {
@@ -141,9 +152,6 @@ def raised_by_outermost(
         classes = separate.classes(cells, chosen)
         if not any(each.level == len(levels) - 1 for each in classes):
             continue
-        alone = OutermostAlone(costs, levels, classes, programme.fold, at, groups, programme.space)
+        alone = OutermostAlone(programme, classes, at, groups)
         alone.begin_with(start)
-        before = alone.bound
-        alone.solve(control)
-        bound += count * (alone.bound - before)
-    return bound
+        yield alone, count

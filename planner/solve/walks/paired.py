@@ -9,7 +9,6 @@ is kept, domain by domain.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,8 +40,9 @@ DRAFTS, FORCED = 4, 2
 # States of the programme of two domains that take as long as a move of a walk, and moves that two domains
 # take beside.
 STATES_A_MOVE, MOVES_A_PAIR = 400, 3
-# Part of the time for the outermost tier of a draft: all further in depends on it.
-OUTERMOST_SHARE = 0.16
+# Parts of the time for the outermost tier of a draft, since all further in depends on it: until something is
+# there, and until the draft goes on.
+SOON_SHARE, OUTERMOST_SHARE = 0.03, 0.25
 OUTERMOST_TURNS, ROUGH_TURNS = 3_000, 20
 
 
@@ -151,7 +151,8 @@ def filled_by_pairs(
 
 def roughly_drafted(tree: Tree, costs: StageCosts, seed: int, control: Control) -> IntArray:
     """Width vectors of the innermost domains, shape (domains, P), by one round of pairs at each tier."""
-    *_, outer = islice(_outermost(tree, costs, control, ROUGH_TURNS), 2)
+    outer = _lined_outermost(tree, costs)
+    outer = next(Pairs(costs, tree.levels[-2], control).better(outer, ROUGH_TURNS), outer)
     random = np.random.default_rng(seed)
     return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, FIRST, random, control)
 
@@ -161,9 +162,12 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
     random, place = np.random.default_rng(seed), len(tree.levels) - 2
     # The first take moments, and without them what went before is lost: only the run's end cuts them off.
     unhurried = Control(control.time_limit_s, workers=control.workers, started=control.started)
-    *_, outer = control.limited(OUTERMOST_SHARE, _outermost(tree, costs, control, OUTERMOST_TURNS))
-    best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
-    yield best
+    pairs, outer = Pairs(costs, tree.levels[-2], control), _lined_outermost(tree, costs)
+    for share in (SOON_SHARE, OUTERMOST_SHARE):
+        for better in control.limited(share, pairs.better(outer, OUTERMOST_TURNS)):
+            outer = better
+        best = filled_by_pairs(tree, costs, place, outer, FIRST, random, unhurried)
+        yield best
     for turn in range(DRAFTS):
         if control.over and (turn >= FORCED or unhurried.over):
             return
@@ -173,10 +177,7 @@ def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control)
         yield best
 
 
-def _outermost(tree: Tree, costs: StageCosts, control: Control, patience: int) -> Iterator[IntArray]:
-    """Cells in line in the outermost domains, then ever better width vectors of these alone."""
-    level = tree.levels[-2]
+def _lined_outermost(tree: Tree, costs: StageCosts) -> IntArray:
+    """Width vectors of the outermost domains, shape (domains, P): cells in line, cut by their rooms."""
     coverage = np.full((1, costs.stages), costs.replicas, np.int32)
-    lined = lined_inside(level, coverage, costs)
-    yield lined
-    yield from Pairs(costs, level, control).better(lined, patience)
+    return lined_inside(tree.levels[-2], coverage, costs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,26 @@ def test_compiled_programmes_are_the_same():
     space = Space()
     for seed in range(60):
         agrees(*drawn(700 + seed), space)
+
+
+@pytest.mark.parametrize("unlike", [None, 0, 3, 11])
+def test_stages_that_are_alike_share_tables(unlike):
+    """Long paths of equal stages, but for one perhaps, are priced as by the plain programme, in fewer tables."""
+    costs = replace(random_costs(np.random.default_rng(0), 12, 4), v=np.full(11, 2.0))
+    table = np.tile(np.asarray([0.0, 5.0, 5.0, 5.0, 5.0]), (12, 1)) - 1.5 * np.arange(5)
+    if unlike is not None:
+        table[unlike, 1:] -= 2.5
+    plain, compiled = (price(costs, np.zeros(12), 18, table, space) for space in (None, Space()))
+    assert np.array_equal(plain.best, compiled.best)
+    for one, other in zip(plain.programme.tables, compiled.programme.tables, strict=True):
+        assert np.array_equal(one, other)
+    _, at = compiled.programme.block
+    assert at[-1] < 11
+    for used in np.flatnonzero(np.isfinite(plain.best)).tolist():
+        vector = compiled.programme.vector(used)
+        paid = table[np.arange(12), vector].sum() - 2.0 * np.minimum(vector[:-1], vector[1:]).sum()
+        assert vector.sum() == used
+        assert paid == pytest.approx(compiled.best[used])
 
 
 def test_what_pays_is_the_best_for_each_last_stage():

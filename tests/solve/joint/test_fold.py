@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from planner.solve.joint.fold import Fold
+from planner.solve.joint.fold import Fold, Vectors
 from planner.solve.joint.joint import JointProgramme
 from planner.solve.joint.pools import Groups, joined_classes, weighty_levels
 from planner.solve.setup.control import Control
@@ -29,6 +29,18 @@ def test_stages_that_pay_unlike_are_no_class():
     costs = _path(drawn(0)[4].costs.of_run(0, 1), 7)
     unlike = replace(costs, terms=(("touched", 9, np.asarray([2.0, 2.0, 2.0, 3.0, 2.0, 2.0, 2.0])),))
     assert Fold.of(unlike, 1).of_stage.tolist() == [0, 1, 1, 2, 1, 1, 0]
+
+
+def test_vectors_are_asked_once(monkeypatch):
+    """What is found of a vector is kept: f, the key of those alike, and its cells of every class."""
+    costs = _path(drawn(0)[4].costs.of_run(0, 1), 4)
+    vectors, one = Vectors(costs, Fold.of(costs, 1)), np.asarray([3, 1, 0, 2], np.int32)
+    paid, alike, cells = vectors.of(one)
+    assert paid == costs.domain_bytes(one[None])[0]
+    assert alike == Fold.of(costs, 1).alike(one)
+    assert cells.tolist() == [5.0, 1.0]
+    monkeypatch.setattr(type(costs), "domain_bytes", lambda *_: pytest.fail("asked again"))
+    assert vectors.of(one.copy()) is vectors.of(one)
 
 
 def test_vectors_are_alike_in_every_order_of_a_class():

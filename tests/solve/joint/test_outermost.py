@@ -8,7 +8,7 @@ import pytest
 from planner.solve.joint.fold import Fold
 from planner.solve.joint.joint import TOLERANCE, JointProgramme
 from planner.solve.joint.joint_bound import joint_bound
-from planner.solve.joint.outermost import raised_by_outermost
+from planner.solve.joint.outermost import OutermostAlone, raised_by_outermost
 from planner.solve.joint.pools import Groups, weighty_levels
 from planner.solve.setup.control import Control
 from tests.benchmarks.instances import instances
@@ -58,6 +58,21 @@ def test_it_comes_near_a_programme_of_all():
     found, gained = raised(nest, programme, groups), whole.bound - programme.bound
     assert gained > 0
     assert programme.bound + gained / 5 <= found <= whole.bound + 4 * TOLERANCE * programme.unit
+
+
+def test_every_domain_has_its_turn_before_any_has_another(monkeypatch):
+    """All programmes of outermost domains are solved with their first rounded rows, then each to its end."""
+    each = next(each for each in instances() if each.name == "three tiers 3")
+    _, layout, nest = nest_of(each.cluster, each.workload)
+    programme, groups = solved(nest, layout.cells)
+    turns, solve = [], OutermostAlone.solve
+    monkeypatch.setattr(
+        OutermostAlone, "solve", lambda alone, *limits: turns.append(alone) or solve(alone, *limits)
+    )
+    raised(nest, programme, groups)
+    first, second = turns[: len(turns) // 2], turns[len(turns) // 2 :]
+    assert len(set(map(id, first))) == len(first) > 1
+    assert list(map(id, first)) == list(map(id, second))
 
 
 def test_out_of_time_the_bound_stands():
