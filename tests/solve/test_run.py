@@ -308,7 +308,7 @@ def test_tiers_together_prove_what_they_do_not_alone(monkeypatch):
 
 @pytest.mark.usefixtures("short_walks")
 def test_walks_of_large_jobs_go_on_from_one_bound_to_the_next(monkeypatch):
-    """A draft is not cut off where tiers are bounded one by one: all together are bounded in the same block."""
+    """Bounds of single tiers do not cut off the draft: all together are bounded in the same block."""
     monkeypatch.setattr("planner.solve.walks.restarts.PAIRED_CELLS", 1)
     monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
     told, walking, bound = [], Constructions.walking, Constructions.bound

@@ -102,7 +102,7 @@ def test_compiled_programmes_are_the_same():
 
 @pytest.mark.parametrize("unlike", [None, 0, 3, 11])
 def test_stages_that_are_alike_share_tables(unlike):
-    """Long paths of equal stages, but for one perhaps, are priced as by the plain programme, in fewer tables."""
+    """Long paths of equal stages, but for one perhaps, are priced as by the plain one, in fewer tables."""
     costs = replace(random_costs(np.random.default_rng(0), 12, 4), v=np.full(11, 2.0))
     table = np.tile(np.asarray([0.0, 5.0, 5.0, 5.0, 5.0]), (12, 1)) - 1.5 * np.arange(5)
     if unlike is not None:
