@@ -136,7 +136,8 @@ def nested_bands(tree: Tree, costs: StageCosts, weights: Sequence[float] | Float
     inside, portion = single_stages(stages), 1
     for level, weight in zip(tree.levels[:-1], weights, strict=True):
         room = _usual_room(level)
-        inside = Partition.of(weight * band_cost(costs, room, inside, portion) + inside.cost)
+        own = weight * band_cost(costs, room, inside, portion) if weight else 0.0
+        inside = Partition.of(own + inside.cost)
         partitions.append(inside)
         portion = room
     edges = [0, stages]

@@ -44,7 +44,7 @@ MOVES_A_CELL = (10, 20, 40, 80)
 RUNS_TRIED = 4
 WHOLE, NEAR = 0.1, 0.2
 # From so many cells on pairs take the place of walks that begin afresh.
-PAIRED_CELLS = 1_500
+PAIRED_CELLS = 700
 # Weight of the last turn in what a kind of turn is expected to gain.
 LEARNT = 0.3
 # What a turn costs at least, in moves: to order domains takes time as well.
@@ -77,7 +77,7 @@ class Regrouping:
         self.guide = guide or Guide(tree, costs)
         self.levels = len(tree.levels) - 1
         order = range(self.levels - 1, -1, -1)
-        several = [index for index in order if self._several(index)]
+        several = [index for index in order if self._several(index) and self._priced(index)]
         if self._large:
             # The outermost tier of a draft is good already.
             several = [*several[1:], *several[:1]]
@@ -113,6 +113,10 @@ class Regrouping:
     def _several(self, index: int) -> bool:
         """Whether some domain around those of a level holds more than one of them."""
         return bool(np.bincount(self.tree.levels[index].parent).max() > 1)
+
+    def _priced(self, index: int) -> bool:
+        """Whether a level, or one inside it, costs anything: else it makes no difference who holds what."""
+        return any(level.weight for level in self.tree.levels[: index + 1])
 
     def turn(self, widths: IntArray, seed: int, most_moves: float) -> tuple[IntArray, float]:
         """Width vectors that cost no more, shape (domains, P), and the moves that were made.

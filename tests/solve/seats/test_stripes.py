@@ -103,6 +103,14 @@ def test_nested_bands_are_the_cheapest():
         assert all(len(set(outer[inner == band].tolist())) == 1 for band in inner)
 
 
+def test_tiers_that_cost_nothing_have_bands_all_the_same():
+    """Bands of a tier without a price are made of those inside at no more cost."""
+    made = Striped(grid_cluster(4, 3, 4), rings_and_paths(4, 12))
+    priced, free = (nested_bands(made.tree, made.costs, weights) for weights in ((1.0, 1e-9), (1.0, 0.0)))
+    assert np.array_equal(priced[0], free[0])
+    assert all(len(set(free[1][free[0] == band].tolist())) == 1 for band in free[0])
+
+
 def test_portions_that_do_not_divide_break_whole_columns():
     """Units of 8 racks of 9: at a boundary of six rows two in three steps are of a rack, nine columns."""
     costs = Striped(grid_cluster(2, 8, 9), rings_and_paths(6, 24, path=16.0)).costs

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from planner.solve.reduction.tree import tree_cost
+from planner.solve.reduction.tree import Tree, tree_cost
 from planner.solve.setup.control import Control
 from planner.solve.walks.regroup import FEWEST, MOST, Regrouping, grouped
 from tests.solve.grids import widths_upwards
@@ -55,6 +57,19 @@ def test_groups_lie_inside_one_domain(seed):
     assert FEWEST <= MOST
     for each in range(len(sizes)):
         assert len(set(level.parent[group == each].tolist())) == 1
+
+
+def test_levels_that_cost_nothing_are_left_out():
+    """Where inner tiers cost nothing nobody is placed again inside them; every kind of turn can be made."""
+    _, tree, costs, widths = filled(7)
+    inner = replace(tree.levels[0], weight=0.0)
+    free = Tree((inner, *tree.levels[1:]))
+    work = Regrouping(free, costs, Control(20.0, deterministic=True))
+    assert {kind.index for kind in work.kinds} == {
+        kind.index for kind in Regrouping(tree, costs, Control(20.0)).kinds
+    } - {0}
+    for turn in range(2 * len(work.kinds)):
+        widths, _ = work.turn(widths, turn, 20.0)
 
 
 def test_levels_without_a_choice_are_left_out():
