@@ -106,9 +106,17 @@ class Control:
         return self.stop.is_set() or late
 
     def search(
-        self, model: cp_model.CpModel, limit_s: float, relative_gap: float = 0.0, *, plain: bool = False
+        self,
+        model: cp_model.CpModel,
+        limit_s: float,
+        relative_gap: float = 0.0,
+        *,
+        plain: bool = False,
+        from_below: bool = False,
     ) -> Search:
         """Run CP-SAT on `model` for at most `limit_s`; a plain search has one worker and no presolve.
+
+        One from below has one worker too, which raises the bound until there is a solution.
 
         The search runs in a thread of its own so that signals reach the main thread while it works.
         """
@@ -128,7 +136,10 @@ class Control:
         parameters.cp_model_probing_level = 0
         parameters.relative_gap_limit = relative_gap
         parameters.cp_model_presolve = not plain
-        parameters.num_workers = 1 if plain else self.threads
+        parameters.num_workers = 1 if plain or from_below else self.threads
+        parameters.optimize_with_core = from_below
+        if from_below:
+            parameters.linearization_level = 0
         if self.deterministic:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.
             parameters.interleave_search = parameters.num_workers > 1
