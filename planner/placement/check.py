@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
-    from planner.placement.rails import RailChange
+    from planner.placement.rails import RailChanges
 
     IntArray = NDArray[np.int64]
     Domains = list[NDArray[np.int32]]
@@ -62,7 +62,7 @@ class Report:
     weighted_s, bottleneck_s, value
         The objectives as recomputed, and the value of the one that was claimed; None as above.
     rails
-        Bytes between nodes that change rail, one entry a family that has any between nodes; None
+        Bytes between nodes that change rail; None
         where the cluster has no rails or they were not asked for, or as above. Nothing is claimed of them.
     """
 
@@ -72,7 +72,7 @@ class Report:
     weighted_s: float | None = None
     bottleneck_s: float | None = None
     value: float | None = None
-    rails: tuple[RailChange, ...] | None = None
+    rails: RailChanges | None = None
 
     @property
     def ok(self) -> bool:

@@ -157,7 +157,7 @@ def _with_rails(placement: Placement, row: Row, order: Order) -> Row:
     if order.gpu_of_rank is None or not has_rails(placement.cluster):
         return row
     changes = rail_changes(replace(placement, gpu_of_rank=order.gpu_of_rank), proof=False)
-    return replace(row, rail_changed_bytes=sum(each.changed_bytes for each in changes))
+    return replace(row, rail_changed_bytes=changes.changed_bytes)
 
 
 def _rank(row: Row) -> tuple[float, float]:

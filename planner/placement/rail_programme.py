@@ -19,9 +19,7 @@ time, so that the floor is the same on every machine.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
 from math import ceil, gcd, lcm
-from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     Rails = dict[int, cp_model.IntVar]
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 2.0
+MOST_WORK = 3.0
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -48,7 +46,7 @@ class Group(NamedTuple):
     payload: float
 
 
-def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray) -> float:
+def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray, enough: float) -> float:
     """Bytes that change rail however ranks are seated inside their domains.
 
     Parameters
@@ -59,8 +57,10 @@ def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray) ->
         Domain of every rank, shape (ranks,).
     room
         GPUs in service by domain and rail, shape (domains, rails).
+    enough
+        Bytes that change rail with some seats; no floor is higher.
     """
-    return _Programme([each for each in groups if each.payload > 0], domain, room).floor()
+    return _Programme([each for each in groups if each.payload > 0], domain, room).floor(enough)
 
 
 class _Programme:
@@ -76,9 +76,12 @@ class _Programme:
             for each in domain
         ]
         self._seat(domain, room)
-        self.more = [(self.model.new_bool_var("") if len(each.shares) == 2 else self.model.new_int_var(0, len(each.shares) - 1, "")) for each in groups]
+        self.more = [self.model.new_int_var(0, len(each.shares) - 1, "") for each in groups]
         for place, group in enumerate(groups):
-            self._part(place, [[share] for share in group.shares])
+            if all(len(share) == 1 for share in group.shares) and len(group.shares) == 2:
+                self._pair(place)
+            else:
+                self._part(place, [[share] for share in group.shares])
         weights, self.unit = _whole([(each.payload, len(each.shares)) for each in groups])
         self.model.minimize(sum(each * more for each, more in zip(weights, self.more, strict=True)))
 
@@ -93,26 +96,27 @@ class _Programme:
                 taken = sum(self.on[rank][rail] for rank in ranks)
                 self.model.add(taken == room[each, rail] if full else taken <= room[each, rail])
 
+    def _pair(self, place: int) -> None:
+        """Two ranks are two parts where one is on a rail that the other is not on."""
+        (one,), (other,) = self.groups[place].shares
+        for here, there in ((self.on[one], self.on[other]), (self.on[other], self.on[one])):
+            for rail, taken in here.items():
+                met = [there[rail]] if rail in there else []
+                self.model.add_bool_or([self.more[place], taken.negated(), *met])
+
     def _part(self, place: int, blocks: Sequence[Sequence[Sequence[int]]]) -> None:
         """Hold a group to the parts that it falls into with these blocks of its shares."""
         holders: dict[int, list[cp_model.IntVar]] = {}
         for block in blocks:
             for rail, held in self._held(block).items():
                 holders.setdefault(rail, []).append(held)
-        if self.groups[place].shares and all(len(x) == 1 for x in self.groups[place].shares) and len(blocks) == 2:
-            a, b = (self.on[x[0]] for x in self.groups[place].shares)
-            lost = self.more[place]
-            for q in a.keys() | b.keys():
-                for u, v in ((a, b), (b, a)):
-                    if q in u: self.model.add_bool_or([lost, u[q].negated(), *([v[q]] if q in v else [])])
-            return
         joined = []
-        for held in holders.values():
-            if len(held) > 1:
+        for those in holders.values():
+            if len(those) > 1:
                 used = self.model.new_bool_var("")
-                for each in held:
+                for each in those:
                     self.model.add_implication(each, used)
-                joined += [*held, -used]
+                joined += [*those, -used]
         self.model.add(self.more[place] + sum(joined) >= len(blocks) - 1)
 
     def _held(self, block: Iterable[Sequence[int]]) -> Rails:
@@ -131,16 +135,16 @@ class _Programme:
         self.model.add_bool_or([held.negated(), *variables])
         return held
 
-    def floor(self) -> float:
-        """The best bound that is proven within the limit."""
+    def floor(self, enough: float) -> float:
+        """The best bound that is proven within the limit; no more is asked for than `enough`."""
         from ortools.sat.python import cp_model
 
         best, work = 0, 0.0
-        while work < MOST_WORK:
+        while work < MOST_WORK and best * self.unit < enough:
             solver = _solver(MOST_WORK - work)
             outcome = solver.solve(self.model)
             if outcome == cp_model.INFEASIBLE:
-                # More ranks than a domain has GPUs: there are no seats to compare with.
+                # A domain has fewer GPUs than ranks, which is found elsewhere: there are no seats at all.
                 return 0.0
             best = max(best, ceil(solver.best_objective_bound - 0.5))
             work += solver.response_proto.deterministic_time
@@ -162,13 +166,17 @@ class _Programme:
 
 def _parts(shares: Sequence[Sequence[int]], rail: Sequence[int]) -> list[list[Sequence[int]]]:
     """Shares of a group, those together that common rails link, however many steps apart."""
-    parts: list[tuple[set[int], list[Sequence[int]]]] = []
+    parts: list[list[Sequence[int]]] = []
+    on: list[set[int]] = []
     for share in shares:
-        held = {rail[rank] for rank in share}
-        met = [part for part in parts if part[0] & held]
-        parts = [part for part in parts if not part[0] & held]
-        parts.append((reduce(or_, (part[0] for part in met), held), [share, *sum((p[1] for p in met), [])]))
-    return [part[1] for part in parts]
+        part, rails = [share], {rail[rank] for rank in share}
+        for place in reversed(range(len(parts))):
+            if on[place] & rails:
+                part += parts.pop(place)
+                rails |= on.pop(place)
+        parts.append(part)
+        on.append(rails)
+    return parts
 
 
 def _whole(sizes: Sequence[tuple[float, int]]) -> tuple[list[int], Fraction]:

@@ -22,17 +22,22 @@ here is shared with `planner.placement.crossing` or the solver.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from planner.placement.rail_floor import least_in_collectives, least_of_neighbours
+from planner.placement.rail_programme import Group, least_together
 from planner.placement.rail_sets import linked_parts, rail_bits, shares_of, unlinked_pairs
-from planner.placement.recount import following, has_edge, membership, payload_of_rank
+from planner.placement.recount import PAIRED, following, has_edge, membership, payload_of_rank
 from planner.workload.family import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from planner.placement.placement import Placement
@@ -43,6 +48,11 @@ if TYPE_CHECKING:
 
     IntArray = NDArray[np.int64]
     FloatArray = NDArray[np.float64]
+
+# Jobs of up to so many ranks have all their families bounded together, which takes a second at most.
+MOST_RANKS = 256
+# Sums of bytes in another order differ by less.
+ROUNDED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,33 @@ class RailChange:
     changed_bytes: float
     necessary_bytes: float
 
+
+@dataclass(frozen=True)
+class RailChanges:
+    """What all families do across rails at the node boundary.
+
+    Parameters
+    ----------
+    families
+        One entry a family that crosses the node boundary.
+    necessary_bytes
+        At least so many bytes of all families together change rail; seats that suit one family may
+        not suit another, so this can be more than the families' own sum.
+    """
+
+    families: tuple[RailChange, ...]
+    necessary_bytes: float
+
+    @property
+    def crossing_bytes(self) -> float:
+        """Bytes that cross the node boundary."""
+        return sum(each.crossing_bytes for each in self.families)
+
+    @property
+    def changed_bytes(self) -> float:
+        """Of those, the ones that change rail."""
+        return sum(each.changed_bytes for each in self.families)
+
     @property
     def avoidable_bytes(self) -> float:
         """At most so many bytes could be kept on their rail by other seats in the same domains."""
@@ -77,8 +114,8 @@ def has_rails(cluster: Cluster) -> bool:
     return bool((cluster.gpu_rail >= 0).any())
 
 
-def rail_changes(placement: Placement, *, proof: bool = True) -> tuple[RailChange, ...]:
-    """Count the bytes that change rail, one entry a family that crosses the node boundary.
+def rail_changes(placement: Placement, *, proof: bool = True) -> RailChanges:
+    """Count the bytes that change rail.
 
     Parameters
     ----------
@@ -91,11 +128,23 @@ def rail_changes(placement: Placement, *, proof: bool = True) -> tuple[RailChang
         who = membership(mesh, family.axes, family.stages)
         if who.size < 2:
             continue
-        count = _neighbours if family.kind in (Kind.PATH, Kind.RING) else _collective
+        count = _neighbours if family.kind in PAIRED else _collective
         change = count(seats, mesh, family, who, proof)
         if change.crossing_bytes:
             found.append(change)
-    return tuple(found)
+    changes = RailChanges(tuple(found), sum(each.necessary_bytes for each in found))
+    if proof and changes.avoidable_bytes > 0 and mesh.world_size <= MOST_RANKS:
+        groups = [group for family in placement.workload.families for group in _groups(seats, mesh, family)]
+        together = least_together(groups, seats.domain, seats.room, changes.changed_bytes)
+        return replace(
+            changes, necessary_bytes=_no_more(max(changes.necessary_bytes, together), changes.changed_bytes)
+        )
+    return changes
+
+
+def _no_more(least: float, changed: float) -> float:
+    """What is necessary, and exactly what changes where only the order of the sums tells them apart."""
+    return changed if least > changed or math.isclose(least, changed, rel_tol=ROUNDED) else least
 
 
 class _Seats:
@@ -144,3 +193,31 @@ def _collective(seats: _Seats, mesh: Mesh, family: Family, who: Membership, proo
     if proof and changed.any():
         least = least_in_collectives(family.kind, shares, payload, seats.room, seats.bits)
     return RailChange(family.name, float(crossing.sum()), float(changed.sum()), least)
+
+
+def _groups(seats: _Seats, mesh: Mesh, family: Family) -> Iterator[Group]:
+    """All that a family would have on one rail, with what each part beyond the first changes."""
+    who = membership(mesh, family.axes, family.stages)
+    if who.size < 2:
+        return
+    payload = payload_of_rank(mesh, family, who)
+    if family.kind in PAIRED:
+        sender, receiver = who.ranks, following(who)
+        apart = (seats.domain[sender] != seats.domain[receiver]) & has_edge(family.kind, who)
+        for one, other, size in zip(
+            sender[apart].tolist(), receiver[apart].tolist(), payload[apart].tolist(), strict=True
+        ):
+            yield Group(((one,), (other,)), size)
+        return
+    held: dict[int, dict[int, list[int]]] = {}
+    for rank, group in zip(who.ranks.tolist(), who.group.tolist(), strict=True):
+        held.setdefault(group, {}).setdefault(int(seats.domain[rank]), []).append(rank)
+    size_of_group = dict(zip(who.group.tolist(), payload.tolist(), strict=True))
+    for group, by_domain in held.items():
+        shares, size = [tuple(ranks) for ranks in by_domain.values()], size_of_group[group]
+        if family.kind is Kind.ALL_TO_ALL:
+            # Each two domains have to be linked directly, as a group of two would be.
+            for one, other in combinations(shares, 2):
+                yield Group((one, other), size * 2 * len(one) * len(other))
+        elif len(shares) > 1:
+            yield Group(tuple(shares), size * (2 if family.kind is Kind.ALL_REDUCE else 1))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from planner.placement.placement import Claims, Placement
-    from planner.placement.rails import RailChange
+    from planner.placement.rails import RailChanges
 
 DEFAULT_GROUPS = 5
 
@@ -38,7 +38,7 @@ class Explanation:
     groups: tuple[TierGroups, ...]
     drawn: StageMap
     spares_used: int
-    rails: tuple[RailChange, ...] | None
+    rails: RailChanges | None
     stages: StagesView | None
 
     def document(self) -> dict[str, object]:

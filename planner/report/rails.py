@@ -11,23 +11,21 @@ from planner.report.style import table
 from planner.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import RenderableType
 
-    from planner.placement.rails import RailChange
+    from planner.placement.rails import RailChanges
 
 
-def rails_document(changes: Sequence[RailChange]) -> dict[str, object]:
+def rails_document(changes: RailChanges) -> dict[str, object]:
     """Sums over all families, and each family's own."""
     return {
-        **_document(*_sums(changes)),
+        **_document(changes.crossing_bytes, changes.changed_bytes, changes.necessary_bytes),
         "families": [
             {
                 "family": each.family,
                 **_document(each.crossing_bytes, each.changed_bytes, each.necessary_bytes),
             }
-            for each in changes
+            for each in changes.families
         ],
     }
 
@@ -41,17 +39,10 @@ def _document(crossing: float, changed: float, necessary: float) -> dict[str, ob
     }
 
 
-def _sums(changes: Sequence[RailChange]) -> tuple[float, float, float]:
-    return (
-        sum(each.crossing_bytes for each in changes),
-        sum(each.changed_bytes for each in changes),
-        sum(each.necessary_bytes for each in changes),
-    )
-
-
-def rails_line(changes: Sequence[RailChange]) -> Text:
+def rails_line(changes: RailChanges) -> Text:
     """The sums in one line."""
-    crossing, changed, necessary = _sums(changes)
+    crossing, changed = changes.crossing_bytes, changes.changed_bytes
+    necessary = changes.necessary_bytes
     said = Text(f"rails: {format_bytes(changed)} of {format_bytes(crossing)} between nodes change rail")
     if changed == 0:
         return said.append(", avoidable: 0 B")
@@ -59,10 +50,10 @@ def rails_line(changes: Sequence[RailChange]) -> Text:
     return said.append(f"{'' if changed == necessary else 'at most '}{format_bytes(changed - necessary)}")
 
 
-def rails_view(changes: Sequence[RailChange]) -> RenderableType:
+def rails_view(changes: RailChanges) -> RenderableType:
     """The sums, and a row for each family that changes rail."""
     made = table("family", "between nodes", "changes rail", "at least")
-    for each in changes:
+    for each in changes.families:
         if each.changed_bytes:
             sizes = each.crossing_bytes, each.changed_bytes, each.necessary_bytes
             made.add_row(each.family, *(format_bytes(size) for size in sizes))

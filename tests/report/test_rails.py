@@ -6,7 +6,7 @@ import numpy as np
 
 from planner.placement.check import check
 from planner.placement.compare import compare
-from planner.placement.rails import RailChange
+from planner.placement.rails import RailChange, RailChanges
 from planner.report.check import check_document, check_view
 from planner.report.compare import comparison_view
 from planner.report.explain import explain
@@ -16,6 +16,7 @@ from tests.report.jobs import text_of, two_racks
 
 KEPT = RailChange("dp", 4e9, 0.0, 0.0)
 LOST = RailChange("pp", 2e9, 1e9, 2.5e8)
+NONE, SOME = RailChanges((KEPT,), 0.0), RailChanges((KEPT, LOST), 3e8)
 
 
 def swapped():
@@ -25,24 +26,26 @@ def swapped():
 
 def test_line():
     """What changes, what must, and that the rest is an upper limit."""
-    assert str(rails_line([KEPT])) == "rails: 0 B of 4 GB between nodes change rail, avoidable: 0 B"
-    line = "rails: 1 GB of 6 GB between nodes change rail, at least 250 MB must; avoidable: at most 750 MB"
-    assert str(rails_line([KEPT, LOST])) == line
-    assert str(rails_line([RailChange("pp", 2e9, 1e9, 1e9)])).endswith("at least 1 GB must; avoidable: 0 B")
+    assert str(rails_line(NONE)) == "rails: 0 B of 4 GB between nodes change rail, avoidable: 0 B"
+    line = "rails: 1 GB of 6 GB between nodes change rail, at least 300 MB must; avoidable: at most 700 MB"
+    assert str(rails_line(SOME)) == line
+    proven = RailChanges((LOST,), 1e9)
+    assert str(rails_line(proven)).endswith("at least 1 GB must; avoidable: 0 B")
 
 
 def test_only_families_that_change_have_a_row():
     """A job without changes is told in one line."""
-    assert text_of(rails_view([KEPT])).count("\n") == 1
-    text = text_of(rails_view([KEPT, LOST]))
+    assert text_of(rails_view(NONE)).count("\n") == 1
+    text = text_of(rails_view(SOME))
     assert "pp" in text
     assert "dp" not in text
 
 
 def test_document():
-    """Sums and families."""
-    document = rails_document([KEPT, LOST])
-    assert document["avoidable_bytes"] == 7.5e8
+    """Sums, what all families together need, and each family alone."""
+    document = rails_document(SOME)
+    assert (document["necessary_bytes"], document["avoidable_bytes"]) == (3e8, 7e8)
+    assert [family["necessary_bytes"] for family in document["families"]] == [0.0, 2.5e8]
     assert [family["changed_bytes"] for family in document["families"]] == [0.0, 1e9]
 
 
