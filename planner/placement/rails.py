@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from planner.topology.cluster import Cluster
     from planner.workload.family import Family
     from planner.workload.mesh import Mesh
+    from planner.workload.workload import Workload
 
     IntArray = NDArray[np.int64]
     FloatArray = NDArray[np.float64]
@@ -134,17 +135,19 @@ def rail_changes(placement: Placement, *, proof: bool = True) -> RailChanges:
             found.append(change)
     changes = RailChanges(tuple(found), sum(each.necessary_bytes for each in found))
     if proof and changes.avoidable_bytes > 0 and mesh.world_size <= MOST_RANKS:
-        groups = [group for family in placement.workload.families for group in _groups(seats, mesh, family)]
-        together = least_together(groups, seats.domain, seats.room, changes.changed_bytes)
-        return replace(
-            changes, necessary_bytes=_no_more(max(changes.necessary_bytes, together), changes.changed_bytes)
-        )
+        return replace(changes, necessary_bytes=_together(seats, placement.workload, changes))
     return changes
 
 
-def _no_more(least: float, changed: float) -> float:
-    """What is necessary, and exactly what changes where only the order of the sums tells them apart."""
-    return changed if least > changed or math.isclose(least, changed, rel_tol=ROUNDED) else least
+def _together(seats: _Seats, workload: Workload, changes: RailChanges) -> float:
+    """What must change with all families at once, if that is more than their own sum."""
+    groups = [group for family in workload.families for group in _groups(seats, workload.mesh, family)]
+    changed = changes.changed_bytes
+    least = least_together(groups, seats.domain, seats.room, changed)
+    if math.isclose(least, changed, rel_tol=ROUNDED):
+        return changed
+    # Of ranks that share a GPU fewer bytes may change rail than of any that do not.
+    return max(changes.necessary_bytes, least if least < changed else 0.0)
 
 
 class _Seats:

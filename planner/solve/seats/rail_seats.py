@@ -30,11 +30,11 @@ PATIENCE = 25
 HEAT = 0.5
 # Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
 WHOLE_RANKS = 128
-WHOLE_SECONDS = 0.7
-FREED_NODES = 6
-FREED_SECONDS = 1.0
-ROUND_SECONDS = 0.1
-FAILURES = 10
+WHOLE_SECONDS = 1.0
+FREED_NODES = 8
+FREED_SECONDS = 2.0
+ROUND_SECONDS = 0.2
+FAILURES = 30
 DRAWS = 60
 
 

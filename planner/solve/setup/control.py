@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 POLL_S = 0.02
 WORK_PER_SECOND = 0.2
+# Of searches from below, which solve no relaxations.
+BELOW_PER_SECOND = 2.0
 LEAST_LIMIT_S = 0.01
 
 
@@ -140,14 +142,15 @@ class Control:
         parameters.optimize_with_core = from_below
         if from_below:
             parameters.linearization_level = 0
+        per_second = BELOW_PER_SECOND if from_below else WORK_PER_SECOND
         if self.deterministic:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.
             parameters.interleave_search = parameters.num_workers > 1
-            parameters.max_deterministic_time = max(LEAST_LIMIT_S, limit_s) * WORK_PER_SECOND
+            parameters.max_deterministic_time = max(LEAST_LIMIT_S, limit_s) * per_second
         else:
             parameters.max_time_in_seconds = max(LEAST_LIMIT_S, min(limit_s, self.left_s))
         search = Search(solver, self._run(solver, model))
-        self._searched_s += solver.response_proto.deterministic_time / WORK_PER_SECOND
+        self._searched_s += solver.response_proto.deterministic_time / per_second
         return search
 
     def _run(self, solver: cp_model.CpSolver, model: cp_model.CpModel) -> int:
