@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Rails = dict[int, cp_model.IntVar]
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 3.0
+MOST_WORK = 3.5
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -46,7 +46,7 @@ class Group(NamedTuple):
     payload: float
 
 
-def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray, enough: float) -> float:
+def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray, changed: float) -> float:
     """Bytes that change rail however ranks are seated inside their domains.
 
     Parameters
@@ -57,20 +57,23 @@ def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray, en
         Domain of every rank, shape (ranks,).
     room
         GPUs in service by domain and rail, shape (domains, rails).
-    enough
-        Bytes that change rail with some seats; no floor is higher.
+    changed
+        Bytes that change rail as ranks are seated; the search is for seats that change fewer.
     """
-    return _Programme([each for each in groups if each.payload > 0], domain, room).floor(enough)
+    if (np.bincount(domain, minlength=len(room)) > room.sum(axis=1)).any():
+        # Some ranks share a GPU, or one out of service: there are no seats for all.
+        return 0.0
+    return _Programme([each for each in groups if each.payload > 0], domain, room, changed).floor()
 
 
 class _Programme:
     """Rails of all ranks, and how many parts each group falls into at least."""
 
-    def __init__(self, groups: Sequence[Group], domain: IntArray, room: IntArray) -> None:
+    def __init__(self, groups: Sequence[Group], domain: IntArray, room: IntArray, changed: float) -> None:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
-        self.groups = groups
+        self.groups, self.changed = groups, changed
         self.on: list[Rails] = [
             {rail: self.model.new_bool_var("") for rail in np.flatnonzero(room[each]).tolist()}
             for each in domain
@@ -83,7 +86,9 @@ class _Programme:
             else:
                 self._part(place, [[share] for share in group.shares])
         weights, self.unit = _whole([(each.payload, len(each.shares)) for each in groups])
-        self.model.minimize(sum(each * more for each, more in zip(weights, self.more, strict=True)))
+        total = sum(each * more for each, more in zip(weights, self.more, strict=True))
+        self.model.add(total < ceil(changed / self.unit))
+        self.model.minimize(total)
 
     def _seat(self, domain: IntArray, room: IntArray) -> None:
         """Every rank takes one rail, and a rail as many ranks as it has room; all of it in a full domain."""
@@ -135,17 +140,16 @@ class _Programme:
         self.model.add_bool_or([held.negated(), *variables])
         return held
 
-    def floor(self, enough: float) -> float:
-        """The best bound that is proven within the limit; no more is asked for than `enough`."""
+    def floor(self) -> float:
+        """The best bound that is proven within the limit; what changes now where no seats change less."""
         from ortools.sat.python import cp_model
 
         best, work = 0, 0.0
-        while work < MOST_WORK and best * self.unit < enough:
+        while work < MOST_WORK:
             solver = _solver(MOST_WORK - work)
             outcome = solver.solve(self.model)
             if outcome == cp_model.INFEASIBLE:
-                # A domain has fewer GPUs than ranks, which is found elsewhere: there are no seats at all.
-                return 0.0
+                return self.changed
             best = max(best, ceil(solver.best_objective_bound - 0.5))
             work += solver.response_proto.deterministic_time
             if outcome != cp_model.OPTIMAL or not self._cut(solver):
@@ -203,6 +207,7 @@ def _solver(work: float) -> cp_model.CpSolver:
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = work
     solver.parameters.optimize_with_core = True
+    solver.parameters.core_minimization_level = 1
     solver.parameters.linearization_level = 0
     # With these two in the presolve of OR-Tools 9.15 a solution can be called optimal that is not.
     solver.parameters.keep_all_feasible_solutions_in_presolve = True
