@@ -202,25 +202,31 @@ def _groups(seats: _Seats, mesh: Mesh, family: Family) -> Iterator[Group]:
     """All that a family would have on one rail, with what each part beyond the first changes."""
     who = membership(mesh, family.axes, family.stages)
     if who.size < 2:
-        return
+        return iter(())
     payload = payload_of_rank(mesh, family, who)
-    if family.kind in PAIRED:
-        sender, receiver = who.ranks, following(who)
-        apart = (seats.domain[sender] != seats.domain[receiver]) & has_edge(family.kind, who)
-        for one, other, size in zip(
-            sender[apart].tolist(), receiver[apart].tolist(), payload[apart].tolist(), strict=True
-        ):
-            yield Group(((one,), (other,)), size)
-        return
+    return (_pairs if family.kind in PAIRED else _split)(seats, family.kind, who, payload)
+
+
+def _pairs(seats: _Seats, kind: Kind, who: Membership, payload: FloatArray) -> Iterator[Group]:
+    """Neighbours in two domains."""
+    receiver = following(who)
+    apart = (seats.domain[who.ranks] != seats.domain[receiver]) & has_edge(kind, who)
+    ends = who.ranks[apart].tolist(), receiver[apart].tolist()
+    for one, other, each in zip(*ends, payload[apart].tolist(), strict=True):
+        yield Group(((one,), (other,)), each)
+
+
+def _split(seats: _Seats, kind: Kind, who: Membership, payload: FloatArray) -> Iterator[Group]:
+    """Groups in several domains."""
     held: dict[int, dict[int, list[int]]] = {}
     for rank, group in zip(who.ranks.tolist(), who.group.tolist(), strict=True):
         held.setdefault(group, {}).setdefault(int(seats.domain[rank]), []).append(rank)
-    size_of_group = dict(zip(who.group.tolist(), payload.tolist(), strict=True))
+    of_group = dict(zip(who.group.tolist(), payload.tolist(), strict=True))
     for group, by_domain in held.items():
-        shares, size = [tuple(ranks) for ranks in by_domain.values()], size_of_group[group]
-        if family.kind is Kind.ALL_TO_ALL:
-            # Each two domains have to be linked directly, as a group of two would be.
+        shares = [tuple(ranks) for ranks in by_domain.values()]
+        if kind is Kind.ALL_TO_ALL:
+            # Each two domains have to be linked directly, as those of a group of two.
             for one, other in combinations(shares, 2):
-                yield Group((one, other), size * 2 * len(one) * len(other))
+                yield Group((one, other), 2 * len(one) * len(other) * of_group[group])
         elif len(shares) > 1:
-            yield Group(tuple(shares), size * (2 if family.kind is Kind.ALL_REDUCE else 1))
+            yield Group(tuple(shares), (2 if kind is Kind.ALL_REDUCE else 1) * of_group[group])
