@@ -60,13 +60,16 @@ def reseat(
     model, best = _Model(problem, wishes, gpu_of_rank, nodes), gpu_of_rank
     ends_s, from_below = control.clock_s + limit_s, True
     while (left_s := ends_s - control.clock_s) > 0 and not control.over:
-        search = control.search(model.model, left_s, from_below=from_below)
-        if not search.found:
-            break
-        found = model.seats(search.solver)
-        best = min((best, found), key=wishes.changed)
-        if not model.cut(search.solver, found):
-            return Reseated(found, search.proven)
+        search = control.search(model.model, left_s / 2 if from_below else left_s, from_below=from_below)
+        if search.found:
+            found = model.seats(search.solver)
+            best = min((best, found), key=wishes.changed)
+            if not model.cut(search.solver, found) and search.proven:
+                return Reseated(best, proven=True)
+        if not search.proven:
+            if not from_below:
+                break
+            from_below = False
     return Reseated(best, proven=False)
 
 

@@ -30,7 +30,7 @@ PATIENCE = 25
 HEAT = 0.5
 # Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
 WHOLE_RANKS = 128
-WHOLE_SECONDS = 1.0
+WHOLE_SECONDS = 2.0
 FREED_NODES = 8
 FREED_SECONDS = 2.0
 ROUND_SECONDS = 0.2
