@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Rails = dict[int, cp_model.IntVar]
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 3.5
+MOST_WORK = 3.0
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 

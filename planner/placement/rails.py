@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
     FloatArray = NDArray[np.float64]
 
-# Jobs of up to so many ranks have all their families bounded together, which takes a second at most.
-MOST_RANKS = 256
-# Sums of bytes in another order differ by less.
-ROUNDED = 1e-12
+# Jobs of up to so many ranks have all their families bounded together, which takes about a second.
+MOST_RANKS = 512
+# Sums of bytes in another order, and payloads rounded down to whole units, differ by less.
+ROUNDED = 1e-9
 
 
 @dataclass(frozen=True)

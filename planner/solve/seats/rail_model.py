@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
     Share = list[int]
 
-FINEST = 1 << 20
+FINEST = 1 << 30
 
 
 class Reseated(NamedTuple):
-    """Seats found, and whether none in these nodes keep more, as far as the model sees."""
+    """Seats found, and whether none in these nodes keep more bytes on their rail."""
 
     gpu_of_rank: IntArray
     proven: bool

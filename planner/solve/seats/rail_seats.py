@@ -29,7 +29,7 @@ MOST_SWAPS = 500_000
 PATIENCE = 25
 HEAT = 0.5
 # Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
-WHOLE_RANKS = 128
+WHOLE_RANKS = 512
 WHOLE_SECONDS = 2.0
 FREED_NODES = 8
 FREED_SECONDS = 2.0

@@ -94,6 +94,19 @@ def test_small_jobs_change_rail_no_more_than_any_seats(seed):
     assert after == pytest.approx(least_changed(cluster, workload, gpus))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_of_several_ranks_a_node_are_linked_through_any_of_them(seed):
+    """Against every way to seat, where nodes that have no rail in common are linked by a third."""
+    random = np.random.default_rng(seed)
+    cluster = ragged_cluster([2, 2, 2, 3])
+    cluster = replace(cluster, gpu_rail=random.integers(0, 4, cluster.gpus).astype(np.int32))
+    tp, dp = [(4, 2), (2, 4), (1, 8)][seed % 3]
+    workload = grid_workload(tp=tp, dp=dp, families=[("dp", "all_reduce", 3), ("tp", "all_gather", 2)])
+    gpus = random.permutation(cluster.gpus)[:8].astype(np.int32)
+    _, after, _ = reseated(cluster, workload, gpus)
+    assert after == pytest.approx(least_changed(cluster, workload, gpus))
+
+
 def least_changed(cluster, workload, gpus):
     """The fewest bytes that change rail, over all seats of the same nodes; GPUs on one rail are alike."""
     nodes = [np.flatnonzero(cluster.gpu_node[gpus] == node) for node in range(cluster.gpu_node.max() + 1)]
