@@ -12,6 +12,9 @@ and of all ways to form blocks the one by the parts themselves meets it. The pro
 each share as a block of its own, which is exact where shares are of one rank. Where its seats break a
 group into more parts than it reckoned with, those parts are added as blocks, and it is solved again.
 
+Each family is bounded alone first, and of it each set of domains that its groups connect. What changes
+in them is part of what changes in all, so the programme over all families begins with these bounds.
+
 Any bound that a search has proven when its limit is reached is a floor. The limit is of work, not of
 time, so that the floor is the same on every machine.
 """
@@ -19,13 +22,14 @@ time, so that the floor is the same on every machine.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, gcd, lcm
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from ortools.sat.python import cp_model
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
     Rails = dict[int, cp_model.IntVar]
 
+T = TypeVar("T")
+
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 3.0
+MOST_WORK = 4.0
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -46,64 +52,122 @@ class Group(NamedTuple):
     payload: float
 
 
-def least_together(groups: Sequence[Group], domain: IntArray, room: IntArray, changed: float) -> float:
-    """Bytes that change rail however ranks are seated inside their domains.
+def least_together(
+    families: Sequence[Sequence[Group]], domain: IntArray, rail: IntArray, room: IntArray
+) -> float:
+    """Bytes that change rail however ranks are seated inside their domains; at most those that do now.
 
     Parameters
     ----------
-    groups
+    families
         All that would be on one rail: pairs of neighbours, and collectives over several domains.
-    domain
-        Domain of every rank, shape (ranks,).
+    domain, rail
+        Domain and rail of every rank, shape (ranks,).
     room
         GPUs in service by domain and rail, shape (domains, rails).
-    changed
-        Bytes that change rail as ranks are seated; the search is for seats that change fewer.
     """
     if (np.bincount(domain, minlength=len(room)) > room.sum(axis=1)).any():
         # Some ranks share a GPU, or one out of service: there are no seats for all.
         return 0.0
-    return _Programme([each for each in groups if each.payload > 0], domain, room, changed).floor()
+    terms, unit = _counted(families, rail.tolist())
+    floors: list[tuple[list[int], int]] = []
+    work = 0.0
+    for connected in _connected(families, domain):
+        those = [terms[place] for place in connected]
+        if _changed(those):
+            least, spent = _Programme(those, domain, room).floor(MOST_WORK - work)
+            floors.append((connected, least))
+            work += spent
+    least = sum(each for _, each in floors)
+    if least < _changed(terms):
+        programme = _Programme(terms, domain, room)
+        for connected, each in floors:
+            programme.begin(connected, each)
+        least = max(least, programme.floor(MOST_WORK - work)[0])
+    return float(least * unit)
+
+
+def _connected(families: Sequence[Sequence[Group]], domain: IntArray) -> Iterator[list[int]]:
+    """Places of groups in a list of all families', those of a family together that domains connect."""
+    begin = 0
+    for groups in families:
+        touched = [{int(domain[rank]) for share in each.shares for rank in share} for each in groups]
+        yield from _joined(range(begin, begin + len(groups)), touched)
+        begin += len(groups)
+
+
+class _Term(NamedTuple):
+    """Ranks of a group, share by share, units of each part beyond the first, and those parts now."""
+
+    shares: tuple[tuple[int, ...], ...]
+    units: int
+    now: int
+
+
+def _changed(terms: Iterable[_Term]) -> int:
+    """Units that change rail now."""
+    return sum(each.units * each.now for each in terms)
 
 
 class _Programme:
-    """Rails of all ranks, and how many parts each group falls into at least."""
+    """Rails of ranks, and how many parts each group falls into at least."""
 
-    def __init__(self, groups: Sequence[Group], domain: IntArray, room: IntArray, changed: float) -> None:
+    def __init__(self, terms: Sequence[_Term], domain: IntArray, room: IntArray) -> None:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
-        self.groups, self.changed = groups, changed
-        self.on: list[Rails] = [
-            {rail: self.model.new_bool_var("") for rail in np.flatnonzero(room[each]).tolist()}
-            for each in domain
-        ]
+        self.terms = terms
+        touched = np.unique(domain[[rank for each in terms for share in each.shares for rank in share]])
+        self.on: dict[int, Rails] = {
+            rank: {rail: self.model.new_bool_var("") for rail in np.flatnonzero(room[domain[rank]]).tolist()}
+            for rank in np.flatnonzero(np.isin(domain, touched)).tolist()
+        }
         self._seat(domain, room)
-        self.more = [self.model.new_int_var(0, len(each.shares) - 1, "") for each in groups]
-        for place, group in enumerate(groups):
-            if all(len(share) == 1 for share in group.shares) and len(group.shares) == 2:
+        self._order(domain, room, touched)
+        self.more = [self.model.new_int_var(0, len(each.shares) - 1, "") for each in terms]
+        for place, each in enumerate(terms):
+            if [len(share) for share in each.shares] == [1, 1]:
                 self._pair(place)
             else:
-                self._part(place, [[share] for share in group.shares])
-        weights, self.unit = _whole([(each.payload, len(each.shares)) for each in groups])
-        total = sum(each * more for each, more in zip(weights, self.more, strict=True))
-        self.model.add(total < ceil(changed / self.unit))
+                self._part(place, [[share] for share in each.shares])
+        total = sum(each.units * more for each, more in zip(terms, self.more, strict=True))
+        self.model.add(total < _changed(terms))
         self.model.minimize(total)
+
+    def begin(self, places: Sequence[int], least: int) -> None:
+        """Say that so many units of some of the terms change at least."""
+        self.model.add(sum(self.terms[place].units * self.more[place] for place in places) >= least)
 
     def _seat(self, domain: IntArray, room: IntArray) -> None:
         """Every rank takes one rail, and a rail as many ranks as it has room; all of it in a full domain."""
-        for rails in self.on:
+        for rails in self.on.values():
             self.model.add_exactly_one(rails.values())
-        for each in np.unique(domain).tolist():
+        for each in np.unique(domain[list(self.on)]).tolist():
             ranks = np.flatnonzero(domain == each).tolist()
             full = len(ranks) == room[each].sum()
             for rail in np.flatnonzero(room[each]).tolist():
                 taken = sum(self.on[rank][rail] for rank in ranks)
                 self.model.add(taken == room[each, rail] if full else taken <= room[each, rail])
 
+    def _order(self, domain: IntArray, room: IntArray, touched: IntArray) -> None:
+        """Rails on which all domains have as many GPUs are alike: in a full domain they follow the ranks."""
+        full = np.bincount(domain, minlength=len(room)) == room.sum(axis=1)
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for rail, rooms in enumerate(room[touched].T.tolist()):
+            alike.setdefault(tuple(rooms), []).append(rail)
+        for rooms, rails in alike.items():
+            single = [
+                each for each, has in zip(touched.tolist(), rooms, strict=True) if has == 1 and full[each]
+            ]
+            ranks = np.flatnonzero(domain == single[0]).tolist() if single else []
+            for rail, following in pairwise(rails):
+                for place, rank in enumerate(ranks):
+                    before = [self.on[each][rail] for each in ranks[:place]]
+                    self.model.add_bool_or([self.on[rank][following].negated(), *before])
+
     def _pair(self, place: int) -> None:
         """Two ranks are two parts where one is on a rail that the other is not on."""
-        (one,), (other,) = self.groups[place].shares
+        (one,), (other,) = self.terms[place].shares
         for here, there in ((self.on[one], self.on[other]), (self.on[other], self.on[one])):
             for rail, taken in here.items():
                 met = [there[rail]] if rail in there else []
@@ -140,63 +204,74 @@ class _Programme:
         self.model.add_bool_or([held.negated(), *variables])
         return held
 
-    def floor(self) -> float:
-        """The best bound that is proven within the limit; what changes now where no seats change less."""
+    def floor(self, limit: float) -> tuple[int, float]:
+        """Units that change at least, as far as is proven within a limit of work; and the work done."""
         from ortools.sat.python import cp_model
 
         best, work = 0, 0.0
-        while work < MOST_WORK:
-            solver = _solver(MOST_WORK - work)
+        while work < limit:
+            solver = _solver(limit - work)
             outcome = solver.solve(self.model)
-            if outcome == cp_model.INFEASIBLE:
-                return self.changed
-            best = max(best, ceil(solver.best_objective_bound - 0.5))
             work += solver.response_proto.deterministic_time
+            if outcome == cp_model.INFEASIBLE:
+                # No seats change less than those that there are.
+                return _changed(self.terms), work
+            best = max(best, ceil(solver.best_objective_bound - 0.5))
             if outcome != cp_model.OPTIMAL or not self._cut(solver):
                 break
-        return float(best * self.unit)
+        return best, work
 
     def _cut(self, solver: cp_model.CpSolver) -> bool:
         """Hold groups to the parts that they fall into with the seats found, where these are more."""
-        rail = [next(r for r, taken in rails.items() if solver.boolean_value(taken)) for rails in self.on]
+        rail = {
+            rank: next(rail for rail, taken in rails.items() if solver.boolean_value(taken))
+            for rank, rails in self.on.items()
+        }
         cut = False
-        for place, group in enumerate(self.groups):
-            parts = _parts(group.shares, rail)
+        for place, each in enumerate(self.terms):
+            parts = _parts(each.shares, rail)
             if len(parts) - 1 > solver.value(self.more[place]):
                 self._part(place, parts)
                 cut = True
         return cut
 
 
-def _parts(shares: Sequence[Sequence[int]], rail: Sequence[int]) -> list[list[Sequence[int]]]:
+def _parts(
+    shares: Sequence[tuple[int, ...]], rail: Sequence[int] | dict[int, int]
+) -> list[list[tuple[int, ...]]]:
     """Shares of a group, those together that common rails link, however many steps apart."""
-    parts: list[list[Sequence[int]]] = []
-    on: list[set[int]] = []
-    for share in shares:
-        part, rails = [share], {rail[rank] for rank in share}
-        for place in reversed(range(len(parts))):
-            if on[place] & rails:
-                part += parts.pop(place)
-                rails |= on.pop(place)
-        parts.append(part)
-        on.append(rails)
-    return parts
+    return _joined(shares, [{rail[rank] for rank in share} for share in shares])
 
 
-def _whole(sizes: Sequence[tuple[float, int]]) -> tuple[list[int], Fraction]:
-    """Payloads as whole numbers of a unit, rounded down where they would be too large; and the unit.
+def _joined(items: Sequence[T], marks: Sequence[set[int]]) -> list[list[T]]:
+    """Items, those together that have marks in common, however many steps apart."""
+    together: list[list[T]] = []
+    found: list[set[int]] = []
+    for item, mark in zip(items, marks, strict=True):
+        those, has = [item], set(mark)
+        for place in reversed(range(len(together))):
+            if found[place] & has:
+                those += together.pop(place)
+                has |= found.pop(place)
+        together.append(those)
+        found.append(has)
+    return together
 
-    Parameters
-    ----------
-    sizes
-        Each group's payload and number of shares.
+
+def _counted(families: Sequence[Sequence[Group]], rail: Sequence[int]) -> tuple[list[_Term], Fraction]:
+    """All groups with payloads as whole numbers of a unit, and the unit in bytes.
+
+    They are rounded down where they would be too large.
     """
-    exact = [Fraction(payload) for payload, _ in sizes]
+    every = [each for groups in families for each in groups]
+    exact = [Fraction(each.payload) for each in every]
     scale = lcm(*(each.denominator for each in exact))
-    whole = [int(each * scale) for each in exact]
-    total = sum(each * shares for each, (_, shares) in zip(whole, sizes, strict=True))
-    unit = max(gcd(*whole), total // LARGEST, 1)
-    return [each // unit for each in whole], Fraction(unit, scale)
+    total = sum(size * len(each.shares) for size, each in zip(exact, every, strict=True)) * scale
+    unit = Fraction(max(gcd(*(int(each * scale) for each in exact)), int(total) // LARGEST, 1), scale)
+    return [
+        _Term(each.shares, int(size / unit), len(_parts(each.shares, rail)) - 1)
+        for size, each in zip(exact, every, strict=True)
+    ], unit
 
 
 def _solver(work: float) -> cp_model.CpSolver:

@@ -141,13 +141,11 @@ def rail_changes(placement: Placement, *, proof: bool = True) -> RailChanges:
 
 def _together(seats: _Seats, workload: Workload, changes: RailChanges) -> float:
     """What must change with all families at once, if that is more than their own sum."""
-    groups = [group for family in workload.families for group in _groups(seats, workload.mesh, family)]
-    changed = changes.changed_bytes
-    least = least_together(groups, seats.domain, seats.room, changed)
-    if math.isclose(least, changed, rel_tol=ROUNDED):
-        return changed
-    # Of ranks that share a GPU fewer bytes may change rail than of any that do not.
-    return max(changes.necessary_bytes, least if least < changed else 0.0)
+    groups = [list(_groups(seats, workload.mesh, family)) for family in workload.families]
+    least = least_together(groups, seats.domain, seats.rail, seats.room)
+    if math.isclose(least, changes.changed_bytes, rel_tol=ROUNDED):
+        return changes.changed_bytes
+    return max(changes.necessary_bytes, least)
 
 
 class _Seats:

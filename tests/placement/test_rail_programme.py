@@ -14,42 +14,41 @@ from planner.placement.rail_programme import Group, least_together
 from planner.placement.rails import rail_changes
 from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
 
-ROOMY = np.ones((4, 4), np.int64)
 
-
-def floor(groups, domain, room=ROOMY, changed=1e9):
-    """The floor with shares given as tuples of ranks and their group's bytes."""
-    return least_together([Group(*each) for each in groups], np.asarray(domain), np.asarray(room), changed)
+def floor(groups, domain, room, rail):
+    """The floor of families of one group each, given as shares and bytes."""
+    families = [[Group(*each)] for each in groups]
+    return least_together(families, np.asarray(domain), np.asarray(rail), np.asarray(room))
 
 
 def test_families_pull_at_the_same_seats():
     """Rank 1 has one seat on rail 0, rank 2 one on rail 1; rank 0 can suit either, and loses the lesser."""
     room = [[1, 1], [1, 0], [0, 1]]
     groups = [(((0,), (1,)), 5.0), (((0,), (2,)), 3.0)]
-    assert floor(groups, [0, 1, 2], room) == 3.0
+    assert floor(groups, [0, 1, 2], room, [1, 0, 1]) == 3.0
 
 
 def test_two_rails_between_the_same_domains_link_them_once():
     """Domains 0 and 1 can share two rails; domain 2 has a rail of its own and is a part all the same."""
     room = [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
-    assert floor([(((0, 1), (2, 3), (4,)), 7.0)], [0, 0, 1, 1, 2], room) == 7.0
+    assert floor([(((0, 1), (2, 3), (4,)), 7.0)], [0, 0, 1, 1, 2], room, [0, 1, 1, 0, 2]) == 7.0
 
 
 def test_a_group_of_large_shares_is_linked_through_one_of_them():
     """Domains on rail 0 and on rail 1 are linked by one on both."""
-    room = [[1, 0], [0, 1], [1, 1]]
-    assert floor([(((0,), (1,), (2, 3)), 7.0)], [0, 1, 2, 2], room) == 0.0
+    room = [[1, 0, 0], [0, 1, 0], [1, 1, 1]]
+    assert floor([(((0,), (1,), (2, 3)), 7.0)], [0, 1, 2, 2], room, [0, 1, 0, 2]) == 0.0
 
 
-def test_no_floor_above_what_the_seats_change():
-    """Where no seats change fewer bytes the floor is what is changed, to the last digit."""
+def test_a_family_twice():
+    """Two families over the same ranks are told apart."""
     room = [[1, 0], [0, 1]]
-    assert floor([(((0,), (1,)), 0.1)], [0, 1], room, changed=0.1) == 0.1
+    assert floor([(((0,), (1,)), 2.0), (((0,), (1,)), 5.0)], [0, 1], room, [0, 1]) == 7.0
 
 
 def test_more_ranks_than_gpus():
     """A table with two ranks on one GPU has no floor."""
-    assert floor([(((0,), (2,)), 5.0)], [0, 0, 1], [[1, 0], [0, 1]]) == 0.0
+    assert floor([(((0,), (2,)), 5.0)], [0, 0, 1], [[1, 0], [0, 1]], [0, 0, 1]) == 0.0
 
 
 def test_a_search_that_is_cut_short_has_a_bound(monkeypatch):
@@ -57,17 +56,19 @@ def test_a_search_that_is_cut_short_has_a_bound(monkeypatch):
     room = [[1, 1], [1, 0], [0, 1]]
     groups = [(((0,), (1,)), 5.0), (((0,), (2,)), 3.0)]
     monkeypatch.setattr(rail_programme, "MOST_WORK", 1e-9)
-    assert 0 <= floor(groups, [0, 1, 2], room) <= 3.0
+    assert 0 <= floor(groups, [0, 1, 2], room, [1, 0, 1]) <= 3.0
 
 
 @pytest.mark.parametrize("payloads", [(0.1, 0.3, 1e9), (1 / 3, 2e15, 7.0), (3.0, 6.0, 9.0)])
 def test_payloads_as_whole_numbers(payloads):
     """They are in proportion, never rounded up, and small enough to be summed in doubles."""
-    whole, unit = rail_programme._whole([(each, 4) for each in payloads])
-    assert all(each * unit <= Fraction(payload) for each, payload in zip(whole, payloads, strict=True))
-    assert sum(whole) * 4 <= 2 * rail_programme.LARGEST
-    assert sum(whole) * unit == pytest.approx(sum(payloads))
-    assert payloads != (3.0, 6.0, 9.0) or whole == [1, 2, 3]
+    families = [[Group(((0,), (1,), (2,), (3,)), each)] for each in payloads]
+    terms, unit = rail_programme._counted(families, [0, 1, 2, 2])
+    assert all(each.units * unit <= Fraction(payload) for each, payload in zip(terms, payloads, strict=True))
+    assert sum(each.units for each in terms) * 4 <= 2 * rail_programme.LARGEST
+    assert sum(each.units for each in terms) * unit == pytest.approx(sum(payloads))
+    assert payloads != (3.0, 6.0, 9.0) or [each.units for each in terms] == [1, 2, 3]
+    assert {each.now for each in terms} == {2}
 
 
 JOBS = (
@@ -129,19 +130,26 @@ def test_the_floor_is_what_the_best_seats_change(seed):
     assert changes.necessary_bytes >= sum(each.necessary_bytes for each in changes.families)
 
 
-def test_a_lost_nic_of_a_full_cluster():
-    """Eight lanes through four full nodes, one with two GPUs on a rail: a lane has to leave its rail there.
+def test_an_odd_loop_of_full_nodes():
+    """Three nodes of two stages each: on whichever rails one is, the last wants those of the first's other.
 
-    Neighbours alone could all but one keep theirs, whichever nodes are looked at two by two; so can peers.
+    All four lanes are lost once, though no two nodes lack a rail.
     """
-    workload = grid_workload(tp=4, dp=2, pp=4, families=[("pp", "path", 10), ("dp", "all_reduce", 3)])
-    cluster = grid_cluster(4, 8, nics=8)
-    cluster.gpu_rail[11] = 2
-    changes = rail_changes(claimed(cluster, workload, np.arange(32)))
-    assert changes.necessary_bytes == changes.changed_bytes > 0
+    workload = grid_workload(tp=4, pp=6, families=[("pp", "ring", 10)])
+    gpus = np.arange(24)
+    changes = rail_changes(claimed(grid_cluster(3, 8, nics=8), workload, gpus))
+    assert sum(each.necessary_bytes for each in changes.families) == 0
+    assert changes.necessary_bytes == 40
+    assert changes.changed_bytes >= 40
 
 
-def test_the_same_floor_every_time():
+@pytest.mark.parametrize("work", [4.0, 0.01])
+def test_the_same_floor_every_time(work, monkeypatch):
     """Also where the search is cut short."""
-    placement = drawn(1)
-    assert len({rail_changes(placement).necessary_bytes for _ in range(3)}) == 1
+    monkeypatch.setattr(rail_programme, "MOST_WORK", work)
+    workload = grid_workload(tp=4, dp=3, pp=6, families=[("pp", "ring", 10), ("dp", "all_reduce", 3)])
+    gpus = np.random.default_rng(0).permutation(72)
+    floors = {
+        rail_changes(claimed(grid_cluster(9, 8, nics=8), workload, gpus)).necessary_bytes for _ in range(3)
+    }
+    assert len(floors) == 1
