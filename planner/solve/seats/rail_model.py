@@ -47,6 +47,8 @@ def reseat(
     nodes: BoolArray,
     control: Control,
     limit_s: float,
+    *,
+    from_below: bool,
 ) -> Reseated:
     """Seat the ranks of some nodes so that fewest bytes change rail.
 
@@ -55,21 +57,20 @@ def reseat(
     nodes
         Which nodes are freed, shape (nodes,).
     limit_s
-        Of the search, the first half of which raises a bound and the rest changes the seats as they are.
+        Of the search.
+    from_below
+        Whether to raise a bound until there are seats that meet it, or to improve the seats as they are.
     """
     model, best = _Model(problem, wishes, gpu_of_rank, nodes), gpu_of_rank
-    ends_s, from_below = control.clock_s + limit_s, True
+    ends_s = control.clock_s + limit_s
     while (left_s := ends_s - control.clock_s) > 0 and not control.over:
-        search = control.search(model.model, left_s / 2 if from_below else left_s, from_below=from_below)
+        search = control.search(model.model, left_s, from_below=from_below)
+        cut = False
         if search.found:
             found = model.seats(search.solver)
-            best = min((best, found), key=wishes.changed)
-            if not model.cut(search.solver, found) and search.proven:
-                return Reseated(best, proven=True)
-        if not search.proven:
-            if not from_below:
-                break
-            from_below = False
+            best, cut = min((best, found), key=wishes.changed), model.cut(search.solver, found)
+        if not search.proven or not cut:
+            return Reseated(best, search.proven)
     return Reseated(best, proven=False)
 
 

@@ -30,10 +30,10 @@ PATIENCE = 25
 HEAT = 0.5
 # Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
 WHOLE_RANKS = 512
-WHOLE_SECONDS = 2.0
+WHOLE_SECONDS = 1.0
 FREED_NODES = 8
-FREED_SECONDS = 2.0
-ROUND_SECONDS = 0.2
+FREED_SECONDS = 3.0
+ROUND_SECONDS = 0.3
 FAILURES = 30
 DRAWS = 60
 
@@ -148,17 +148,20 @@ def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Con
     freed = np.zeros(int(node.max()) + 1, np.bool_)
     if len(gpu_of_rank) <= WHOLE_RANKS:
         freed[node[gpu_of_rank]] = True
-        whole = reseat(problem, wishes, gpu_of_rank, freed, control, WHOLE_SECONDS)
-        gpu_of_rank = min((gpu_of_rank, whole.gpu_of_rank), key=wishes.changed)
-        if whole.proven:
-            return gpu_of_rank
+        for from_below in (True, False):
+            whole = reseat(problem, wishes, gpu_of_rank, freed, control, WHOLE_SECONDS, from_below=from_below)
+            gpu_of_rank = whole.gpu_of_rank
+            if whole.proven:
+                return gpu_of_rank
     random = np.random.default_rng(control.seed)
     least, failures = wishes.changed(gpu_of_rank), 0
     ends_s = control.clock_s + FREED_SECONDS
     while least > 0 and failures < FAILURES and control.clock_s < ends_s and not control.over:
         freed[:] = False
         freed[_around(wishes, gpu_of_rank, node, random)] = True
-        found = reseat(problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS).gpu_of_rank
+        found = reseat(
+            problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS, from_below=True
+        ).gpu_of_rank
         changed = wishes.changed(found)
         failures = 0 if changed < least else failures + 1
         if changed <= least:

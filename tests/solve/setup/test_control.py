@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 
-from planner.solve.setup.control import Control
+from planner.solve.setup.control import BELOW_PER_SECOND, Control
 
 
 def endless_model():
@@ -42,6 +42,14 @@ def test_a_proven_search():
     search = Control(10.0, workers=1).search(small_model(), 5.0)
     assert (search.found, search.proven, search.infeasible) == (True, True, False)
     assert search.solver.objective_value == 14
+
+
+def test_a_search_from_below():
+    """It proves the same, and a deterministic clock counts its work by what it does in a second."""
+    control = Control(10.0, deterministic=True)
+    search = control.search(small_model(), 5.0, from_below=True)
+    assert (search.proven, search.solver.objective_value) == (True, 14)
+    assert control.clock_s == search.solver.response_proto.deterministic_time / BELOW_PER_SECOND
 
 
 def test_an_infeasible_search():
