@@ -9,6 +9,10 @@ where ``Phi_j(M)`` is the least that j parts of M ranks pay to the families insi
 (`StageCosts.part_bytes`), and `envelope` is the lower convex envelope of the least reduced cost G of
 0 .. A + j cells: each of the B positions of a cell sees a width vector of its own, their mean size is
 ``A + M / B``, and a convex function of the mean is no more than the mean of the function.
+
+More parts than are looked at one by one, J or more, pay at least ``J c(M / J)`` for M ranks, with c the
+lower convex envelope of what one part pays: it falls with its ranks, so that fewer and larger parts pay
+less. What all ranks gain is then at most what the envelope of G says of them, over all cells there are.
 """
 
 from __future__ import annotations
@@ -18,11 +22,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
 
-MOST_PARTS = 12
+MOST_HULLS = 100
+# Of numbers of parts that are looked at together the largest over the least.
+RANGE = 2
 
 
 def parts_never_pay(part_bytes: FloatArray, steepest: float) -> bool:
@@ -42,59 +50,108 @@ class PartialCells:
     Parameters
     ----------
     within
-        G: least reduced cost with at most A cells, shape (most + 1,), with `most` at least
-        `MOST_PARTS` more than the whole cells that fit the largest domain.
+        G: least reduced cost with at most A cells, shape (most + 1,), with `most` at least `parts` more than
+        the whole cells that fit the largest domain, or all cells of the job.
     part_bytes
         As in `StageCosts`, shape (B + 1,).
     steepest
         Most that one more cell lowers a domain's reduced cost.
+    parts
+        Of how many a domain is looked at one by one.
+    cells
+        Of the job.
+    envelope
+        Given a mean and a number of cells that G is not known up to, its lower convex envelope, or less.
     """
 
-    def __init__(self, within: FloatArray, part_bytes: FloatArray, steepest: float) -> None:
-        self.within, self.steepest = within, steepest
+    def __init__(
+        self,
+        within: FloatArray,
+        part_bytes: FloatArray,
+        steepest: float,
+        parts: int,
+        cells: int,
+        envelope: Callable[[float, int], float],
+    ) -> None:
+        self.within, self.steepest, self.cells, self.envelope = within, steepest, cells, envelope
+        self.single = part_bytes[1:-1]
         self.size = len(part_bytes) - 1
-        self.cheapest_part = float(part_bytes[1 : self.size].min())
-        self.several = _several_parts(part_bytes[1 : self.size])
+        self.several = _several_parts(self.single, parts)
         self._hulls: dict[int, FloatArray] = {}
 
     def least(self, ranks: int) -> float:
         """Least reduced cost, at most 0, of a domain with room for `ranks` ranks."""
-        whole = ranks // self.size
+        whole = min(ranks // self.size, self.cells)
         best = min(0.0, float(self.within[whole]))
         for cells in range(whole + 1):
             free = ranks - cells * self.size
-            for parts, bytes_of_parts in enumerate(self.several, start=1):
+            # No domain has parts of more cells than there are beside its whole ones.
+            most = min(free, self.cells - cells)
+            for parts, bytes_of_parts in enumerate(self.several[:most], start=1):
                 held = np.arange(parts, min(free, parts * (self.size - 1)) + 1)
-                if len(held):
-                    means = cells + held / self.size
-                    value = self._envelope(cells + parts, means) + bytes_of_parts[held - parts]
-                    best = min(best, float(value.min()))
-        # More parts than were looked at: each pays, and all ranks gain at the steepest.
-        beyond = (MOST_PARTS + 1) * self.cheapest_part - max(0.0, self.steepest) * ranks / self.size
-        return min(best, beyond) if ranks > MOST_PARTS else best
+                means = cells + held / self.size
+                value = self._envelope(cells + parts, means) + bytes_of_parts[held - parts]
+                best = min(best, float(value.min()))
+        return min([best, *self._beyond(ranks)])
+
+    def _beyond(self, ranks: int) -> Iterator[float]:
+        """Least reduced cost with more parts than were looked at, a range of numbers after the other."""
+        mean = ranks / self.size
+        for pays, cells in many_parts(self.single, ranks, self.cells, len(self.several) + 1):
+            known = cells < len(self.within)
+            least = self._envelope(cells, np.asarray([mean]))[0] if known else self.envelope(mean, cells)
+            yield pays + max(float(least), -max(0.0, self.steepest) * mean)
 
     def _envelope(self, cells: int, means: FloatArray) -> FloatArray:
         """Lower convex envelope of G over 0 .. `cells`, at real points."""
-        if cells not in self._hulls:
-            corners: list[int] = []
-            for point in range(cells + 1):
-                while len(corners) > 1 and self._above(corners[-2], corners[-1], point):
-                    corners.pop()
-                corners.append(point)
-            self._hulls[cells] = np.interp(np.arange(cells + 1), corners, self.within[corners])
-        return np.interp(means, np.arange(cells + 1), self._hulls[cells])
-
-    def _above(self, left: int, middle: int, right: int) -> bool:
-        """Whether the middle point lies on or above the line between the outer two."""
-        rise = self.within[right] - self.within[left]
-        line = self.within[left] + rise * (middle - left) / (right - left)
-        return bool(self.within[middle] >= line)
+        # Over more cells it is lower, and a bound too: of many cells not every number needs one.
+        step = -(-len(self.within) // MOST_HULLS)
+        last = min(-(-cells // step) * step, len(self.within) - 1)
+        if last not in self._hulls:
+            self._hulls[last] = _hull(self.within[: last + 1])
+        return np.interp(means, np.arange(last + 1), self._hulls[last])
 
 
-def _several_parts(single: FloatArray) -> list[FloatArray]:
+def many_parts(single: FloatArray, ranks: int, cells: int, fewest: int) -> Iterator[tuple[float, int]]:
+    """For ranges of numbers of parts what these pay at least, and of how many cells a domain has some ranks.
+
+    Parameters
+    ----------
+    single
+        What one part of 1 .. B - 1 ranks pays, shape (B - 1,).
+    ranks, cells
+        That the domain has room for, and that the job has.
+    fewest
+        Parts of the first range.
+    """
+    held, convex = np.arange(1, len(single) + 1), _hull(single)
+    cheapest, whole = int(held[convex.argmin()]), ranks // (len(single) + 1)
+    while fewest <= min(ranks, cells):
+        pays = fewest * float(np.interp(min(cheapest, ranks / fewest), held, convex))
+        yield pays, min(whole + RANGE * fewest, ranks, cells)
+        fewest *= RANGE
+
+
+def _hull(values: FloatArray) -> FloatArray:
+    """Lower convex envelope of values at 0, 1, .., at the same points."""
+    corners: list[int] = []
+    for point in range(len(values)):
+        while len(corners) > 1 and _above(values, corners[-2], corners[-1], point):
+            corners.pop()
+        corners.append(point)
+    return np.interp(np.arange(len(values)), corners, values[corners])
+
+
+def _above(values: FloatArray, left: int, middle: int, right: int) -> bool:
+    """Whether the middle point lies on or above the line between the outer two."""
+    rise = values[right] - values[left]
+    return bool(values[middle] >= values[left] + rise * (middle - left) / (right - left))
+
+
+def _several_parts(single: FloatArray, most: int) -> list[FloatArray]:
     """Least cost of j parts of M ranks: entry j - 1 has shape (j * (B - 2) + 1,), for M from j on."""
-    several = [single]
-    for _ in range(MOST_PARTS - 1):
+    several = [single][:most]
+    for _ in range(most - 1):
         last = several[-1]
         joined = np.full(len(last) + len(single) - 1, np.inf)
         for offset, cost in enumerate(single):

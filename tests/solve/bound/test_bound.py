@@ -8,6 +8,7 @@ import pytest
 from planner.placement.crossing import measure
 from planner.placement.orders import axis_orders, default_orders, random_orders
 from planner.placement.placement import Objective
+from planner.solve.bound import bound
 from planner.solve.bound.bound import tier_bound
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.setup.blocks import candidate_blocks
@@ -43,8 +44,8 @@ def test_no_cut_bounds_more_than_the_optimum(first):
         cluster, job, _ = random_instance(seed)
         minima = tier_minima(cluster, job, cluster.gpu_in_service)
         for tier, least in enumerate(minima or []):
-            for bound in bounds_of_cuts(problem_of(cluster, job), tier):
-                assert bound <= least * (1 + 1e-9), f"seed {seed}, tier {tier}"
+            for found in bounds_of_cuts(problem_of(cluster, job), tier):
+                assert found <= least * (1 + 1e-9), f"seed {seed}, tier {tier}"
 
 
 CUT_SHAPES = [
@@ -62,8 +63,18 @@ KINDS = ["all_reduce", "all_gather", "all_to_all", "ring", "path"]
 
 
 @pytest.mark.parametrize("shape", CUT_SHAPES, ids=[str(index) for index in range(len(CUT_SHAPES))])
-def test_cells_that_may_be_cut(shape):
-    """Without rules groups of every kind may be cut: no bound is above the exhaustive minimum."""
+@pytest.mark.parametrize("how", ["exactly", "few looks", "few prices", "real widths"])
+def test_cells_that_may_be_cut(shape, how, monkeypatch):
+    """Without rules groups of every kind may be cut: no bound is above the exhaustive minimum.
+
+    However closely parts are looked at, and where domains count as large.
+    """
+    if how != "exactly":
+        monkeypatch.setattr(bound, "MOST_LOOKS", 12)
+    if how == "few prices":
+        monkeypatch.setattr(bound, "LARGE_TABLE", 1)
+    if how == "real widths":
+        monkeypatch.setattr(bound, "large", lambda *_: True)
     for seed, nested in enumerate(CUT_CLUSTERS):
         rng = np.random.default_rng(seed)
         families = []
@@ -75,8 +86,26 @@ def test_cells_that_may_be_cut(shape):
             families.append((("pp",), "path", tuple(rng.integers(0, 12, shape["pp"] - 1).astype(float))))
         cluster, job = ragged_cluster(nested), grid_workload(**shape, families=families)
         least = tier_minima(cluster, job, cluster.gpu_in_service)[0]
-        for bound in bounds_of_cuts(problem_of(cluster, job), 0):
-            assert bound <= least * (1 + 1e-9), f"nodes of {nested}"
+        for found in bounds_of_cuts(problem_of(cluster, job), 0):
+            assert found <= least * (1 + 1e-9), f"nodes of {nested}"
+
+
+def trays_in_racks(keep=None):
+    """Tensor groups over two trays of four in racks of 16 trays, twice as many as the job needs."""
+    families = [("tp", "all_reduce", 10.0), ("pp", "path", 1.0), ("dp", "all_reduce", 5.0)]
+    job = grid_workload(tp=8, pp=4, dp=16, families=families, keep=keep)
+    return ragged_cluster([[4] * 16] * 16), job
+
+
+@pytest.mark.parametrize("how", ["exactly", "real widths"])
+def test_cells_that_no_rule_keeps_whole_cost_as_much(how, monkeypatch):
+    """To cut a group pays nowhere here: racks are bounded as if a rule forbade it, by real widths less."""
+    ruled = best_bound(*trays_in_racks({"tp": "rack"}), tier=1)
+    if how == "real widths":
+        monkeypatch.setattr(bound, "large", lambda *_: True)
+    free = best_bound(*trays_in_racks(), tier=1)
+    assert 0 < free <= ruled
+    assert free >= ruled * (1.0 if how == "exactly" else 0.5)
 
 
 def mid_size(seed):
