@@ -95,7 +95,7 @@ class Constructions:
         elif self.several:
             yield from self.better(iter([self._rough()]))
         elif self.pairs_at_once and self.alone and not self.soon_proven:
-            yield from self.better(self.control.limited(QUICK_SHARE, self.paired(QUICK_TURNS)))
+            yield from self.better(self.quickly_paired())
 
     def _rough(self) -> IntArray:
         """Width vectors of the innermost domains, shape (domains, P), by pairs where these begin at once."""
@@ -222,6 +222,10 @@ class Constructions:
     def paired(self, patience: int = PATIENCE) -> Iterator[IntArray]:
         """Walks in which pairs of domains share out what they hold."""
         yield from self.pairs.better(self.best, patience)
+
+    def quickly_paired(self) -> Iterator[IntArray]:
+        """The first moment of such walks."""
+        yield from self.control.limited(QUICK_SHARE, self.paired(QUICK_TURNS))
 
     @property
     def walked_only(self) -> bool:

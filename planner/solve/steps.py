@@ -31,7 +31,6 @@ SHARES_SHARE, SPLIT_SHARE, FEW_SHARE = 0.3, 0.6, 0.85
 SHARED_REPLICAS, MANY_SHARE = 150, 0.6
 # Of pairs before packing, and turns for each domain without a gain after which packing is better.
 PAIRS_SHARE, FEW_TURNS = 0.1, 300
-QUICK_SHARE, QUICK_TURNS = 0.02, 100
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
     if work.wide or work.few:
         yield work.better(work.control.limited(PAIRS_SHARE, work.paired(FEW_TURNS)))
     elif not work.soon_proven:
-        yield work.better(work.control.limited(QUICK_SHARE, work.paired(QUICK_TURNS)))
+        yield work.better(work.quickly_paired())
     if work.few:
         yield _split(work, told)
     if work.covered and not told.near():
