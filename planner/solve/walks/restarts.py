@@ -46,7 +46,7 @@ HEATS = (0.2, 0.1, 0.4)
 BEGINNINGS = 6
 CHARGED = (0.0, 1.0, 0.5)
 # Moves for each cell without a gain after which everything is placed afresh, each time so much later.
-PATIENCE_A_CELL, MORE_PATIENCE = 1_000, 1.5
+PATIENCE_A_CELL, MORE_PATIENCE = 300, 1.5
 # More than so many moves for each cell find nothing new in a small job.
 MOST_WORK_A_CELL = 60_000
 # Of deterministic runs, which nobody's clock ends: moves in all.
