@@ -311,7 +311,7 @@ def test_walks_of_large_jobs_go_on_from_one_bound_to_the_next(monkeypatch):
     """Bounds of single tiers do not cut off the draft: all together are bounded in the same block."""
     monkeypatch.setattr("planner.solve.walks.restarts.PAIRED_CELLS", 1)
     monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
-    told, walking, bound = [], Constructions.walking, Constructions.bound
+    told, walking, bound, stop = [], Constructions.walking, Constructions.bound, threading.Event()
 
     @contextmanager
     def block(work, offer):
@@ -319,11 +319,12 @@ def test_walks_of_large_jobs_go_on_from_one_bound_to_the_next(monkeypatch):
         with walking(work, offer):
             yield
         told.append("ends")
+        stop.set()
 
     monkeypatch.setattr(Constructions, "walking", block)
     monkeypatch.setattr(Constructions, "bound", lambda *asked: told.append("bounds") or bound(*asked))
     instance = next(each for each in instances() if each.name == "three tiers 2")
-    solve(instance.cluster, instance.workload, time_limit_s=4.0, workers=2)
+    solve(instance.cluster, instance.workload, time_limit_s=60.0, workers=2, stop=stop)
     assert told == ["begins", "bounds", "ends"]
 
 
