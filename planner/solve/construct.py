@@ -82,6 +82,7 @@ class Constructions:
         guide = Guide(self.tree, self.costs)
         self.rounds = Restarts(self.tree, self.costs, control, self.seeds, guide)
         self.beside = Beside(self.tree, self.costs, control, guide)
+        self.was_bounded_together = False
         self._found: list[IntArray] = []
 
     def quick(self) -> Iterator[IntArray]:

@@ -122,7 +122,7 @@ def _alone(work: Constructions, floors: FloatArray, told: Told) -> Iterator[Iter
 
 def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> Iterator[IntArray]:
     """What walks find while all tiers are bounded together, unless they were."""
-    if not work.bounded_together or work.bounded_at_once:
+    if not work.bounded_together or work.was_bounded_together:
         return
     with work.walking(told.offer):
         bound_together(work, floors, told)
@@ -131,6 +131,7 @@ def _bounded_together(work: Constructions, floors: FloatArray, told: Told) -> It
 
 def bound_together(work: Constructions, floors: FloatArray, told: Told) -> None:
     """Bound tiers of small domains by their shares, then all tiers together."""
+    work.was_bounded_together = True
     many = work.costs.replicas > SHARED_REPLICAS
     with work.control.step(MANY_SHARE if many else BOUND_SHARE):
         shared = () if many else range(len(work.tree.levels) - 1)

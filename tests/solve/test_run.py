@@ -22,6 +22,7 @@ from planner.solve.hierarchy.hierarchy import candidates
 from planner.solve.run import _Run
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
+from planner.solve.walks import restarts
 from tests.benchmarks.instances import instances
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_upwards
@@ -326,6 +327,34 @@ def test_walks_of_large_jobs_go_on_from_one_bound_to_the_next(monkeypatch):
     instance = next(each for each in instances() if each.name == "three tiers 2")
     solve(instance.cluster, instance.workload, time_limit_s=60.0, workers=2, stop=stop)
     assert told == ["begins", "bounds", "ends"]
+
+
+@pytest.mark.usefixtures("short_walks")
+@pytest.mark.parametrize("lacking", [False, True])
+def test_all_tiers_are_bounded_together_once(lacking, monkeypatch):
+    """Also in jobs that end once they are near enough, and where loops are compiled after other bounds."""
+    monkeypatch.setattr("planner.solve.walks.restarts.PAIRED_CELLS", 1)
+    monkeypatch.setattr("planner.solve.run.uncut_layout", lambda *_: None)
+    told, bound, stop = [], Constructions.bound, threading.Event()
+
+    def bounded(work, floors):
+        told.append("bounds")
+        stop.set()
+        return bound(work, floors)
+
+    monkeypatch.setattr(Constructions, "bound", bounded)
+    if lacking:
+        answers = iter([False])
+        paired = restarts.is_paired
+        monkeypatch.setattr(
+            "planner.solve.construct.is_paired",
+            lambda *job: next(answers, None) is not False and paired(*job),
+        )
+    else:
+        monkeypatch.setattr("planner.solve.run.LARGE_RANKS", 1)
+    instance = next(each for each in instances() if each.name == "three tiers 2")
+    solve(instance.cluster, instance.workload, time_limit_s=60.0 if lacking else None, workers=2, stop=stop)
+    assert told == ["bounds"]
 
 
 def test_too_few_gpus_are_infeasible():
