@@ -28,7 +28,7 @@ def random_costs(rng, stages, replicas, *, ring=False, folded=False, forms=("tou
         rungs=_rungs(rng, stages, folded),
         constant=0.0,
         exact=True,
-        part_bytes=np.zeros(2),
+        part_bytes=np.zeros((stages, 2)),
         granule_bytes=0,
     )
 

@@ -205,15 +205,22 @@ def price(
     """
     widths = np.arange(table.shape[1])
     reduced = table - duals[:, None] * widths
-    if costs.rungs.any() and costs.stages % 2 == 0 and room <= LADDER_CELLS:
+    if costs.rungs.any() and room <= closed_room(costs):
         return Priced.of(Ladder(reduced, costs, room))
-    if room > RING_CELLS or costs.rungs.any():
+    if room > closed_room(costs):
         reduced -= linear_credit(costs)[:, None] * widths
     elif costs.v_wrap:
         return Priced.of(_ring(reduced, costs, room))
     if space is not None:
         return Priced.of(_compiled_sweep(reduced, costs.v, room, space))
     return Priced.of(_sweep(reduced[0][None], reduced, costs.v, room))
+
+
+def closed_room(costs: StageCosts) -> int:
+    """Largest room for which edges that close a path of stages are priced as they are, not relaxed."""
+    if costs.rungs.any():
+        return LADDER_CELLS if costs.stages % 2 == 0 else 0
+    return RING_CELLS
 
 
 def _ring(reduced: FloatArray, costs: StageCosts, room: int) -> Sweep:

@@ -73,7 +73,8 @@ class StageCosts:
     exact
         Whether f predicts the bytes or only bounds them from below.
     part_bytes
-        What a domain pays at least for holding m of a cell's B ranks, shape (B + 1,); 0 at both ends.
+        What a domain pays at least for holding m of the B ranks of a cell of each stage, shape
+        (P, B + 1); 0 at both ends.
     granule_bytes
         Crossing bytes are a multiple of this; 0 where payloads are not whole bytes.
     ahead
@@ -129,6 +130,7 @@ class StageCosts:
             v_wrap=0.0,
             rungs=np.zeros(count // 2),
             constant=0.0,
+            part_bytes=self.part_bytes[stages],
             ahead=None if self.ahead is None else self.ahead[stages],
         )
 
@@ -303,42 +305,43 @@ def _common_divisor(payloads: list[float]) -> int:
 
 
 def part_bytes(internal: Sequence[tuple[Family, int]], blocks: Blocks) -> FloatArray:
-    """Least bytes a domain pays for holding only m of a cell's B ranks, shape (B + 1,).
+    """Least bytes a domain pays for holding only m of a cell's B ranks, shape (P, B + 1).
 
     With the m ranks spread over J of the cell's `run` inner blocks, a family of lines of n ranks
     pays at least a share that depends on m and J alone; the cheapest J counts.
     """
     size = blocks.cell_ranks
-    least = np.zeros(size + 1)
+    least = np.zeros((blocks.stages, size + 1))
+    if not internal:
+        return least
+    payloads = np.asarray([family.payload_bytes for family, _ in internal], np.float64)
     for present in range(1, size):
         rows = range(-(-present // blocks.inner), min(blocks.run, present) + 1)
-        least[present] = min(
-            sum(_share(family, line, present, row) for family, line in internal) for row in rows
-        )
+        shares = [[_share(family, line, present, row) for family, line in internal] for row in rows]
+        least[:, present] = (np.asarray(shares) @ payloads).min(axis=0)
     return least
 
 
 def _share(family: Family, line: int, present: int, rows: int) -> float:
-    """Least share of one internal family that a domain with `present` ranks in `rows` blocks pays.
+    """Least payloads of one internal family that a domain with `present` ranks in `rows` blocks pays.
 
     A domain's share of an all-reduce with m of n ranks is ``2 S (1 - m / n)``: over all domains
     that sums to ``2 S (k - 1)``. Other kinds alike, each rounded down to what every arrangement
     pays.
     """
-    payload = min(family.payload_bytes)
     if "tp" in family.axes:
         lines, longest = rows, line
     else:
         lines = max(-(-present // rows), -(-present // line))
         longest = min(line, rows)
     if family.kind in SUPPORT_FACTOR:
-        return SUPPORT_FACTOR[family.kind] * payload * (lines - present / line)
+        return SUPPORT_FACTOR[family.kind] * (lines - present / line)
     if family.kind is Kind.PATH:
-        return payload * (lines - present / line)
+        return lines - present / line
     rest = present % line
     if family.kind is Kind.RING:
         short = lines * line - present
-        return payload * (-(-short // (line - 1)) if longest == line else lines)
+        return -(-short // (line - 1)) if longest == line else lines
     if "tp" in family.axes:
-        return payload * (lines * line - present)
-    return payload * max((line - longest) * present, rest * (line - rest))
+        return lines * line - present
+    return max((line - longest) * present, rest * (line - rest))

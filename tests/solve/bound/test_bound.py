@@ -8,7 +8,8 @@ import pytest
 from planner.placement.crossing import measure
 from planner.placement.orders import axis_orders, default_orders, random_orders
 from planner.placement.placement import Objective
-from planner.solve.bound import bound
+from planner.solve import solve
+from planner.solve.bound import cut_cells
 from planner.solve.bound.bound import tier_bound
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.setup.blocks import candidate_blocks
@@ -59,6 +60,12 @@ CUT_SHAPES = [
     {"tp": 8},
 ]
 CUT_CLUSTERS = [[5, 4], [3, 3, 3], [4, 3, 2], [8, 1], [7, 2]]
+DIFFERING_SHAPES = [
+    {"tp": 2, "dp": 2, "pp": 2}, {"tp": 3, "pp": 3}, {"tp": 4, "pp": 2}, {"tp": 2, "pp": 4},
+    {"cp": 3, "pp": 3}, {"dp": 4, "ep": 4, "pp": 2}, {"dp": 2, "ep": 2, "pp": 4},
+    {"tp": 2, "dp": 2, "ep": 2, "pp": 2},
+]  # fmt: skip
+DIFFERING_CLUSTERS = [[5, 4], [3, 3, 3], [4, 3, 2], [8, 1], [2, 2, 2, 3], [1, 3, 2, 3]]
 KINDS = ["all_reduce", "all_gather", "all_to_all", "ring", "path"]
 
 
@@ -70,11 +77,11 @@ def test_cells_that_may_be_cut(shape, how, monkeypatch):
     However closely parts are looked at, and where domains count as large.
     """
     if how != "exactly":
-        monkeypatch.setattr(bound, "MOST_LOOKS", 12)
+        monkeypatch.setattr(cut_cells, "MOST_LOOKS", 12)
     if how == "few prices":
-        monkeypatch.setattr(bound, "LARGE_TABLE", 1)
+        monkeypatch.setattr(cut_cells, "LARGE_TABLE", 1)
     if how == "real widths":
-        monkeypatch.setattr(bound, "large", lambda *_: True)
+        monkeypatch.setattr(cut_cells, "large", lambda *_: True)
     for seed, nested in enumerate(CUT_CLUSTERS):
         rng = np.random.default_rng(seed)
         families = []
@@ -102,10 +109,50 @@ def test_cells_that_no_rule_keeps_whole_cost_as_much(how, monkeypatch):
     """To cut a group pays nowhere here: racks are bounded as if a rule forbade it, by real widths less."""
     ruled = best_bound(*trays_in_racks({"tp": "rack"}), tier=1)
     if how == "real widths":
-        monkeypatch.setattr(bound, "large", lambda *_: True)
+        monkeypatch.setattr(cut_cells, "large", lambda *_: True)
     free = best_bound(*trays_in_racks(), tier=1)
     assert 0 < free <= ruled
     assert free >= ruled * (1.0 if how == "exactly" else 0.5)
+
+
+def test_cells_that_no_domain_has_room_for():
+    """Tensor groups of 16 over nodes of 8: every node holds half of one, and what that costs is the bound."""
+    families = [("tp", "all_reduce", (9.0, 10.0, 10.0, 9.0)), ("pp", "path", 1.0), ("dp", "all_reduce", 1.0)]
+    job = grid_workload(tp=16, pp=4, dp=4, families=families)
+    # Two nodes for each tensor group, the replicas and stages of each half all in nodes of their own.
+    tensor, data, pipeline = 2 * 4 * (9 + 10 + 10 + 9), 2 * 3 * 16 * 4, 3 * 16 * 4
+    assert best_bound(ragged_cluster([8] * 40), job) == tensor + data + pipeline
+
+
+@pytest.mark.parametrize("nodes", [[8] * 24, [18] * 10], ids=["all are cut", "one fits a node"])
+def test_stages_whose_parts_pay_nothing(nodes):
+    """A first stage without experts gives the others' parts no leave to pay nothing as well."""
+    families = [("ep", "all_to_all", (0.0, 9.0, 9.0)), ("pp", "path", 2.0), ("dp", "all_reduce", 1.0)]
+    job = grid_workload(dp=32, ep=16, pp=3, families=families)
+    cluster = ragged_cluster(nodes)
+    reached = solve(cluster, job, objective="cross_node", deterministic=True, time_limit_s=2).objective
+    assert 0.8 * reached < best_bound(cluster, job) <= reached
+
+
+@pytest.mark.parametrize(
+    "first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(40, 400, 40))]
+)
+def test_stages_that_differ_in_what_parts_pay(first):
+    """With families that only some stages have no cut bounds more than the exhaustive minimum."""
+    for seed in range(first, first + 40):
+        rng = np.random.default_rng(seed)
+        shape = DIFFERING_SHAPES[int(rng.integers(len(DIFFERING_SHAPES)))]
+        nested = DIFFERING_CLUSTERS[int(rng.integers(len(DIFFERING_CLUSTERS)))]
+        has_it = rng.random(shape["pp"]) < 0.65
+        families = [(("pp",), "path", tuple(rng.integers(0, 12, shape["pp"] - 1).astype(float).tolist()))]
+        for axis in sorted({"tp", "cp", "ep", "dp"} & shape.keys()):
+            payload = rng.integers(0, 12, shape["pp"]) if rng.random() < 0.5 else np.full(shape["pp"], 9)
+            kept = payload if axis == "dp" else payload * has_it
+            families.append(((axis,), str(rng.choice(KINDS)), tuple(kept.astype(float).tolist())))
+        cluster, job = ragged_cluster(nested), grid_workload(**shape, families=families)
+        least = tier_minima(cluster, job, cluster.gpu_in_service)[0]
+        for found in bounds_of_cuts(problem_of(cluster, job), 0):
+            assert found <= least * (1 + 1e-9), f"seed {seed}"
 
 
 def mid_size(seed):

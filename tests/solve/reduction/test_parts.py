@@ -43,7 +43,7 @@ def test_no_way_to_cut_cells_is_cheaper(degrees, inside):
         for parts, most in ((1, few), (1, cells), (max(room), cells)):
             priced = price(costs, duals, most, costs.holding(min(most, costs.replicas)))
             within = priced.best[priced.used]
-            partial = PartialCells(within, costs.part_bytes, steepest, parts, cells, no_envelope)
+            partial = PartialCells(within, costs.part_bytes.min(axis=0), steepest, parts, cells, no_envelope)
             bounds.append(costs.constant + sum(partial.least(each) for each in room))
         assert sorted(bounds) == pytest.approx(bounds)
         assert counted.min() >= max(bounds) + duals.sum() * blocks.replicas - 1e-9
@@ -52,7 +52,7 @@ def test_no_way_to_cut_cells_is_cheaper(degrees, inside):
 def test_parts_that_pay_more_than_they_gain():
     """A tensor group of four is worth cutting only where a rank gains more than a fourth of 2 S."""
     job = grid_workload(tp=4, families=[("tp", "all_reduce", 6.0)])
-    part_bytes = reduce_costs(job.families, candidate_blocks(job.mesh)[0]).part_bytes
+    part_bytes = reduce_costs(job.families, candidate_blocks(job.mesh)[0]).part_bytes[0]
     assert parts_never_pay(part_bytes, 4.0)
     assert not parts_never_pay(part_bytes, 4.1)
 
