@@ -83,6 +83,8 @@ def bound_with_parts(costs: StageCosts, rooms: Sequence[RankRoom], control: Cont
     for charges in _all_charges(costs, max(room.ranks for room in rooms)):
 
         def bound_at(shift: float, charges: Charges = charges) -> float:
+            if control is not None and control.over:
+                return -np.inf
             duals, total = relaxation.duals - shift, 0.0
             priced = charges.priced(duals, costs)
             if is_large:
@@ -221,7 +223,7 @@ def _least_in(
     def envelope(mean: float, cells: int) -> float:
         return _envelope_at(levels, duals, mean, cells, steepest)
 
-    return PartialCells(within, part_bytes, steepest, parts, cells, envelope).least
+    return PartialCells(within, part_bytes, steepest, largest, parts, cells, envelope).least
 
 
 def _least_in_large(costs: StageCosts, duals: FloatArray, part_bytes: FloatArray) -> Callable[[int], float]:

@@ -8,7 +8,8 @@ No rule need keep a cell in one domain, so a bound must allow for parts. A domai
 where ``Phi_j(M)`` is the least that j parts of M ranks pay to the families inside a cell
 (`StageCosts.part_bytes`), and `envelope` is the lower convex envelope of the least reduced cost G of
 0 .. A + j cells: each of the B positions of a cell sees a width vector of its own, their mean size is
-``A + M / B``, and a convex function of the mean is no more than the mean of the function.
+``A + M / B``, and a convex function of the mean is no more than the mean of the function. Every position
+sees the A whole cells, so that the envelope over A .. A + j cells will do.
 
 More parts than are looked at one by one, J or more, pay at least ``J c(M / J)`` for M ranks, with c the
 lower convex envelope of what one part pays: it falls with its ranks, so that fewer and larger parts pay
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-MOST_HULLS = 100
+# Envelopes that begin at one number of cells, where these are many; fewer than so many have one each.
+MOST_HULLS, NARROW = 100, 8
 # Of numbers of parts that are looked at together the largest over the least.
 RANGE = 2
 
@@ -56,6 +58,8 @@ class PartialCells:
         As in `StageCosts`, shape (B + 1,).
     steepest
         Most that one more cell lowers a domain's reduced cost.
+    ranks
+        That the largest domain has room for.
     parts
         Of how many a domain is looked at one by one.
     cells
@@ -69,6 +73,7 @@ class PartialCells:
         within: FloatArray,
         part_bytes: FloatArray,
         steepest: float,
+        ranks: int,
         parts: int,
         cells: int,
         envelope: Callable[[float, int], float],
@@ -76,8 +81,9 @@ class PartialCells:
         self.within, self.steepest, self.cells, self.envelope = within, steepest, cells, envelope
         self.single = part_bytes[1:-1]
         self.size = len(part_bytes) - 1
-        self.several = _several_parts(self.single, parts)
-        self._hulls: dict[int, FloatArray] = {}
+        self.whole = ranks // self.size
+        self.several = _several_parts(self.single, parts, ranks)
+        self._hulls: dict[tuple[int, int], FloatArray] = {}
 
     def least(self, ranks: int) -> float:
         """Least reduced cost, at most 0, of a domain with room for `ranks` ranks."""
@@ -90,7 +96,7 @@ class PartialCells:
             for parts, bytes_of_parts in enumerate(self.several[:most], start=1):
                 held = np.arange(parts, min(free, parts * (self.size - 1)) + 1)
                 means = cells + held / self.size
-                value = self._envelope(cells + parts, means) + bytes_of_parts[held - parts]
+                value = self._envelope(cells, cells + parts, means) + bytes_of_parts[held - parts]
                 best = min(best, float(value.min()))
         return min([best, *self._beyond(ranks)])
 
@@ -99,17 +105,24 @@ class PartialCells:
         mean = ranks / self.size
         for pays, cells in many_parts(self.single, ranks, self.cells, len(self.several) + 1):
             known = cells < len(self.within)
-            least = self._envelope(cells, np.asarray([mean]))[0] if known else self.envelope(mean, cells)
+            least = self._envelope(0, cells, np.asarray([mean]))[0] if known else self.envelope(mean, cells)
             yield pays + max(float(least), -max(0.0, self.steepest) * mean)
 
-    def _envelope(self, cells: int, means: FloatArray) -> FloatArray:
-        """Lower convex envelope of G over 0 .. `cells`, at real points."""
-        # Over more cells it is lower, and a bound too: of many cells not every number needs one.
-        step = -(-len(self.within) // MOST_HULLS)
-        last = min(-(-cells // step) * step, len(self.within) - 1)
-        if last not in self._hulls:
-            self._hulls[last] = _hull(self.within[: last + 1])
-        return np.interp(means, np.arange(last + 1), self._hulls[last])
+    def _envelope(self, fewest: int, most: int, means: FloatArray) -> FloatArray:
+        """Lower convex envelope of G over `fewest` .. `most` cells, or less, at real points."""
+        found = self._hull_over(0, most, MOST_HULLS, means)
+        if fewest:
+            # Whole cells are at every position.
+            found = np.maximum(found, self._hull_over(fewest, most, MOST_HULLS // (self.whole + 1), means))
+        return found
+
+    def _hull_over(self, first: int, last: int, most_hulls: int, points: FloatArray) -> FloatArray:
+        """The envelope over `first` .. `last`, or a few more: of many cells not every number needs one."""
+        step = -(-len(self.within) // max(1, most_hulls)) if last - first > NARROW else 1
+        last = min(-(-last // step) * step, len(self.within) - 1)
+        if (first, last) not in self._hulls:
+            self._hulls[first, last] = _hull(self.within[first : last + 1])
+        return np.interp(points, np.arange(first, last + 1), self._hulls[first, last])
 
 
 def many_parts(single: FloatArray, ranks: int, cells: int, fewest: int) -> Iterator[tuple[float, int]]:
@@ -148,13 +161,14 @@ def _above(values: FloatArray, left: int, middle: int, right: int) -> bool:
     return bool(values[middle] >= values[left] + rise * (middle - left) / (right - left))
 
 
-def _several_parts(single: FloatArray, most: int) -> list[FloatArray]:
-    """Least cost of j parts of M ranks: entry j - 1 has shape (j * (B - 2) + 1,), for M from j on."""
-    several = [single][:most]
-    for _ in range(most - 1):
+def _several_parts(single: FloatArray, most: int, ranks: int) -> list[FloatArray]:
+    """Least cost of j parts of M ranks: entry j - 1 for M from j to what fits, at most (j * (B - 2) + 1,)."""
+    several = [single[:ranks]][:most]
+    for parts in range(2, min(most, ranks) + 1):
         last = several[-1]
-        joined = np.full(len(last) + len(single) - 1, np.inf)
-        for offset, cost in enumerate(single):
-            joined[offset : offset + len(last)] = np.minimum(joined[offset : offset + len(last)], last + cost)
+        joined = np.full(min(len(last) + len(single) - 1, ranks - parts + 1), np.inf)
+        for offset, cost in enumerate(single[: len(joined)]):
+            those = joined[offset : offset + len(last)]
+            np.minimum(those, last[: len(those)] + cost, out=those)
         several.append(joined)
     return several

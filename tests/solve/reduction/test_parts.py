@@ -43,7 +43,9 @@ def test_no_way_to_cut_cells_is_cheaper(degrees, inside):
         for parts, most in ((1, few), (1, cells), (max(room), cells)):
             priced = price(costs, duals, most, costs.holding(min(most, costs.replicas)))
             within = priced.best[priced.used]
-            partial = PartialCells(within, costs.part_bytes.min(axis=0), steepest, parts, cells, no_envelope)
+            partial = PartialCells(
+                within, costs.part_bytes.min(axis=0), steepest, max(room), parts, cells, no_envelope
+            )
             bounds.append(costs.constant + sum(partial.least(each) for each in room))
         assert sorted(bounds) == pytest.approx(bounds)
         assert counted.min() >= max(bounds) + duals.sum() * blocks.replicas - 1e-9
@@ -76,5 +78,5 @@ def test_many_parts_pay_at_least_what_is_said_of_their_range(seed):
 def test_without_room_for_a_part_whole_cells_count():
     """A domain of whole cells alone is never dearer than those cells, and of no rank it is free."""
     within = np.asarray([0.0, -5.0, -9.0, -9.0, -9.0])
-    partial = PartialCells(within, np.asarray([0.0, 100.0, 0.0]), 5.0, 2, 4, no_envelope)
+    partial = PartialCells(within, np.asarray([0.0, 100.0, 0.0]), 5.0, 8, 2, 4, no_envelope)
     assert [partial.least(ranks) for ranks in (0, 1, 2, 3, 4)] == [0.0, 0.0, -5.0, -5.0, -9.0]
