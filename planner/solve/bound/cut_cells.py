@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Stages whose parts pay less than so much of the median are light.
 LIGHT = 0.5
+# Most of a further cell that domains with room for one may have room for, where light stages lie beside it.
+MOST_BESIDE = 0.5
 # Levels of the duals that are tried at once, and how often between those beside the best.
 DUAL_SHIFTS, DUAL_ROUNDS = 9, 2
 # Numbers of whole cells and parts that domains are looked at with.
@@ -80,7 +82,7 @@ def bound_with_parts(costs: StageCosts, rooms: Sequence[RankRoom], control: Cont
         return relaxation.bound
     enough = relaxation.bound - ROUNDING * abs(relaxation.bound) if all_whole else np.inf
     best = -np.inf
-    for charges in _all_charges(costs, max(room.ranks for room in rooms)):
+    for charges in _all_charges(costs, max(room.ranks for room in rooms), is_large=is_large):
 
         def bound_at(shift: float, charges: Charges = charges) -> float:
             if control is not None and control.over:
@@ -90,7 +92,7 @@ def bound_with_parts(costs: StageCosts, rooms: Sequence[RankRoom], control: Cont
             if is_large:
                 least_of = _least_in_large(costs, priced, charges.part_bytes)
             else:
-                least_of = _least_in(costs, priced, charges.part_bytes, [room.ranks for room in rooms])
+                least_of = _least_in(costs, priced, charges, [room.ranks for room in rooms])
             for room in rooms:
                 if control is not None and control.over:
                     return -np.inf
@@ -120,12 +122,15 @@ class Charges:
         Stages whose parts are taken to pay nothing, and whose cells no domain gains by, shape (P,).
     light_worth
         What a cell of each light stage is worth then, shape (P,).
+    beside
+        Most that a rank of them, or one beside it, gains all the same in a domain with parts of cells.
     """
 
     part_bytes: FloatArray
     added: FloatArray
     light: BoolArray
     light_worth: FloatArray
+    beside: float = 0.0
 
     def priced(self, duals: FloatArray, costs: StageCosts) -> FloatArray:
         """The duals to price vectors with: so low for light stages that none has any of their cells."""
@@ -137,46 +142,51 @@ class Charges:
         return float(np.where(self.light, self.light_worth, duals + self.added).sum())
 
 
-def _all_charges(costs: StageCosts, largest: int) -> Iterator[Charges]:
+def _all_charges(costs: StageCosts, largest: int, *, is_large: bool) -> Iterator[Charges]:
     """Ways to charge parts of cells in domains that have room for at most so many ranks.
 
     Let a part of m ranks of stage p pay c[p](m), let c be a base, and e[p] the least over m of
     ``B (c[p](m) - c(m)) / m``: then it pays c(m) and the parts of one cell e[p] besides. That is of use only
     where no domain has room for a whole cell, so that all are cut.
 
-    Parts of stages without experts, for instance, pay next to nothing.
+    Parts of stages without experts, for instance, pay next to nothing. With ranks of w cells of such a
+    stage at one position a domain pays ``h[p](w)`` and keeps at most all edges of the stage at home, half
+    of those that two light stages share: if a cell is worth the least of that over w, nothing is gained by
+    any of its ranks. Where a domain has room for one whole cell and a share of another, edges to other
+    stages are charged to these instead: beside one of their cells only that share can be kept.
     """
     size = costs.cell_ranks
     held = np.arange(1, min(largest, size - 1) + 1)
-    parts = costs.part_bytes[:, held]
-    none, light = np.zeros(costs.stages, np.bool_), parts[:, -1] < LIGHT * np.median(parts[:, -1])
-    light_worth = _light_worth(costs, min(largest, costs.replicas))
-    for left_out in (none, light) if light.any() else (none,):
+    parts, none = costs.part_bytes[:, held], np.zeros(costs.stages)
+    light = parts[:, -1] < LIGHT * np.median(parts[:, -1])
+    pays = (costs.holding(most := min(largest, costs.replicas))[:, 1:] / np.arange(1, most + 1)).min(axis=1)
+    edges = _edges(costs)
+    for left_out in (none > 0, light) if light.any() else (none > 0,):
         kinds, stages = np.unique(costs.part_bytes[~left_out], axis=0, return_counts=True)
+        least = kinds.min(axis=0)
+        shared = edges[:, left_out].sum(axis=1)
+        worth = pays - edges.sum(axis=1) + shared / 2
         if largest >= size:
-            yield Charges(kinds.min(axis=0), np.zeros(costs.stages), left_out, light_worth)
+            yield Charges(least, none, left_out, worth)
+            if left_out.any() and not is_large and (share := largest / size - 1) <= MOST_BESIDE:
+                lost = np.where(left_out, 0.0, share * shared)
+                across = edges[left_out][:, ~left_out]
+                beside = float(max(across.sum(axis=1).max(), across.sum(axis=0).max())) / size
+                yield Charges(least, -lost, left_out, pays - shared / 2, beside)
             continue
-        for base in (kinds.min(axis=0), kinds[stages.argmax()]) if len(kinds) > 1 else kinds:
-            added = size * ((parts - base[held]) / held).min(axis=1)
-            yield Charges(base, added, left_out, light_worth)
+        for base in (least, kinds[stages.argmax()]) if len(kinds) > 1 else kinds:
+            yield Charges(base, size * ((parts - base[held]) / held).min(axis=1), left_out, worth)
 
 
-def _light_worth(costs: StageCosts, most: int) -> FloatArray:
-    """What a cell of each stage may be worth so that nothing is gained by any ranks of it, shape (P,).
-
-    Ranks at one position of w cells of stage p pay ``h[p](w)`` and keep at most all edges of the
-    stage at home.
-    """
-    w = np.arange(1, most + 1)
-    kept = np.zeros(costs.stages)
-    kept[:-1] += costs.v
-    kept[1:] += costs.v
-    kept[[0, -1]] += costs.v_wrap
-    half = len(costs.rungs)
-    kept[:half] += costs.rungs
-    kept[costs.stages - half :] += costs.rungs[::-1]
-    worth: FloatArray = (costs.holding(most)[:, 1:] / w).min(axis=1) - kept
-    return worth
+def _edges(costs: StageCosts) -> FloatArray:
+    """Bytes that stay home when cells of two stages of a replica share a domain, shape (P, P)."""
+    edges = np.zeros((costs.stages, costs.stages))
+    stage = np.arange(costs.stages)
+    np.add.at(edges, (stage[:-1], stage[1:]), costs.v)
+    edges[-1, 0] += costs.v_wrap
+    half = stage[: len(costs.rungs)]
+    np.add.at(edges, (half, costs.stages - 1 - half), costs.rungs)
+    return edges + edges.T
 
 
 def _least_cut(part_bytes: FloatArray, largest: int) -> float:
@@ -204,13 +214,13 @@ def _most(bound_at: Callable[[float], float], low: float, high: float, enough: f
 
 
 def _least_in(
-    costs: StageCosts, duals: FloatArray, part_bytes: FloatArray, room: Sequence[int]
+    costs: StageCosts, duals: FloatArray, charges: Charges, room: Sequence[int]
 ) -> Callable[[int], float]:
     """The least reduced cost of a domain with whole cells and parts of others, given its ranks, at most 0."""
     cells, largest = costs.stages * costs.replicas, max(room)
     whole = {ranks: min(ranks // costs.cell_ranks, cells) for ranks in room}
     steepest = _steepest(costs, duals, min(largest, costs.replicas))
-    if parts_never_pay(part_bytes, steepest):
+    if not charges.beside and parts_never_pay(charges.part_bytes, steepest):
         within = _within(costs, duals, max(whole.values()))
         return lambda ranks: min(0.0, float(within[whole[ranks]]))
     # With parts a domain could hold some ranks of every cell that it has a rank for.
@@ -223,7 +233,8 @@ def _least_in(
     def envelope(mean: float, cells: int) -> float:
         return _envelope_at(levels, duals, mean, cells, steepest)
 
-    return PartialCells(within, part_bytes, steepest, largest, parts, cells, envelope).least
+    each = within, charges.part_bytes, steepest, largest, parts, cells, envelope, charges.beside
+    return PartialCells(*each).least
 
 
 def _least_in_large(costs: StageCosts, duals: FloatArray, part_bytes: FloatArray) -> Callable[[int], float]:

@@ -66,6 +66,8 @@ class PartialCells:
         Of the job.
     envelope
         Given a mean and a number of cells that G is not known up to, its lower convex envelope, or less.
+    beside
+        Most that a rank which G leaves out gains beside others, and they beside it, in a domain with parts.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class PartialCells:
         parts: int,
         cells: int,
         envelope: Callable[[float, int], float],
+        beside: float = 0.0,
     ) -> None:
         self.within, self.steepest, self.cells, self.envelope = within, steepest, cells, envelope
         self.single = part_bytes[1:-1]
         self.size = len(part_bytes) - 1
         self.whole = ranks // self.size
         self.several = _several_parts(self.single, parts, ranks)
+        self.beside = beside
         self._hulls: dict[tuple[int, int], FloatArray] = {}
 
     def least(self, ranks: int) -> float:
@@ -97,6 +101,8 @@ class PartialCells:
                 held = np.arange(parts, min(free, parts * (self.size - 1)) + 1)
                 means = cells + held / self.size
                 value = self._envelope(cells, cells + parts, means) + bytes_of_parts[held - parts]
+                held += cells * self.size
+                value -= self.beside * np.minimum(ranks - held, held)
                 best = min(best, float(value.min()))
         return min([best, *self._beyond(ranks)])
 
@@ -106,7 +112,8 @@ class PartialCells:
         for pays, cells in many_parts(self.single, ranks, self.cells, len(self.several) + 1):
             known = cells < len(self.within)
             least = self._envelope(0, cells, np.asarray([mean]))[0] if known else self.envelope(mean, cells)
-            yield pays + max(float(least), -max(0.0, self.steepest) * mean)
+            gained = self.beside * ranks / 2
+            yield pays + max(float(least), -max(0.0, self.steepest) * mean) - gained
 
     def _envelope(self, fewest: int, most: int, means: FloatArray) -> FloatArray:
         """Lower convex envelope of G over `fewest` .. `most` cells, or less, at real points."""
