@@ -19,7 +19,8 @@ from planner.solve.joint.joint_bound import Apart, joint_bound
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, tree_cost
 from planner.solve.seats.realize import seat_ranks, widths_of
-from planner.solve.seats.ring_walk import walked_rings, walks_on_rings
+from planner.solve.seats.ring_loops import RINGS
+from planner.solve.seats.ring_walk import QUICK_CELLS, quickly_walked, walked_rings, walks_on_rings
 from planner.solve.seats.rings import join_cells
 from planner.solve.seats.stripes import lined_up, striped_home
 from planner.solve.setup.problem import whole_by_rule
@@ -95,6 +96,8 @@ class Constructions:
             self.least = np.inf
         elif self.several:
             yield from self.better(iter([self._rough()]))
+        elif self.rings_at_once:
+            yield self._quickly_closed()
         elif self.pairs_at_once and self.alone and not self.soon_proven:
             yield from self.better(self.quickly_paired())
 
@@ -169,6 +172,12 @@ class Constructions:
         return PAIRS.called and not self.control.deterministic
 
     @property
+    def rings_at_once(self) -> bool:
+        """Whether walks over the cells of rings can begin at once and take moments."""
+        few = self.layout.cells <= QUICK_CELLS
+        return self.rings and few and RINGS.called and not self.control.deterministic
+
+    @property
     def rings(self) -> bool:
         """Whether walks look for widths that close as rings."""
         return not self.rules and walks_on_rings(self.tree, self.costs)
@@ -189,6 +198,13 @@ class Constructions:
         home = join_cells(self.tree, self.best, self.costs, self.control)
         for better in walked_rings(self.tree, self.costs, home, self.control):
             yield seat_ranks(self.problem, self.layout, better)
+
+    def _quickly_closed(self) -> IntArray:
+        """GPU of every rank, shape (world_size,), from short walks over the cells of rings."""
+        home = striped_home(self.tree, self.costs)
+        return seat_ranks(
+            self.problem, self.layout, quickly_walked(self.tree, self.costs, home, self.control)
+        )
 
     def walks(self) -> Iterator[IntArray]:
         """Walks from the best."""

@@ -102,13 +102,23 @@ def _place_in_run(ordered: IntArray, counts: NDArray[np.int64]) -> NDArray[np.in
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
     """GPU of every rank, shape (world_size,), from the domain of every cell, shape (P, N)."""
+    cluster = problem.cluster
     seats = _Seats(problem, layout).of_cells(_counted(home.reshape(-1), len(layout.room)))
-    domain = problem.cluster.domain_of_gpu[layout.cell_tier][seats[:, 0]]
-    berth = problem.cluster.gpu_local[seats[:, 0]]
-    seat = _take_seats(home, domain, berth)
+    if (cluster.gpu_rail >= 0).any():
+        domain, berth = cluster.domain_of_gpu[layout.cell_tier], cluster.gpu_local
+        seat = _take_seats(home, domain[seats[:, 0]], berth[seats[:, 0]])
+    else:
+        seat = _seats_in_order(home)
     gpu_of_rank = np.empty(problem.workload.mesh.world_size, np.int32)
     gpu_of_rank[layout.blocks.rank_table().reshape(-1)] = seats[seat].reshape(-1)
     return gpu_of_rank
+
+
+def _seats_in_order(home: IntArray) -> IntArray:
+    """Seat of every cell, shape (P * N,), where seats of a domain are alike; they are ordered by domain."""
+    seat = np.empty(home.size, np.int32)
+    seat[np.argsort(home.reshape(-1), kind="stable")] = np.arange(home.size, dtype=np.int32)
+    return seat
 
 
 def _take_seats(home: IntArray, domain: IntArray, berth: IntArray) -> IntArray:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_CELLS = 40_000
 ROUNDS, FIRST_MOVES_A_CELL, GROWTH, MOST_MOVES, CHUNK = 5, 300, 3, 20_000_000, 200_000
 HOT, COLDER, COOLED = 0.06, 2.0, 0.06
+# The first walks start far hotter, by different factors side by side, end colder, and are short.
+QUICK_HEATS, QUICK_COOLED, QUICK_MOVES_A_CELL, QUICK_CELLS = (5.0, 3.0), 0.02, 175, 2_500
 
 
 def walks_on_rings(tree: Tree, costs: StageCosts) -> bool:
@@ -48,6 +50,21 @@ def paid_by_rings(costs: StageCosts, home: IntArray, domains: int) -> float:
     return costs.constant + float(held + (apart - costs.replicas) @ kept)
 
 
+def quickly_walked(tree: Tree, costs: StageCosts, home: IntArray, control: Control) -> IntArray:
+    """Domain of every cell, shape (P, N), from short walks from one that may be far from the best."""
+    room = tree.levels[0].room.astype(np.int32)
+    hottest, moves = _hottest(costs), QUICK_MOVES_A_CELL * home.size
+    with ThreadPoolExecutor(control.threads) as pool:
+        jobs = [
+            pool.submit(
+                _walk, costs, home.copy(), room, heat * hottest, moves, control.seed, control, QUICK_COOLED
+            )
+            for heat in QUICK_HEATS
+        ]
+        found = [job.result() for job in jobs]
+    return min(found, key=lambda each: paid_by_rings(costs, each, len(room)))
+
+
 def walked_rings(tree: Tree, costs: StageCosts, home: IntArray, control: Control) -> Iterator[IntArray]:
     """Domain of every cell, shape (P, N), from ever longer walks; only what is better than all before.
 
@@ -60,7 +77,7 @@ def walked_rings(tree: Tree, costs: StageCosts, home: IntArray, control: Control
     least, moves = paid_by_rings(costs, home, len(room)), FIRST_MOVES_A_CELL * home.size
     if not rings_compiled(control):
         return
-    hottest, seeds = HOT * float(costs.holding(1).max() + _kept(costs).max()), count(control.seed)
+    hottest, seeds = _hottest(costs), count(control.seed)
     heat = cycle((hottest, hottest / COLDER))
     with ThreadPoolExecutor(control.threads) as pool:
         for _ in range(ROUNDS):
@@ -79,13 +96,25 @@ def walked_rings(tree: Tree, costs: StageCosts, home: IntArray, control: Control
             moves = min(moves * GROWTH, MOST_MOVES)
 
 
+def _hottest(costs: StageCosts) -> float:
+    """Temperature at which walks from a good placement begin."""
+    return HOT * float(costs.holding(1).max() + _kept(costs).max())
+
+
 def _kept(costs: StageCosts) -> FloatArray:
     """Bytes that stay home when neighbours share a domain, the last joins last and first; shape (P,)."""
     return np.append(costs.v, costs.v_wrap)
 
 
 def _walk(
-    costs: StageCosts, home: IntArray, room: IntArray, hot: float, moves: int, seed: int, control: Control
+    costs: StageCosts,
+    home: IntArray,
+    room: IntArray,
+    hot: float,
+    moves: int,
+    seed: int,
+    control: Control,
+    cooled: float = COOLED,
 ) -> IntArray:
     """Walk from `home`, which is changed, cooling down, or as far as the time goes."""
     from planner.solve.seats.ring_kernel import walk_rings
@@ -100,7 +129,7 @@ def _walk(
     tables = costs.holding(costs.replicas + 1), _kept(costs)
     chunks = max(1, moves // CHUNK)
     seeds = np.random.default_rng(seed).integers(2**31, size=chunks).tolist()
-    for (begin, end), each in zip(pairwise(np.geomspace(hot, COOLED * hot, chunks + 1)), seeds, strict=True):
+    for (begin, end), each in zip(pairwise(np.geomspace(hot, cooled * hot, chunks + 1)), seeds, strict=True):
         if control.over:
             break
         walk_rings(*state, *tables, begin, end, moves // chunks, each)

@@ -178,17 +178,16 @@ def band_cost(costs: StageCosts, room: int, inner: Partition, portion: int) -> F
     kept = np.concatenate(([0.0], np.cumsum(costs.v), [costs.v.sum()]))
     leaving = np.append(costs.v, 0.0)
     total = np.full((stages + 1, stages + 1), np.inf)
-    for start in range(stages):
-        end = np.arange(start + 1, stages + 1)
-        rows = end - start
-        domains = replicas * rows / room
-        # A boundary is straight where every band inside has a whole number of portions on its left.
-        straight = np.gcd(rows, max(1, round(room / portion)) * inner.common[start, end]) / rows
-        columns = np.minimum(replicas, portion * inner.bands[start, end] / rows)
-        path = (kept[end - 1] - kept[start]) / np.maximum(rows - 1, 1)
-        cost = np.minimum(replicas, domains) * (along[end] - along[start])
-        cost += domains * (1 - straight) * columns * path
-        total[start, end] = cost * (domains > 1) + replicas * leaving[end - 1]
+    start, end = np.triu_indices(stages + 1, 1)
+    rows = end - start
+    domains = replicas * rows / room
+    # A boundary is straight where every band inside has a whole number of portions on its left.
+    straight = np.gcd(rows, max(1, round(room / portion)) * inner.common[start, end]) / rows
+    columns = np.minimum(replicas, portion * inner.bands[start, end] / rows)
+    path = (kept[end - 1] - kept[start]) / np.maximum(rows - 1, 1)
+    cost = np.minimum(replicas, domains) * (along[end] - along[start])
+    cost += domains * (1 - straight) * columns * path
+    total[start, end] = cost * (domains > 1) + replicas * leaving[end - 1]
     return total
 
 
@@ -206,7 +205,16 @@ def _fill(tree: Tree, costs: StageCosts, bands: Sequence[IntArray]) -> IntArray:
     filling = _Filling(costs.replicas, bands)
     above = ancestors(tree, len(tree.levels[0].room))[1:-1]
     room = _needed(tree.levels[0].room, costs.stages * costs.replicas)
-    for domain in _tree_order(tree, above):
+    order = _tree_order(tree, above)
+    if not above:
+        # Of a single tier equal domains are all alike, and there may be thousands.
+        order = np.concatenate(
+            [
+                alike[filling.place_alike(alike, int(room[alike[0]])) :]
+                for alike in np.split(order, np.flatnonzero(np.diff(room[order])) + 1)
+            ]
+        )
+    for domain in order:
         filling.place(int(domain), int(room[domain]), [int(each[domain]) for each in above])
     return filling.home()
 
@@ -247,6 +255,23 @@ class _Filling:
         self.current: list[tuple[int, int]] = [(-1, -1)] * len(self.group)
         self.taken: list[list[tuple[int, int]]] = [[] for _ in self.rows]
 
+    def place_alike(self, domains: IntArray, room: int) -> int:
+        """Fill as many of equal domains, from the first on, as can have cells of one band alone; how many."""
+        if not room:
+            return 0
+        size, filled = np.asarray(self.size), np.asarray(self.filled)
+        whole = (size - filled) // room
+        band = np.repeat(np.arange(len(whole)), whole)
+        nth = np.arange(len(band)) - np.repeat(np.cumsum(whole) - whole, whole)
+        turn = np.lexsort((band, (filled[band] + nth * room) / size[band]))
+        band = band[turn][: len(domains)]
+        for each in range(len(whole)):
+            mine = domains[: len(band)][band == each].tolist()
+            self.taken[each] += [(domain, room) for domain in mine]
+            if mine:
+                self._fill_up(each, room * len(mine))
+        return len(band)
+
     def place(self, domain: int, room: int, above: Sequence[int]) -> None:
         """Give the next cells to a domain; `above` are the domains around it, innermost first."""
         while room and self.open:
@@ -256,11 +281,15 @@ class _Filling:
             band = min(left, key=self.fullness.__getitem__)
             cells = min(room, self.size[band] - self.filled[band])
             self.taken[band].append((domain, cells))
-            self.filled[band] += cells
-            self.fullness[band] = self.filled[band] / self.size[band]
-            if self.filled[band] == self.size[band]:
-                self.open.remove(band)
+            self._fill_up(band, cells)
             room -= cells
+
+    def _fill_up(self, band: int, cells: int) -> None:
+        """So many more cells of a band are taken."""
+        self.filled[band] += cells
+        self.fullness[band] = self.filled[band] / self.size[band]
+        if self.filled[band] == self.size[band]:
+            self.open.remove(band)
 
     def _of_group(self, level: int, domain: int, left: list[int]) -> list[int]:
         """Those of the innermost bands `left` that the given domain of an outer tier is filling."""

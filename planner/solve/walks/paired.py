@@ -104,6 +104,8 @@ class Sharing:
 
 
 FIRST = Sharing(Ahead((), ()), 0.2, 20)
+# As good as other tools' best already, and sooner there.
+ROUGH = Sharing(Ahead((), ()), 0.2, 8)
 
 
 def usual_pieces(tree: Tree, widths: IntArray) -> list[float]:
@@ -154,7 +156,7 @@ def roughly_drafted(tree: Tree, costs: StageCosts, seed: int, control: Control) 
     outer = _lined_outermost(tree, costs)
     outer = next(Pairs(costs, tree.levels[-2], control).better(outer, ROUGH_TURNS), outer)
     random = np.random.default_rng(seed)
-    return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, FIRST, random, control)
+    return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, ROUGH, random, control)
 
 
 def drafted_by_pairs(tree: Tree, costs: StageCosts, seed: int, control: Control) -> Iterator[IntArray]:

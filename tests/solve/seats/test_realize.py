@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,10 +66,14 @@ def test_folded_pipelines_keep_mirrored_stages_together():
 
 
 @pytest.mark.parametrize("first", range(0, 60, 30))
-def test_seats_are_distinct_available_and_in_the_right_domain(first):
-    """No GPU twice, none unavailable, and each cell in the domain it was given."""
+@pytest.mark.parametrize("rails", [False, True])
+def test_seats_are_distinct_available_and_in_the_right_domain(first, rails):
+    """No GPU twice, none unavailable, and each cell in the domain it was given, on rails or not."""
     for seed in range(first, first + 30):
         problem, layout, tree, widths = random_tree(seed)
+        if rails:
+            on_rails = replace(problem.cluster, gpu_rail=problem.cluster.gpu_local)
+            problem = replace(problem, cluster=on_rails)
         home = join_replicas(tree, widths)
         gpus = seat_ranks(problem, layout, home)
         assert len(set(gpus.tolist())) == problem.workload.mesh.world_size
@@ -132,7 +138,7 @@ def test_rails_are_kept_on_a_regular_cluster(tp, dp, pp):
 
 def test_a_moved_replica_keeps_its_berth():
     """A cell whose replica comes from another node sits at the same index there."""
-    cluster = grid_cluster(2, 4)
+    cluster = grid_cluster(2, 4, nics=4)
     problem = Problem(cluster, grid_workload(dp=4, pp=2), Objective.WEIGHTED, cluster.gpu_in_service)
     layout = lay_out(problem, candidate_blocks(problem.workload.mesh)[0])
     gpus = seat_ranks(problem, layout, np.asarray([[0, 0, 0, 0], [1, 1, 1, 1]]))

@@ -13,7 +13,7 @@ from planner.placement.placement import Objective, Status
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree
 from planner.solve.seats.realize import seat_ranks, widths_of
-from planner.solve.seats.ring_walk import paid_by_rings, walked_rings, walks_on_rings
+from planner.solve.seats.ring_walk import paid_by_rings, quickly_walked, walked_rings, walks_on_rings
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem, lay_out
@@ -63,6 +63,18 @@ def test_what_is_paid_is_what_is_measured(number):
     for home in (start, found[-1]):
         placed = measure(problem.cluster, problem.workload, seat_ranks(problem, layout, home))
         assert placed.tier_bytes[0] == pytest.approx(paid_by_rings(costs, home, len(layout.room)))
+
+
+@pytest.mark.parametrize("number", [2, 5, 6])
+def test_a_quick_walk_is_most_of_the_way(number):
+    """From cells at random it keeps rooms, and what it leaves to longer walks is less than a tenth."""
+    _, layout, tree, costs = job(number)
+    control = Control(60.0, workers=2)
+    home = quickly_walked(tree, costs, at_random(layout, costs), control)
+    assert (widths_of(home, len(layout.room)).sum(axis=1) <= layout.room).all()
+    longer = list(walked_rings(tree, costs, home, Control(60.0, workers=1, deterministic=True)))
+    best = paid_by_rings(costs, longer[-1] if longer else home, len(layout.room))
+    assert best <= paid_by_rings(costs, home, len(layout.room)) < 1.1 * best
 
 
 def test_the_same_walks_twice():

@@ -13,7 +13,8 @@ from planner.solve import solve
 from planner.solve.exact.exact import solve_exactly
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, tree_cost
-from planner.solve.seats.realize import seat_ranks
+from planner.solve.seats import stripes
+from planner.solve.seats.realize import seat_ranks, widths_of
 from planner.solve.seats.stripes import (
     Partition,
     band_cost,
@@ -224,3 +225,23 @@ def test_cells_in_line_leave_the_last_places_free():
     widths = lined_up(made.tree, made.costs)
     assert widths.sum(axis=0).tolist() == [3] * 4
     assert (widths.sum(axis=1) <= made.tree.levels[0].room).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_equal_domains_at_once_as_one_by_one(seed, monkeypatch):
+    """To fill all equal domains of a single tier at once costs about what one after the other does."""
+    rng = np.random.default_rng(seed)
+    rooms = sorted(rng.choice([2, 3, 5, 8], 12).tolist(), reverse=True)
+    stages = int(rng.integers(2, 6))
+    job = grid_workload(
+        dp=sum(rooms) // stages,
+        pp=stages,
+        families=[("dp", "all_reduce", float(rng.integers(1, 9))), ("pp", "path", float(rng.integers(1, 9)))],
+    )
+    at_once = Striped(ragged_cluster(rooms), job)
+    monkeypatch.setattr(stripes._Filling, "place_alike", lambda *_: 0)
+    one_by_one = Striped(ragged_cluster(rooms), job)
+    assert at_once.traffic.tier_bytes[0] <= 1.1 * one_by_one.traffic.tier_bytes[0]
+    held = widths_of(at_once.home, len(rooms)).sum(axis=1)
+    assert (held <= rooms).all()
+    assert held.sum() == job.mesh.world_size
