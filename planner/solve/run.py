@@ -14,6 +14,7 @@ from planner.errors import InfeasibleError, InternalError, NoPlacementError
 from planner.placement.crossing import measure, objective_bound, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.solve.bound.busiest import busiest_bound
 from planner.solve.bound.tier_bounds import SMALL_CELLS, tier_bounds
 from planner.solve.construct import Constructions
 from planner.solve.exact.exact import fits_exact_model, solve_exactly
@@ -21,6 +22,7 @@ from planner.solve.exact.exact_widths import least_widths, uncut_layout
 from planner.solve.joint.joint_bound import Apart
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree
+from planner.solve.seats.boxes import boxed_homes
 from planner.solve.seats.rail_seats import keep_rails
 from planner.solve.seats.realize import seat_ranks
 from planner.solve.seats.rings import join_cells
@@ -61,6 +63,7 @@ ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
 LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
+BOXED_CELLS = 50_000
 # Of the time, kept for seats on rails.
 RAIL_SHARE = 0.03
 MET = 1e-9
@@ -182,8 +185,10 @@ class _Run:
         with self.control.step(1 - RAIL_SHARE if self.has_rails else 1):
             self.sketch()
             self.try_default_orders()
+            self.spread_out()
             self.bound_beside_walks()
             self.construct()
+            self.bound_busiest()
             self.prove()
             self.walk_on()
         if self.has_rails:
@@ -350,7 +355,7 @@ class _Run:
         """Bound every tier, and the objective with them."""
         sharp = not self.bounded_by_cover
         self.tier_bounds = tier_bounds(self.problem, self.control, sharp=sharp, apart=self.apart)
-        self.bound = self._implied_bound()
+        self.bound = max(self.bound, self._implied_bound())
         self.report("bound")
 
     def try_default_orders(self) -> None:
@@ -370,6 +375,24 @@ class _Run:
             if digest not in tried:
                 tried.add(digest)
                 self.offer(order.gpu_of_rank, order.name)
+
+    def spread_out(self) -> None:
+        """Offer placements that keep the busiest uplink free, where that is what counts."""
+        if self.problem.objective is not Objective.BOTTLENECK:
+            return
+        for blocks in candidate_blocks(self.problem.workload.mesh):
+            layout = lay_out(self.problem, blocks)
+            if layout is not None and layout.cells <= BOXED_CELLS:
+                costs = reduce_costs(self.problem.workload.families, blocks)
+                for home in boxed_homes(self.problem, layout, costs):
+                    self.offer(seat_ranks(self.problem, layout, home), "boxes")
+                break
+        self.bound_busiest()
+
+    def bound_busiest(self) -> None:
+        """Bound the time of the busiest uplink, where that is what counts."""
+        if self.problem.objective is Objective.BOTTLENECK and self.best is not None and not self.met:
+            self.learn_all(busiest_bound(self.problem, self.value(self.best)))
 
     def prove(self) -> None:
         """Prove a small job optimal: by its width vectors, else rank by rank."""
