@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.bound.rounding import ROUNDING
+from planner.solve.bound.rounding import CANCELLED
 from planner.solve.columns.pricing import price
 from planner.solve.reduction.reduction import SUPPORT_FACTOR, incidence, reduce_costs
 from planner.solve.setup.blocks import candidate_blocks
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MOST_STATES = 50_000_000
 # How often what domains hold at most is drawn from what groups are shared by at least, and back.
 ROUNDS = 2
+# What sums of so few terms may have gained in floating point.
+SUMMED = 1e-12
 
 
 def busiest_bound(problem: Problem, known: float) -> float:
@@ -56,7 +58,7 @@ def busiest_bound(problem: Problem, known: float) -> float:
             room = problem.ranks_that_fit[tier] if blocks.cell_ranks == 1 else whole
             if level.uplink_bytes_per_s is not None and room is not None:
                 best = max(best, _busiest(problem, blocks, room, level.uplink_bytes_per_s, known))
-    return min(best * (1 - ROUNDING), known)
+    return min(best * (1 - SUMMED), known)
 
 
 def _busiest(problem: Problem, blocks: Blocks, room: IntArray, uplink: FloatArray, known: float) -> float:
@@ -124,8 +126,9 @@ def _least_egress(costs: StageCosts, table: FloatArray, largest: int) -> FloatAr
     half = np.zeros(costs.stages)
     half[:-1] += costs.v / 2
     half[1:] += costs.v / 2
-    # |a - b| = a + b - 2 min(a, b).
-    return price(costs, -half, largest, table).best
+    # |a - b| = a + b - 2 min(a, b), whose large terms may leave something of what cancels.
+    cancelled = CANCELLED * float(half.sum()) * largest
+    return np.maximum(price(costs, -half, largest, table).best - cancelled, 0.0)
 
 
 def egress_table(
