@@ -340,6 +340,8 @@ class Constructions:
     def every_placement_is_of(self, index: int) -> bool:
         """Whether every placement keeps the cells whole and in the rooms that a level has for them."""
         level = self.tree.levels[index]
+        if self.layout.bundles is not None:
+            return False
         if self.layout.blocks.cell_ranks == 1:
             return bool(np.array_equal(self.problem.ranks_that_fit[level.tier], level.room))
         whole = whole_by_rule(self.problem, self.layout.blocks, level.tier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from planner.placement.orders import axis_orders, default_orders
 from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
 from planner.solve.bound.busiest import busiest_bound
 from planner.solve.bound.tier_bounds import SMALL_CELLS, tier_bounds
+from planner.solve.bundled import construct_bundled
 from planner.solve.construct import Constructions
 from planner.solve.exact.exact import fits_exact_model, solve_exactly
 from planner.solve.exact.exact_widths import least_widths, uncut_layout
@@ -172,6 +174,7 @@ class _Run:
     gap: float = 0.0
     limited: bool = False
     begun: Constructions | None = None
+    bundled: Constructions | None = None
     built: Constructions | None = None
     attempts: int = 0
     attempted_s: float = 0.0
@@ -187,6 +190,7 @@ class _Run:
             self.try_default_orders()
             self.spread_out()
             self.bound_beside_walks()
+            self.construct_bundled()
             self.construct()
             self.bound_busiest()
             self.prove()
@@ -215,23 +219,29 @@ class _Run:
         """Whether the incumbent is proven optimal."""
         return self.best is not None and (self.proven or self.value(self.best) <= self.bound * (1 + MET))
 
+    @property
+    def reached(self) -> float:
+        """The incumbent's value, infinity where there is none."""
+        return self.value(self.best) if self.best else float("inf")
+
     def value(self, measured: Measure) -> float:
         """The objective's value of a measured placement."""
         return measured.value(self.problem.objective)
 
-    def offer(self, gpu_of_rank: IntArray, phase: str, *, preferred: bool = False) -> None:
-        """Take a placement as incumbent where it obeys the rules and is better.
+    def offer(self, gpu_of_rank: IntArray, phase: str, *, preferred: bool = False) -> float:
+        """Take a placement as incumbent where it obeys the rules and is better; returns what it costs.
 
         A preferred one is taken as well where it is only as good: it keeps its rails.
         """
         if not rules_hold(self.problem, gpu_of_rank):
-            return
+            return float("inf")
         found = measure(self.problem.cluster, self.problem.workload, gpu_of_rank)
         better = self.best is None or self._rank(found) < self._rank(self.best)
         if better or (preferred and self.best is not None and self._rank(found) == self._rank(self.best)):
             self.best = found
         if better:
             self.report(phase)
+        return self.value(found)
 
     def _offer_built(self, gpu_of_rank: IntArray) -> None:
         """Offer a placement that is made of width vectors, which keep its rails."""
@@ -243,8 +253,8 @@ class _Run:
 
     def report(self, phase: str) -> None:
         """Record and announce incumbent and bound."""
-        value = self.value(self.best) if self.best else float("inf")
-        self.trace.append(Progress(self.control.elapsed_s, value, min(self.bound, value), phase))
+        bound = min(self.bound, self.reached)
+        self.trace.append(Progress(self.control.elapsed_s, self.reached, bound, phase))
         if self.progress is not None:
             self.progress(self.trace[-1])
 
@@ -263,6 +273,12 @@ class _Run:
         for gpu_of_rank in work.quick():
             self._offer_built(gpu_of_rank)
         return work
+
+    def construct_bundled(self) -> None:
+        """Build placements of cells in parts where no node has room for them."""
+        if self.begun is not None and self.best is not None and not self.near:
+            offer = partial(self.offer, phase="construct", preferred=True)
+            self.bundled = construct_bundled(self.begun, self._told, offer, lambda: self.reached)
 
     def construct(self) -> None:
         """Build placements from width vectors, for the largest cells that fit first."""

@@ -51,18 +51,20 @@ class Tree:
 
     @classmethod
     def of(cls, problem: Problem, layout: Layout) -> Tree:
-        """Build the tree over the domains of the layout's cell tier."""
-        cluster = problem.cluster
+        """Build the tree over the domains of the layout's cell tier, or over its bundles inside them."""
+        tiers, last = problem.cluster.tiers, len(problem.cluster.tiers) - 1
         room, kind = layout.room, np.unique(layout.room, return_inverse=True)[1].astype(np.int32)
+        steps = [(tier, tiers[tier].parent) for tier in range(layout.cell_tier, last)]
+        if layout.bundles is not None:
+            steps = [*enumerate(layout.bundles.parents, layout.bundles.cut.tier), *steps]
+        # Around bundles are the bundles of the next tier.
+        domains = [len(parent) for _, parent in steps[1:]] + [1]
         levels = []
-        for tier in range(layout.cell_tier, len(cluster.tiers)):
-            last = tier == len(cluster.tiers) - 1
-            parent = np.zeros(len(room), np.int32) if last else cluster.tiers[tier].parent
+        for (tier, parent), outer in zip(steps, domains, strict=False):
             levels.append(Level(tier, float(problem.weights[tier]), room, parent, kind))
-            if not last:
-                outer = cluster.tiers[tier + 1].domains
-                kind = _classes(kind, parent, outer)
-                room = np.bincount(parent, room, minlength=outer).astype(np.int32)
+            kind = _classes(kind, parent, outer)
+            room = np.bincount(parent, room, minlength=outer).astype(np.int32)
+        levels.append(Level(last, float(problem.weights[last]), room, np.zeros(len(room), np.int32), kind))
         return cls(tuple(levels))
 
 

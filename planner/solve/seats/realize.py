@@ -102,11 +102,15 @@ def _place_in_run(ordered: IntArray, counts: NDArray[np.int64]) -> NDArray[np.in
 
 def seat_ranks(problem: Problem, layout: Layout, home: IntArray) -> IntArray:
     """GPU of every rank, shape (world_size,), from the domain of every cell, shape (P, N)."""
-    cluster = problem.cluster
-    seats = _Seats(problem, layout).of_cells(_counted(home.reshape(-1), len(layout.room)))
-    if (cluster.gpu_rail >= 0).any():
-        domain, berth = cluster.domain_of_gpu[layout.cell_tier], cluster.gpu_local
-        seat = _take_seats(home, domain[seats[:, 0]], berth[seats[:, 0]])
+    cells = _counted(home.reshape(-1), len(layout.room))
+    seats = (
+        _Seats(problem, layout).of_cells(cells)
+        if layout.bundles is None
+        else _bundled(problem, layout, cells)
+    )
+    if (problem.cluster.gpu_rail >= 0).any():
+        domain = np.repeat(np.arange(len(cells), dtype=np.int32), cells)
+        seat = _take_seats(home, domain, problem.cluster.gpu_local[seats[:, 0]])
     else:
         seat = _seats_in_order(home)
     gpu_of_rank = np.empty(problem.workload.mesh.world_size, np.int32)
@@ -152,6 +156,42 @@ def _take_seats(home: IntArray, domain: IntArray, berth: IntArray) -> IntArray:
     return seat.reshape(-1)
 
 
+def _bundled(problem: Problem, layout: Layout, cells: IntArray) -> IntArray:
+    """GPUs of as many cells as each bundle holds, shape (all cells, B), ordered by bundle."""
+    bundles = layout.bundles
+    assert bundles is not None
+    bundle = np.repeat(np.arange(len(cells), dtype=np.int32), cells)
+    number = _place_in_run(bundle, np.bincount(bundle))
+    seats = np.empty((len(bundle), layout.blocks.cell_ranks), np.int32)
+    for size in np.unique(bundles.part_ranks).tolist():
+        room = problem.ranks_that_fit[bundles.cut.tier] // size
+        groups, start = _groups(problem, bundles.cut.tier, size, room), np.cumsum(room) - room
+        rows = np.flatnonzero(bundles.part_ranks[bundle] == size)
+        domain = bundles.domains[bundle[rows], : layout.blocks.cell_ranks // size]
+        seats[rows] = groups[start[domain] + number[rows, None]].reshape(len(rows), -1)
+    return seats
+
+
+def _groups(problem: Problem, tier: int, size: int, room: IntArray) -> IntArray:
+    """GPUs in groups of one size inside the domains of a tier, shape (groups, size), ordered by domain.
+
+    GPUs that share an aligned group, and so keep their rails, are in one where all of them are free.
+
+    Parameters
+    ----------
+    room
+        Groups to make in each domain, shape (domains,).
+    """
+    cluster, gpus = problem.cluster, np.flatnonzero(problem.available)
+    domain = cluster.domain_of_gpu[tier][gpus]
+    aligned = cluster.gpu_node[gpus].astype(np.int64) * (1 << 20) + cluster.gpu_local[gpus] // size
+    _, member, shared = np.unique(aligned, return_inverse=True, return_counts=True)
+    order = np.lexsort((gpus, shared[member] < size, domain))
+    gpus, domain = gpus[order], domain[order]
+    kept = _place_in_run(domain, np.bincount(domain)) < room[domain] * size
+    return gpus[kept].reshape(-1, size).astype(np.int32)
+
+
 class _Seats:
     """Seats for inner blocks: groups of GPUs in one domain of the layout's inner tier.
 
@@ -163,14 +203,7 @@ class _Seats:
     def __init__(self, problem: Problem, layout: Layout) -> None:
         cluster, blocks = problem.cluster, layout.blocks
         self.run, self.cell_ranks = blocks.run, blocks.cell_ranks
-        gpus = np.flatnonzero(problem.available)
-        domain = cluster.domain_of_gpu[layout.inner_tier][gpus]
-        group = cluster.gpu_node[gpus].astype(np.int64) * (1 << 20) + cluster.gpu_local[gpus] // blocks.inner
-        _, member, size = np.unique(group, return_inverse=True, return_counts=True)
-        order = np.lexsort((gpus, size[member] < blocks.inner, domain))
-        gpus, domain = gpus[order], domain[order]
-        kept = _place_in_run(domain, np.bincount(domain)) < layout.inner_room[domain] * blocks.inner
-        self.gpus = gpus[kept].reshape(-1, blocks.inner).astype(np.int32)
+        self.gpus = _groups(problem, layout.inner_tier, blocks.inner, layout.inner_room)
         first = self.gpus[:, 0]
         above = cluster.domain_of_gpu[layout.cell_tier][first]
         fullness = problem.ranks_that_fit[0][cluster.gpu_node[first]]

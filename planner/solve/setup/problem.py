@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from planner.placement.placement import Objective
     from planner.solve.setup.blocks import Blocks
+    from planner.solve.setup.bundles import Bundles
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 
@@ -71,7 +72,10 @@ class Layout:
     inner_room
         Inner blocks that fit each domain of `inner_tier`, shape (domains,).
     room
-        Cells that fit each domain of `cell_tier`, shape (domains,).
+        Cells that fit each domain of `cell_tier`, shape (domains,); each bundle where there are bundles.
+    bundles
+        Inner domains that hold the cells in equal parts; None where nothing but the order of seats says how
+        cells lie inside their domains.
     """
 
     blocks: Blocks
@@ -79,6 +83,7 @@ class Layout:
     cell_tier: int
     inner_room: IntArray
     room: IntArray
+    bundles: Bundles | None = None
 
     @property
     def cells(self) -> int:
