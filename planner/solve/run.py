@@ -175,6 +175,7 @@ class _Run:
     limited: bool = False
     begun: Constructions | None = None
     bundled: Constructions | None = None
+    bundled_value: float = float("inf")
     built: Constructions | None = None
     attempts: int = 0
     attempted_s: float = 0.0
@@ -279,6 +280,7 @@ class _Run:
         if self.begun is not None and self.best is not None and not self.near:
             offer = partial(self.offer, phase="construct", preferred=True)
             self.bundled = construct_bundled(self.begun, self._told, offer, lambda: self.reached)
+            self.bundled_value = self.reached if self.bundled else float("inf")
 
     def construct(self) -> None:
         """Build placements from width vectors, for the largest cells that fit first."""
@@ -477,10 +479,11 @@ class _Run:
         return EXACT_WORK_S if self.control.deterministic else share * self.control.left_s
 
     def walk_on(self) -> None:
-        """Walk until the time is spent, where somebody said how much there is."""
-        if self.built is None or not self.limited or self.near:
+        """Walk until the time is spent, where somebody said how much there is; of what is best so far."""
+        leading = self.bundled if self.reached >= self.bundled_value else self.built
+        if leading is None or not self.limited or self.near:
             return
-        for gpu_of_rank in self.built.restarts_until_over():
+        for gpu_of_rank in leading.restarts_until_over():
             self._offer_built(gpu_of_rank)
 
     def prove_ranks(self) -> None:

@@ -168,7 +168,7 @@ def _bundled(problem: Problem, layout: Layout, cells: IntArray) -> IntArray:
         groups, start = _groups(problem, bundles.cut.tier, size, room), np.cumsum(room) - room
         rows = np.flatnonzero(bundles.part_ranks[bundle] == size)
         domain = bundles.domains[bundle[rows], : layout.blocks.cell_ranks // size]
-        seats[rows] = groups[start[domain] + number[rows, None]].reshape(len(rows), -1)
+        seats[rows] = groups[start[domain] + number[rows, None]].reshape(-1, layout.blocks.cell_ranks)
     return seats
 
 

@@ -172,7 +172,7 @@ def bundle(problem: Problem, layout: Layout, cut: Cut) -> Layout | None:
         groups, parent = _joined(problem, tier, groups, cut.spread[tier - cut.tier - 1])
         parents.append(parent)
     room, part_ranks, domains, parent = _bundled(problem, blocks.cell_ranks, cut, sizes, groups)
-    if room.sum() < layout.cells:
+    if room.sum() < layout.cells or sizes[0] not in part_ranks:
         return None
     bundles = Bundles(cut, part_ranks, domains, (parent, *reversed(parents)))
     return Layout(blocks, layout.inner_tier, home, layout.inner_room, room, bundles)
