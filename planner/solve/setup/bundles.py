@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from planner.solve.setup.problem import Problem
 
     IntArray = NDArray[np.int32]
+
+
+# Spreads of parts of one size that are looked at until the job fits one.
+MOST_SPREADS = 8
 
 
 @dataclass(frozen=True)
@@ -78,21 +82,28 @@ class Bundles:
 
 
 def first_cuts(problem: Problem, layout: Layout) -> Iterator[Cut]:
-    """Cuts into parts of every size, each in as few domains of outer tiers as can be.
+    """Cuts into parts of every size, the largest first, each in as few domains of outer tiers as can be.
 
     Parameters
     ----------
     layout
         Of cells too large for tiers inside its cell tier. Only those tiers count where a byte costs.
     """
-    blocks, outermost = layout.blocks, len(problem.cluster.tiers) - 1
+    blocks = layout.blocks
     for tier in range(layout.cell_tier):
         sizes = _part_sizes(problem, blocks, tier) if problem.weights[tier] else []
-        for size in sizes:
+        most = [
+            int(np.bincount(each.parent[fitting > 0]).max())
+            for each, fitting in zip(
+                problem.cluster.tiers[tier:-1], problem.ranks_that_fit[tier:], strict=False
+            )
+        ]
+        for size in reversed(sizes):
             if _usual_ranks(problem, tier) // size > 1:
-                spreads = sorted(_spreads(blocks.cell_ranks // size, outermost - tier), key=sum)
-                cuts = (Cut(tier, _from(sizes, size), spread) for spread in spreads)
-                yield from [cut for cut in cuts if bundle(problem, layout, cut) is not None][:1]
+                spreads = sorted(_spreads(blocks.cell_ranks // size, most), key=sum)
+                cuts = (Cut(tier, _from(sizes, size), spread) for spread in spreads[:MOST_SPREADS])
+                fitting_cuts = (cut for cut in cuts if bundle(problem, layout, cut) is not None)
+                yield from islice(fitting_cuts, 1)
 
 
 def next_cuts(problem: Problem, layout: Layout, cut: Cut) -> Iterator[Cut]:
@@ -129,12 +140,22 @@ def _from(sizes: Sequence[int], smallest: int) -> tuple[int, ...]:
     return tuple(size for size in sizes if size >= smallest)
 
 
-def _spreads(parts: int, tiers: int) -> list[tuple[int, ...]]:
-    """All numbers of domains of so many tiers that may hold a cell of so many parts; the last is 1."""
-    if tiers == 1:
-        return [(1,)]
-    divisors = [each for each in range(1, parts + 1) if parts % each == 0]
-    return [(each, *outer) for each in divisors for outer in _spreads(each, tiers - 1)]
+def _spreads(parts: int, most: Sequence[int]) -> list[tuple[int, ...]]:
+    """All numbers of domains of outer tiers that may hold a cell of so many parts; the last is 1.
+
+    Parameters
+    ----------
+    most
+        Domains of each tier, from that of the parts on, that one of the next tier out has inside.
+    """
+    if not most:
+        return [()] if parts == 1 else []
+    return [
+        (each, *outer)
+        for each in range(-(-parts // most[0]), parts + 1)
+        if parts % each == 0
+        for outer in _spreads(each, most[1:])
+    ]
 
 
 def _part_sizes(problem: Problem, blocks: Blocks, tier: int) -> list[int]:
