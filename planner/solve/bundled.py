@@ -12,7 +12,7 @@ from planner.solve.setup.bundles import bundle, first_cuts, next_cuts
 from planner.solve.steps import Told, placements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -27,11 +27,11 @@ DRAFT_SHARE = 0.1
 
 
 def construct_bundled(
-    work: Constructions, told: Told, offer: Callable[[IntArray], float], known: Callable[[], float]
+    work: Constructions, told: Told, offer: Callable[[IntArray], float], known: float
 ) -> Constructions | None:
     """Place parts of many cells in every inner domain, and go on with the best cut where it leads.
 
-    Returns its constructions, None where other placements known are better than all that is found at once.
+    Returns its constructions, None where a placement known is as good as all that is found at once.
     Nothing that is proven on the way counts: other placements need not keep to the bundles.
 
     Parameters
@@ -43,20 +43,27 @@ def construct_bundled(
     offer
         Told the GPU of every rank of a placement; says what that costs, infinity where a rule forbids it.
     known
-        Says what the best placement costs.
+        What the best other placement costs.
     """
     control = work.control
     with control.step(CUTS_SHARE):
         built, least = best_bundled(work, offer)
-    if built is None or least > known():
+    if built is None or least >= known:
         return None
-    alone = Told(lambda *_: None, lambda _: None, told.near, told.offer, told.near)
     with control.step(LEADING_SHARE):
-        for gpu_of_rank in placements(built, np.zeros(len(work.problem.cluster.tiers)), alone, 1.0):
+        for gpu_of_rank in _placements(built, told.offer, told.near):
             offer(gpu_of_rank)
             if told.near() or control.over:
                 break
     return built
+
+
+def _placements(
+    built: Constructions, offer: Callable[[IntArray], object], near: Callable[[], bool]
+) -> Iterator[IntArray]:
+    """All placements over bundles, after the quick ones; what they prove nobody is told."""
+    told = Told(lambda *_: None, lambda _: None, near, offer, near)
+    return placements(built, np.zeros(len(built.problem.cluster.tiers)), told, 1.0)
 
 
 def best_bundled(
@@ -67,6 +74,7 @@ def best_bundled(
     From the best cut on, those that differ from it in one thing are tried as well, until none is better.
     None and infinity where no bundles hold the job.
     """
+    limited = work.control.limited
     found: dict[Cut, tuple[float, Constructions]] = {}
     tried: set[Cut] = set()
     best: Cut | None = None
@@ -79,8 +87,11 @@ def best_bundled(
             tried.add(cut)
             if layout is not None:
                 built = Constructions(work.problem, layout, work.control)
-                drafts = built.better(work.control.limited(DRAFT_SHARE, built.draft()))
-                found[cut] = min(map(offer, chain(built.quick(), drafts))), built
+                # Quick placements need not obey rules on replicas and stages; those that follow do.
+                drafts = (
+                    _placements(built, offer, lambda: False) if built.rules else built.better(built.draft())
+                )
+                found[cut] = min(map(offer, chain(built.quick(), limited(DRAFT_SHARE, drafts)))), built
         before, best = best, min(found, key=lambda each: found[each][0], default=None)
         if best is None:
             return None, np.inf

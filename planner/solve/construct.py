@@ -250,7 +250,7 @@ class Constructions:
         return self.free and self.layout.cells > COVERED_CELLS and worth_annealing(self.tree, self.costs)
 
     @contextmanager
-    def walking(self, offer: Callable[[IntArray], None]) -> Iterator[None]:
+    def walking(self, offer: Callable[[IntArray], object]) -> Iterator[None]:
         """Walk from the best in a thread of its own until the block ends, where widths predict bytes.
 
         What is found on the way is offered as the GPU of every rank, shape (world_size,), in that thread.
@@ -261,7 +261,7 @@ class Constructions:
         with self.beside.walking(self.best, lambda widths: self._offered(widths, offer)) as self._found:
             yield
 
-    def _offered(self, widths: IntArray, offer: Callable[[IntArray], None]) -> None:
+    def _offered(self, widths: IntArray, offer: Callable[[IntArray], object]) -> None:
         """Offer width vectors that are better than the best, which stays what it is."""
         if tree_cost(self.tree, self.costs, widths) < self.least:
             offer(self.seated(widths))

@@ -277,9 +277,9 @@ class _Run:
 
     def construct_bundled(self) -> None:
         """Build placements of cells in parts where no node has room for them."""
-        if self.begun is not None and self.best is not None and not self.near:
+        if self.begun is not None and not self.near:
             offer = partial(self.offer, phase="construct", preferred=True)
-            self.bundled = construct_bundled(self.begun, self._told, offer, lambda: self.reached)
+            self.bundled = construct_bundled(self.begun, self._told, offer, self.reached)
             self.bundled_value = self.reached if self.bundled else float("inf")
 
     def construct(self) -> None:

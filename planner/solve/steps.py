@@ -54,7 +54,7 @@ class Told:
     learn: Callable[[int, float], None]
     learn_all: Callable[[float], None]
     near: Callable[[], bool]
-    offer: Callable[[IntArray], None]
+    offer: Callable[[IntArray], object]
     attempt: Callable[[], bool]
 
 

@@ -10,6 +10,7 @@ from planner.placement.placement import Objective
 from planner.solve import bundled, solve
 from planner.solve.bundled import best_bundled, construct_bundled
 from planner.solve.construct import Constructions
+from planner.solve.seats.realize import seat_ranks
 from planner.solve.setup.blocks import candidate_blocks
 from planner.solve.setup.control import Control
 from planner.solve.setup.feasible import rules_hold
@@ -140,6 +141,23 @@ def test_a_rule_that_forbids_to_cut_leaves_nothing_to_try():
     assert values == []
 
 
+@pytest.mark.parametrize("keep", [{"dp": "rack"}, {"pp": "rack"}, {"dp": "rack", "tp": "rack"}], ids=str)
+def test_cut_cells_keep_rules_on_replicas_and_stages(keep):
+    """Where whole stages or replicas must stay in a rack, cells are cut and all of them stay in it."""
+    cluster, job = grid_cluster(4, 16, 8, uplinks=UPLINKS), job_of(keep=keep, pp=4)
+    problem, work = constructions(cluster, job)
+    offer, values = offering(problem)
+    built, least = best_bundled(work, offer)
+    assert built is not None
+    assert least == min(values)
+    result = solve(cluster, job, time_limit_s=1.0, workers=1)
+    assert rules_hold(problem, result.placement.gpu_of_rank)
+    assert result.objective <= least * (1 + 1e-12)
+    if "dp" in keep:
+        plain = seat_ranks(problem, work.layout, np.repeat(np.arange(4), 8).reshape(4, 8))
+        assert least < 0.8 * measure(cluster, job, plain).weighted_s
+
+
 def told(near=lambda: False):
     """Whom nothing may be taught."""
 
@@ -156,7 +174,7 @@ def test_no_bound_comes_of_bundles(short_walks):
         problem, work = constructions(cluster, job_of(keep=keep))
         assert work.every_placement_is_of(0) == (keep is not None)
         offer, values = offering(problem)
-        built = construct_bundled(work, told(), offer, lambda: np.inf)
+        built = construct_bundled(work, told(), offer, np.inf)
         assert not any(map(built.every_placement_is_of, range(len(built.tree.levels) - 1)))
         assert values
 
@@ -165,7 +183,7 @@ def test_bundles_that_do_not_lead_are_left(monkeypatch):
     """Nothing goes on from the best cut where something better is known."""
     problem, work = constructions(grid_cluster(4, 8, 8, uplinks=UPLINKS), job_of())
     monkeypatch.setattr(bundled, "placements", lambda *_: pytest.fail("better is known"))
-    assert construct_bundled(work, told(), offering(problem)[0], lambda: 1e-9) is None
+    assert construct_bundled(work, told(), offering(problem)[0], 1e-9) is None
 
 
 def test_nothing_is_cut_where_cells_fit(monkeypatch):
