@@ -480,7 +480,7 @@ class _Run:
 
     def walk_on(self) -> None:
         """Walk until the time is spent, where somebody said how much there is; of what is best so far."""
-        leading = self.bundled if self.reached >= self.bundled_value else self.built
+        leading = self.bundled if self.bundled and self.reached >= self.bundled_value else self.built
         if leading is None or not self.limited or self.near:
             return
         for gpu_of_rank in leading.restarts_until_over():
