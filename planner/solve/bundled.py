@@ -50,18 +50,23 @@ def construct_bundled(
         built, least = best_bundled(work, offer)
     if built is None or least >= known:
         return None
-    with control.step(LEADING_SHARE):
+    placed_alone(built, told, offer, LEADING_SHARE)
+    return built
+
+
+def placed_alone(built: Constructions, told: Told, offer: Callable[[IntArray], float], share: float) -> None:
+    """Offer placements of a restricted job for a part of the time; what they prove nobody is told."""
+    with built.control.step(share):
         for gpu_of_rank in _placements(built, told.offer, told.near):
             offer(gpu_of_rank)
-            if told.near() or control.over:
+            if told.near() or built.control.over:
                 break
-    return built
 
 
 def _placements(
     built: Constructions, offer: Callable[[IntArray], object], near: Callable[[], bool]
 ) -> Iterator[IntArray]:
-    """All placements over bundles, after the quick ones; what they prove nobody is told."""
+    """All placements of a restricted job, after the quick ones."""
     told = Told(lambda *_: None, lambda _: None, near, offer, near)
     return placements(built, np.zeros(len(built.problem.cluster.tiers)), told, 1.0)
 

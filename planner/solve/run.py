@@ -22,6 +22,7 @@ from planner.solve.construct import Constructions
 from planner.solve.exact.exact import fits_exact_model, solve_exactly
 from planner.solve.exact.exact_widths import least_widths, uncut_layout
 from planner.solve.joint.joint_bound import Apart
+from planner.solve.narrowed import construct_narrowed
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree
 from planner.solve.seats.boxes import boxed_homes
@@ -174,8 +175,8 @@ class _Run:
     gap: float = 0.0
     limited: bool = False
     begun: Constructions | None = None
-    bundled: Constructions | None = None
-    bundled_value: float = float("inf")
+    restricted: Constructions | None = None
+    restricted_value: float = float("inf")
     built: Constructions | None = None
     attempts: int = 0
     attempted_s: float = 0.0
@@ -191,7 +192,7 @@ class _Run:
             self.try_default_orders()
             self.spread_out()
             self.bound_beside_walks()
-            self.construct_bundled()
+            self.construct_restricted()
             self.construct()
             self.bound_busiest()
             self.prove()
@@ -275,12 +276,15 @@ class _Run:
             self._offer_built(gpu_of_rank)
         return work
 
-    def construct_bundled(self) -> None:
-        """Build placements of cells in parts where no node has room for them."""
+    def construct_restricted(self) -> None:
+        """Build placements of cells in parts where no node has room for them, or in a part of the cluster."""
+        offer = partial(self.offer, phase="construct", preferred=True)
         if self.begun is not None and not self.near:
-            offer = partial(self.offer, phase="construct", preferred=True)
-            self.bundled = construct_bundled(self.begun, self._told, offer, self.reached)
-            self.bundled_value = self.reached if self.bundled else float("inf")
+            self.restricted = construct_bundled(self.begun, self._told, offer, self.reached)
+        crowded = self.problem.objective is not Objective.BOTTLENECK
+        if self.begun is not None and not self.near and self.restricted is None and crowded:
+            self.restricted = construct_narrowed(self.begun, self._told, offer)
+        self.restricted_value = self.reached if self.restricted else float("inf")
 
     def construct(self) -> None:
         """Build placements from width vectors, for the largest cells that fit first."""
@@ -480,7 +484,8 @@ class _Run:
 
     def walk_on(self) -> None:
         """Walk until the time is spent, where somebody said how much there is; of what is best so far."""
-        leading = self.bundled if self.bundled and self.reached >= self.bundled_value else self.built
+        leads = self.restricted is not None and self.reached >= self.restricted_value
+        leading = self.restricted if leads else self.built
         if leading is None or not self.limited or self.near:
             return
         for gpu_of_rank in leading.restarts_until_over():
