@@ -206,16 +206,11 @@ def _fill(tree: Tree, costs: StageCosts, bands: Sequence[IntArray]) -> IntArray:
     above = ancestors(tree, len(tree.levels[0].room))[1:-1]
     room = _needed(tree.levels[0].room, costs.stages * costs.replicas)
     order = _tree_order(tree, above)
-    if not above:
-        # Of a single tier equal domains are all alike, and there may be thousands.
-        order = np.concatenate(
-            [
-                alike[filling.place_alike(alike, int(room[alike[0]])) :]
-                for alike in np.split(order, np.flatnonzero(np.diff(room[order])) + 1)
-            ]
-        )
-    for domain in order:
-        filling.place(int(domain), int(room[domain]), [int(each[domain]) for each in above])
+    # Of a single tier equal domains are all alike, and there may be thousands.
+    for some in [order] if above else np.split(order, np.flatnonzero(np.diff(room[order])) + 1):
+        placed = 0 if above else filling.place_alike(some, int(room[some[0]]))
+        for domain in some[placed:]:
+            filling.place(int(domain), int(room[domain]), [int(each[domain]) for each in above])
     return filling.home()
 
 
