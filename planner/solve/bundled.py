@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from planner.solve.setup.bundles import Cut
+    from planner.solve.setup.cuts import Cut
 
     IntArray = NDArray[np.int32]
 

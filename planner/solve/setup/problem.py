@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from planner.placement.placement import Objective
     from planner.solve.setup.blocks import Blocks
-    from planner.solve.setup.bundles import Bundles
+    from planner.solve.setup.cuts import Bundles
     from planner.topology.cluster import Cluster
     from planner.workload.workload import Workload
 

@@ -13,7 +13,8 @@ from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, above_each
 from planner.solve.seats.realize import join_replicas, seat_ranks
 from planner.solve.setup.blocks import candidate_blocks
-from planner.solve.setup.bundles import Cut, bundle, first_cuts, next_cuts
+from planner.solve.setup.bundles import bundle, first_cuts, next_cuts
+from planner.solve.setup.cuts import Cut
 from planner.solve.setup.problem import Problem, lay_out
 from tests.builders import grid_cluster, grid_workload, ragged_cluster
 from tests.solve.grids import widths_of, widths_upwards
