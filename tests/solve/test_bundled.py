@@ -85,13 +85,13 @@ def test_bundles_are_at_least_as_good_as_boxes(counts, mesh, tensor):
 def test_solve_places_cells_in_parts_where_that_is_best(monkeypatch):
     """Under heavy data-parallel traffic the run ends at the best boxes; without bundles it does not."""
     cluster, job = grid_cluster(2, 16, 8, uplinks=UPLINKS), job_of()
-    result = solve(cluster, job, time_limit_s=2.0, workers=1)
+    result = solve(cluster, job, workers=1, deterministic=True)
     found = boxes(cluster, job)
     assert result.objective <= min(found.values()) * (1 + 1e-12)
     assert result.objective < 0.8 * found[8, 1, 1]
     assert result.lower_bound <= result.objective
     monkeypatch.setattr(bundled, "first_cuts", lambda *_: [])
-    assert solve(cluster, job, time_limit_s=2.0, workers=1).objective > result.objective
+    assert solve(cluster, job, workers=1, deterministic=True).objective > result.objective
 
 
 def test_irregular_nodes_are_bundled_by_what_they_have_room_for():
@@ -150,7 +150,7 @@ def test_cut_cells_keep_rules_on_replicas_and_stages(keep):
     built, least = best_bundled(work, offer)
     assert built is not None
     assert least == min(values)
-    result = solve(cluster, job, time_limit_s=1.0, workers=1)
+    result = solve(cluster, job, workers=1, deterministic=True)
     assert rules_hold(problem, result.placement.gpu_of_rank)
     assert result.objective <= least * (1 + 1e-12)
     if "dp" in keep:
