@@ -91,13 +91,15 @@ class Constructions:
 
         Where f predicts the bytes only what it predicts to be better is realised; where it bounds them, all.
         """
-        yield self.striped()
+        home = striped_home(self.tree, self.costs)
+        yield self._striped(home)
         if self.rules:
             self.least = np.inf
         elif self.several:
             yield from self.better(iter([self._rough()]))
         elif self.rings_at_once:
-            yield self._quickly_closed()
+            closed = quickly_walked(self.tree, self.costs, home, self.control)
+            yield seat_ranks(self.problem, self.layout, closed)
         elif self.pairs_at_once and self.alone and not self.soon_proven:
             yield from self.better(self.quickly_paired())
 
@@ -109,9 +111,8 @@ class Constructions:
         self.beside.rough = False
         return roughly_drafted(self.tree, self.costs, next(self.seeds), self.control)
 
-    def striped(self) -> IntArray:
-        """The placement in stripes, the first of all."""
-        home = striped_home(self.tree, self.costs)
+    def _striped(self, home: IntArray) -> IntArray:
+        """The placement in stripes, the first of all, from the domain of every cell in it, shape (P, N)."""
         self.best = widths_of(home, len(self.layout.room))
         self.least = tree_cost(self.tree, self.costs, self.best)
         return self.seated(self.best) if self.costs.exact else seat_ranks(self.problem, self.layout, home)
@@ -198,13 +199,6 @@ class Constructions:
         home = join_cells(self.tree, self.best, self.costs, self.control)
         for better in walked_rings(self.tree, self.costs, home, self.control):
             yield seat_ranks(self.problem, self.layout, better)
-
-    def _quickly_closed(self) -> IntArray:
-        """GPU of every rank, shape (world_size,), from short walks over the cells of rings."""
-        home = striped_home(self.tree, self.costs)
-        return seat_ranks(
-            self.problem, self.layout, quickly_walked(self.tree, self.costs, home, self.control)
-        )
 
     def walks(self) -> Iterator[IntArray]:
         """Walks from the best."""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.errors import InfeasibleError, InternalError, NoPlacementError
+from planner.errors import InfeasibleError, NoPlacementError
 from planner.placement.crossing import measure, objective_bound, weighted_seconds
 from planner.placement.orders import axis_orders, default_orders
-from planner.placement.placement import Claims, Objective, Placement, Status, TierClaim
+from planner.placement.placement import Objective, Placement
 from planner.solve.bound.busiest import busiest_bound
 from planner.solve.bound.tier_bounds import SMALL_CELLS, tier_bounds
 from planner.solve.bundled import construct_bundled
@@ -25,11 +25,12 @@ from planner.solve.joint.joint_bound import Apart
 from planner.solve.narrowed import construct_narrowed
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree
-from planner.solve.seats.boxes import boxed_homes
+from planner.solve.seats.boxes import boxed_placements
 from planner.solve.seats.rail_seats import keep_rails
 from planner.solve.seats.realize import seat_ranks
 from planner.solve.seats.rings import join_cells
 from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.claims import MET, claimed
 from planner.solve.setup.compiling import begin_compiling
 from planner.solve.setup.control import Control
 from planner.solve.setup.feasible import prove_infeasible, rules_hold
@@ -66,10 +67,8 @@ ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
 LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
-BOXED_CELLS = 50_000
 # Of the time, kept for seats on rails.
 RAIL_SHARE = 0.03
-MET = 1e-9
 BOUND_SHARE, ALONE_SHARE = 0.4, 0.05
 ROUNDED = 1e-6
 
@@ -402,13 +401,8 @@ class _Run:
         """Offer placements that keep the busiest uplink free, where that is what counts."""
         if self.problem.objective is not Objective.BOTTLENECK:
             return
-        for blocks in candidate_blocks(self.problem.workload.mesh):
-            layout = lay_out(self.problem, blocks)
-            if layout is not None and layout.cells <= BOXED_CELLS:
-                costs = reduce_costs(self.problem.workload.families, blocks)
-                for home in boxed_homes(self.problem, layout, costs):
-                    self.offer(seat_ranks(self.problem, layout, home), "boxes")
-                break
+        for gpu_of_rank in boxed_placements(self.problem):
+            self.offer(gpu_of_rank, "boxes")
         self.bound_busiest()
 
     def bound_busiest(self) -> None:
@@ -523,26 +517,6 @@ class _Run:
                 "no placement that obeys the rules was found, and none is proven not to exist",
                 suggestion="a longer --time-limit, or fewer keep rules",
             )
-        value = self.value(self.best)
-        bound = value if self.met else _below(self.bound, value)
-        names = [tier.name for tier in self.problem.cluster.tiers]
-        tiers = zip(names, self.best.tier_bytes, self.tier_bounds.tolist(), strict=True)
-        claims = Claims(
-            objective=self.problem.objective,
-            value=value,
-            lower_bound=bound,
-            status=Status.OPTIMAL if self.met else Status.FEASIBLE,
-            weighted_s=self.best.weighted_s,
-            tiers=tuple(TierClaim(name, crossing, _below(low, crossing)) for name, crossing, low in tiers),
-        )
+        claims = claimed(self.problem, self.best, self.bound, self.tier_bounds, optimal=self.met)
         placement = Placement(self.problem.cluster, self.problem.workload, self.best.gpu_of_rank, claims)
         return Result(placement, tuple(self.trace), self.control.elapsed_s, self.control.stop.is_set())
-
-
-def _below(bound: float, value: float) -> float:
-    """The bound, at most the value; raises InternalError where it lies above by more than rounding."""
-    if bound > value * (1 + MET):
-        raise InternalError.of(
-            "X003", f"a lower bound of {bound} lies above a value of {value} that was reached"
-        )
-    return min(bound, value)

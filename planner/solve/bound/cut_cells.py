@@ -15,7 +15,7 @@ from planner.solve.bound.rounding import ROUNDING
 from planner.solve.columns.columns import LARGE_TABLE, large, relax
 from planner.solve.columns.master import CapacityClass
 from planner.solve.columns.pricing import closed_room, price
-from planner.solve.reduction.levels import Levels, linear_credit
+from planner.solve.reduction.levels import Levels
 from planner.solve.reduction.parts import PartialCells, many_parts, parts_never_pay
 
 if TYPE_CHECKING:
@@ -288,7 +288,4 @@ def _within(costs: StageCosts, duals: FloatArray, most: int) -> FloatArray:
 def _steepest(costs: StageCosts, duals: FloatArray, widest: int) -> float:
     """Most that one more cell can lower a domain's reduced cost."""
     falls = -np.diff(costs.holding(widest + 1), axis=1).min(axis=1)
-    kept = 2 * linear_credit(costs)
-    kept[:-1] += costs.v
-    kept[1:] += costs.v
-    return float((duals + np.maximum(falls, 0.0) + kept).max())
+    return float((duals + np.maximum(falls, 0.0) + _edges(costs).sum(axis=1)).max())

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from planner.solve.reduction.reduction import reduce_costs
+from planner.solve.reduction.tree import Tree, above_each
+from planner.solve.seats.realize import seat_ranks
+from planner.solve.setup.blocks import candidate_blocks
+from planner.solve.setup.problem import lay_out
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 
 # Sizes of boxes that are tried, those first whose domains send least.
 MOST_SIZES = 4
+# To measure placements of more would take long.
+MOST_CELLS = 50_000
 
 
 class BoxSize(NamedTuple):
@@ -35,16 +43,29 @@ class BoxSize(NamedTuple):
     sent: float
 
 
+def boxed_placements(problem: Problem) -> Iterator[IntArray]:
+    """GPU of every rank, shape (world_size,), for ways to lay boxes of the largest cells that fit."""
+    for blocks in candidate_blocks(problem.workload.mesh):
+        layout = lay_out(problem, blocks)
+        if layout is not None:
+            if layout.cells <= MOST_CELLS:
+                costs = reduce_costs(problem.workload.families, blocks)
+                for home in boxed_homes(problem, layout, costs):
+                    yield seat_ranks(problem, layout, home)
+            return
+
+
 def boxed_homes(problem: Problem, layout: Layout, costs: StageCosts) -> Iterator[IntArray]:
     """Domain of every cell at the layout's cell tier, shape (P, N), for ways to lay boxes, one by one."""
-    tiers = problem.cluster.tiers
+    tree, tiers = Tree.of(problem, layout), problem.cluster.tiers
     limited = [
-        tier for tier in range(layout.cell_tier, len(tiers) - 1) if tiers[tier].uplink_bytes_per_s is not None
+        index
+        for index, level in enumerate(tree.levels[:-1])
+        if tiers[level.tier].uplink_bytes_per_s is not None
     ]
     if not limited:
         return
-    around = _ancestor(problem, layout.cell_tier, limited[0])
-    room = np.bincount(around, layout.room, minlength=tiers[limited[0]].domains).astype(np.int32)
+    around, room = above_each(tree, limited[0]), tree.levels[limited[0]].room
     for size in sorted(box_sizes(costs, room), key=lambda each: each.sent)[:MOST_SIZES]:
         tallest = -(-costs.stages // size.bands)
         fits = np.flatnonzero(room >= tallest * size.replicas).astype(np.int32)
@@ -93,14 +114,6 @@ def _lay(costs: StageCosts, size: BoxSize, chosen: IntArray, *, by_column: bool)
     box = column * size.bands + band[:, None] if by_column else band[:, None] * size.columns + column
     laid: IntArray = chosen[box].astype(np.int32)
     return laid
-
-
-def _ancestor(problem: Problem, inner: int, outer: int) -> IntArray:
-    """Domain of tier `outer` around each one of tier `inner`, shape (inner domains,)."""
-    around = np.arange(problem.cluster.tiers[inner].domains, dtype=np.int32)
-    for tier in range(inner, outer):
-        around = problem.cluster.tiers[tier].parent[around]
-    return around
 
 
 def _seated_inside(domain: IntArray, around: IntArray, room: IntArray) -> IntArray:
