@@ -18,7 +18,7 @@ from planner.solve.joint.guide import Guide
 from planner.solve.joint.joint_bound import Apart, joint_bound
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree, tree_cost
-from planner.solve.seats.realize import seat_ranks, widths_of
+from planner.solve.seats.realize import is_joined, seat_ranks, widths_of
 from planner.solve.seats.ring_loops import RINGS
 from planner.solve.seats.ring_walk import QUICK_CELLS, quickly_walked, walked_rings, walks_on_rings
 from planner.solve.seats.rings import join_cells
@@ -115,7 +115,10 @@ class Constructions:
         """The placement in stripes, the first of all, from the domain of every cell in it, shape (P, N)."""
         self.best = widths_of(home, len(self.layout.room))
         self.least = tree_cost(self.tree, self.costs, self.best)
-        return self.seated(self.best) if self.costs.exact else seat_ranks(self.problem, self.layout, home)
+        straight = not self.costs.v_wrap and not self.costs.rungs.any()
+        if self.costs.exact and not (straight and is_joined(self.tree, home, self.best)):
+            return self.seated(self.best)
+        return seat_ranks(self.problem, self.layout, home)
 
     def seated(self, widths: IntArray) -> IntArray:
         """GPU of every rank for width vectors of the innermost domains."""

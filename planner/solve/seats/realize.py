@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from planner.solve.reduction.tree import summed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +35,24 @@ def join_replicas(tree: Tree, widths: IntArray, folded: bool = False) -> IntArra
     for stage, beside in _sweep_order(stages, folded)[1:]:
         home[stage] = _next_stage([home[each] for each in beside], widths[:, stage], above)
     return home
+
+
+def is_joined(tree: Tree, home: IntArray, widths: IntArray) -> bool:
+    """Whether at every tier as many cells share a domain with the next stage's as their widths allow.
+
+    Parameters
+    ----------
+    home
+        Innermost domain of every cell, shape (P, N).
+    widths
+        The width vectors of these domains, shape (domains, P).
+    """
+    for level, outer in pairwise(tree.levels):
+        together = np.count_nonzero(home[1:] == home[:-1])
+        if together < np.minimum(widths[:, 1:], widths[:, :-1]).sum():
+            return False
+        home, widths = level.parent[home], summed(widths, level.parent, len(outer.room))
+    return True
 
 
 def _sweep_order(stages: int, folded: bool) -> list[tuple[int, list[int]]]:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int32]
+    WordArray = NDArray[np.uint64]
+
+# Chance that a cell changes places together with a run of cells.
+RUNS = 0.3
 
 
 @subroutine
@@ -49,6 +53,12 @@ def in_domain(home: IntArray, stage: int, domain: int, begin: int) -> int:
         if home[stage, candidate] == domain:
             return int(candidate)
     return -1
+
+
+@subroutine
+def is_taken(change: float, temperature: float, random: WordArray) -> bool:
+    """Whether what costs so much more is taken at a temperature."""
+    return change <= 0 or unit(random) < math.exp(-change / temperature)
 
 
 @compiled
@@ -96,94 +106,90 @@ def exchange_runs(
             change = gained(home, above, weights, kept, (stage + count) % stages, one, other)
             if change < best or (change == best and unit(random) < 0.5):
                 best, length = change, count
-        change = first + best
-        if change <= 0 or unit(random) < math.exp(-change / temperature):
+        if is_taken(first + best, temperature, random):
             for count in range(length):
                 at = (after + count) % stages
                 home[at, one], home[at, other] = home[at, other], home[at, one]
 
 
 @subroutine
-def paid_round(home: IntArray, kept: FloatArray, replica: int) -> float:
-    """Bytes between neighbouring stages of a replica that lie in different domains."""
-    stages, paid = home.shape[0], 0.0
-    for stage in range(stages):
-        if home[stage, replica] != home[(stage + 1) % stages, replica]:
-            paid += kept[stage]
+def paid_along(home: IntArray, kept: FloatArray, stage: int, replica: int, length: int) -> float:
+    """Bytes on the edges of a run of stages of a replica, from the one that leads to it on."""
+    stages = home.shape[0]
+    at = (stage if stage else stages) - 1
+    before, paid = home[at, replica], 0.0
+    for _ in range(length + 1):
+        after = at + 1 if at + 1 < stages else 0
+        here = home[after, replica]
+        if here != before:
+            paid += kept[at]
+        at, before = after, here
     return paid
 
 
 @subroutine
-def settle(
+def moved(widths: IntArray, rise: FloatArray, stage: int, here: int, there: int) -> float:
+    """Take a cell of a stage from one domain to another; what domains pay more then."""
+    widths[here, stage] -= 1
+    more = rise[stage, widths[there, stage]] - rise[stage, widths[here, stage]]
+    widths[there, stage] += 1
+    return float(more)
+
+
+@subroutine
+def exchanged(
     home: IntArray,
     widths: IntArray,
-    cell_at: IntArray,
-    slot_of: IntArray,
-    holding: FloatArray,
-    cell: int,
-    domain: int,
-    slot: int,
+    rise: FloatArray,
+    stage: int,
+    replica: int,
+    other: int,
+    partner: int,
+    length: int,
 ) -> float:
-    """Put a cell into a place of a domain; what domains pay more to hold it. Its old place is not cleared."""
-    stage, replica = cell // home.shape[1], cell % home.shape[1]
-    old = home[stage, replica]
-    more = holding[stage, widths[domain, stage] + 1] - holding[stage, widths[domain, stage]]
-    if old == domain:
-        more = 0.0
-    else:
-        more += holding[stage, widths[old, stage] - 1] - holding[stage, widths[old, stage]]
-        widths[old, stage] -= 1
-        widths[domain, stage] += 1
-    home[stage, replica] = domain
-    cell_at[domain, slot], slot_of[cell] = cell, slot
-    return float(more)
+    """Let runs of two replicas, from stages `stage` and `other` up, change domains cell by cell.
+
+    Returns what domains pay more then. Done twice it changes nothing.
+    """
+    stages, more = home.shape[0], 0.0
+    for _ in range(length):
+        here, there = home[stage, replica], home[other, partner]
+        home[stage, replica], home[other, partner] = there, here
+        if stage != other and here != there:
+            more += moved(widths, rise, stage, here, there)
+            more += moved(widths, rise, other, there, here)
+        stage = stage + 1 if stage + 1 < stages else 0
+        other = other + 1 if other + 1 < stages else 0
+    return more
 
 
 @subroutine
 def exchange_places(
     home: IntArray,
-    widths: IntArray,
     cell_at: IntArray,
     slot_of: IntArray,
-    holding: FloatArray,
-    one: int,
-    domain: int,
-    slot: int,
-) -> float:
-    """Let a cell change places with what is in a place, a cell or nothing; what domains pay more then."""
-    replicas = home.shape[1]
-    here, mine, other = home[one // replicas, one % replicas], slot_of[one], cell_at[domain, slot]
-    cell_at[here, mine] = -1
-    more = settle(home, widths, cell_at, slot_of, holding, one, domain, slot)
-    if other >= 0:
-        more += settle(home, widths, cell_at, slot_of, holding, other, here, mine)
-    return float(more)
+    stage: int,
+    replica: int,
+    other: int,
+    partner: int,
+    length: int,
+) -> None:
+    """Let cells of such runs, which have changed domains, change places."""
+    stages, replicas = home.shape
+    for _ in range(length):
+        mine, yours = stage * replicas + replica, other * replicas + partner
+        slot_of[mine], slot_of[yours] = slot_of[yours], slot_of[mine]
+        cell_at[home[stage, replica], slot_of[mine]] = mine
+        cell_at[home[other, partner], slot_of[yours]] = yours
+        stage = stage + 1 if stage + 1 < stages else 0
+        other = other + 1 if other + 1 < stages else 0
 
 
 @subroutine
-def exchange_cells_of_runs(
-    home: IntArray,
-    widths: IntArray,
-    cell_at: IntArray,
-    slot_of: IntArray,
-    holding: FloatArray,
-    one: int,
-    other: int,
-    turn: int,
-    length: int,
-) -> float:
-    """Let two runs, from two cells on up (`turn` 1) or down (-1) the stages, change places cell by cell.
-
-    Returns what domains pay more then. Done twice it changes nothing.
-    """
-    stages, replicas = home.shape
-    more = 0.0
-    for step in range(length):
-        mine = (one // replicas + turn * step) % stages * replicas + one % replicas
-        yours = (other // replicas + turn * step) % stages * replicas + other % replicas
-        domain = home[yours // replicas, yours % replicas]
-        more += exchange_places(home, widths, cell_at, slot_of, holding, mine, domain, slot_of[yours])
-    return float(more)
+def first_of_run(stage: int, turn: int, length: int, stages: int) -> int:
+    """The lowest stage of a run that goes from a stage up (`turn` 1) or down (-1)."""
+    first = stage if turn > 0 else stage - length + 1
+    return first if first >= 0 else first + stages
 
 
 @compiled
@@ -203,7 +209,7 @@ def walk_rings(
     """Let cells change places, in place, while the temperature falls from `hot` to `cold`.
 
     A move takes a cell beside a neighbour that lies in another domain into that domain: to a free place, or
-    in exchange for a cell there, half of the time each with a run of cells on away from the neighbour.
+    in exchange for a cell there, some of the time each with a run of cells on away from the neighbour.
 
     Parameters
     ----------
@@ -222,35 +228,41 @@ def walk_rings(
         Bytes between each stage and the next, the last and the first at the end, shape (P,).
     """
     stages, replicas = home.shape
+    rise = holding[:, 1:] - holding[:, :-1]
     random = seeded(seed)
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):
         temperature *= cooling
-        cell, turn = int(unit(random) * home.size), 1 if unit(random) < 0.5 else -1
-        stage, replica = cell // replicas, cell % replicas
+        stage, replica = int(unit(random) * stages), int(unit(random) * replicas)
+        turn = 1 if unit(random) < 0.5 else -1
         here, domain = home[stage, replica], home[(stage - turn) % stages, replica]
         if domain == here:
             continue
-        slot, place = int(unit(random) * room[domain]), slot_of[cell]
-        other = cell_at[domain, slot]
-        partner = other % replicas if other >= 0 else replica
-        length = 1
-        if partner != replica and unit(random) < 0.5:
-            length += int(unit(random) * (stages - 1))
-        change = -paid_round(home, kept, replica)
-        change -= paid_round(home, kept, partner) if partner != replica else 0.0
-        if other < 0:
-            change += exchange_places(home, widths, cell_at, slot_of, holding, cell, domain, slot)
-        else:
-            change += exchange_cells_of_runs(
-                home, widths, cell_at, slot_of, holding, cell, other, turn, length
-            )
-        change += paid_round(home, kept, replica)
-        change += paid_round(home, kept, partner) if partner != replica else 0.0
-        if change <= 0 or unit(random) < math.exp(-change / temperature):
+        slot = int(unit(random) * room[domain])
+        occupant = cell_at[domain, slot]
+        if occupant < 0:
+            change = -paid_along(home, kept, stage, replica, 1)
+            home[stage, replica] = domain
+            change += paid_along(home, kept, stage, replica, 1) + moved(widths, rise, stage, here, domain)
+            if is_taken(change, temperature, random):
+                cell = stage * replicas + replica
+                cell_at[here, slot_of[cell]], cell_at[domain, slot], slot_of[cell] = -1, cell, slot
+            else:
+                home[stage, replica] = here
+                moved(widths, rise, stage, domain, here)
             continue
-        if other < 0:
-            exchange_places(home, widths, cell_at, slot_of, holding, cell, here, place)
+        other = occupant // replicas
+        partner = occupant - other * replicas
+        length = 1
+        if partner != replica and unit(random) < RUNS:
+            length += int(unit(random) * (stages - 1))
+        one, two = first_of_run(stage, turn, length, stages), first_of_run(other, turn, length, stages)
+        # Of neighbours that change places the edge between is counted twice, and pays what it paid.
+        change = -paid_along(home, kept, one, replica, length) - paid_along(home, kept, two, partner, length)
+        change += exchanged(home, widths, rise, one, replica, two, partner, length)
+        change += paid_along(home, kept, one, replica, length) + paid_along(home, kept, two, partner, length)
+        if is_taken(change, temperature, random):
+            exchange_places(home, cell_at, slot_of, one, replica, two, partner, length)
         else:
-            exchange_cells_of_runs(home, widths, cell_at, slot_of, holding, cell, other, turn, length)
+            exchanged(home, widths, rise, one, replica, two, partner, length)

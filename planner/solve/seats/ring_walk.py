@@ -32,7 +32,7 @@ MOST_CELLS = 40_000
 ROUNDS, FIRST_MOVES_A_CELL, GROWTH, MOST_MOVES, CHUNK = 5, 300, 3, 20_000_000, 200_000
 HOT, COLDER, COOLED = 0.06, 2.0, 0.06
 # The first walks start far hotter, by different factors side by side, end colder, and are short.
-QUICK_HEATS, QUICK_COOLED, QUICK_MOVES_A_CELL, QUICK_CELLS = (5.0, 3.0), 0.02, 175, 2_500
+QUICK_HEATS, QUICK_COOLED, QUICK_MOVES_A_CELL, QUICK_CELLS = (5.0, 4.0), 0.02, 225, 2_500
 
 
 def walks_on_rings(tree: Tree, costs: StageCosts) -> bool:

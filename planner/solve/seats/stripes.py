@@ -15,8 +15,7 @@ finds the nested bands of least weighted cost.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from planner.solve.reduction.tree import tree_cost
 from planner.solve.seats.realize import ancestors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,7 +51,7 @@ def striped_home(tree: Tree, costs: StageCosts) -> IntArray:
     if (tiers := len(choices[0])) > 1:
         choices += [np.where(np.arange(tiers) == tier, 1.0, ALONE) for tier in range(tiers)]
     best, least = None, np.inf
-    for bands in _distinct(nested_bands(tree, costs, each) for each in choices):
+    for bands in _distinct(nested_bands(tree, costs, choices)):
         home = _fill(tree, costs, bands)
         cost = _cells_cost(tree, costs, home)
         if best is None or cost < least:
@@ -120,6 +119,10 @@ class Partition:
             common[:end, end] = np.gcd(common[start, before], end - before)
         return cls(cost, last, bands, common)
 
+    def times(self, weight: float) -> Partition:
+        """The same where every cost is so many times as high."""
+        return replace(self, cost=weight * self.cost)
+
     def starts(self, start: int, end: int) -> list[int]:
         """First stages of the bands that stages start .. end - 1 are cut into."""
         found: list[int] = []
@@ -129,19 +132,32 @@ class Partition:
         return found[::-1]
 
 
-def nested_bands(tree: Tree, costs: StageCosts, weights: Sequence[float] | FloatArray) -> list[IntArray]:
-    """Band of every stage at every level below the root, innermost first, each of shape (P,)."""
-    stages = costs.stages
-    partitions: list[Partition] = []
-    inside, portion = single_stages(stages), 1
-    for level, weight in zip(tree.levels[:-1], weights, strict=True):
-        room = _usual_room(level)
-        own = weight * band_cost(costs, room, inside, portion) if weight else 0.0
-        inside = Partition.of(own + inside.cost)
-        partitions.append(inside)
-        portion = room
-    edges = [0, stages]
-    bands = []
+def nested_bands(
+    tree: Tree, costs: StageCosts, choices: Iterable[Sequence[float] | FloatArray]
+) -> Iterator[list[IntArray]]:
+    """Band of every stage at every level below the root, innermost first, each of shape (P,).
+
+    Parameters
+    ----------
+    choices
+        Weights of these levels, for each of which there are bands.
+    """
+    single, rooms = single_stages(costs.stages), [_usual_room(level) for level in tree.levels[:-1]]
+    # The bands of the innermost level are the same whatever it weighs.
+    innermost = Partition.of(band_cost(costs, rooms[0], single, 1) + single.cost)
+    for weights in choices:
+        inside = innermost.times(weights[0]) if weights[0] else Partition.of(single.cost)
+        partitions = [inside]
+        for portion, room, weight in zip(rooms, rooms[1:], weights[1:], strict=False):
+            own = weight * band_cost(costs, room, inside, portion) if weight else 0.0
+            inside = Partition.of(own + inside.cost)
+            partitions.append(inside)
+        yield _bands_of(partitions, costs.stages)
+
+
+def _bands_of(partitions: Sequence[Partition], stages: int) -> list[IntArray]:
+    """Band of every stage, innermost first, where each level cuts the bands of the next one out."""
+    edges, bands = [0, stages], []
     for partition in reversed(partitions):
         starts = [s for a, b in pairwise(edges) for s in partition.starts(a, b)]
         edges = [*starts, stages]
@@ -207,10 +223,12 @@ def _fill(tree: Tree, costs: StageCosts, bands: Sequence[IntArray]) -> IntArray:
     room = _needed(tree.levels[0].room, costs.stages * costs.replicas)
     order = _tree_order(tree, above)
     # Of a single tier equal domains are all alike, and there may be thousands.
-    for some in [order] if above else np.split(order, np.flatnonzero(np.diff(room[order])) + 1):
-        placed = 0 if above else filling.place_alike(some, int(room[some[0]]))
-        for domain in some[placed:]:
-            filling.place(int(domain), int(room[domain]), [int(each[domain]) for each in above])
+    kinds = np.stack([each[order] for each in above] or [room[order]])
+    cuts = np.flatnonzero((kinds[:, 1:] != kinds[:, :-1]).any(axis=0)) + 1
+    domains, rooms, around = order.tolist(), room[order].tolist(), kinds.T.tolist()
+    for start, end in pairwise([0, *cuts.tolist(), len(order)]):
+        begin = start if above else start + filling.place_alike(order[start:end], rooms[start])
+        filling.place(domains[begin:end], rooms[begin:end], around[start] if above else [])
     return filling.home()
 
 
@@ -267,17 +285,26 @@ class _Filling:
                 self._fill_up(each, room * len(mine))
         return len(band)
 
-    def place(self, domain: int, room: int, above: Sequence[int]) -> None:
-        """Give the next cells to a domain; `above` are the domains around it, innermost first."""
-        while room and self.open:
-            left = self.open
-            for level in range(len(self.group) - 1, -1, -1):
-                left = self._of_group(level, above[level], left)
-            band = min(left, key=self.fullness.__getitem__)
-            cells = min(room, self.size[band] - self.filled[band])
-            self.taken[band].append((domain, cells))
-            self._fill_up(band, cells)
-            room -= cells
+    def place(self, domains: Sequence[int], rooms: Sequence[int], above: Sequence[int]) -> None:
+        """Give the next cells to domains; `above` are the domains around all of them, innermost first."""
+        left: list[int] = []
+        for domain, room in zip(domains, rooms, strict=True):
+            while room and self.open:
+                left = left or self._around(above)
+                band = left[0] if len(left) == 1 else min(left, key=self.fullness.__getitem__)
+                cells = min(room, self.size[band] - self.filled[band])
+                self.taken[band].append((domain, cells))
+                self._fill_up(band, cells)
+                room -= cells
+                if self.filled[band] == self.size[band]:
+                    left = [each for each in left if each != band]
+
+    def _around(self, above: Sequence[int]) -> list[int]:
+        """The innermost bands, not yet full, that domains inside these of outer tiers fill."""
+        left = self.open.copy()
+        for level in range(len(self.group) - 1, -1, -1):
+            left = self._of_group(level, above[level], left)
+        return left
 
     def _fill_up(self, band: int, cells: int) -> None:
         """So many more cells of a band are taken."""
@@ -290,14 +317,21 @@ class _Filling:
         """Those of the innermost bands `left` that the given domain of an outer tier is filling."""
         group = self.group[level]
         around, mine = self.current[level]
-        if around != domain or not any(group[band] == mine for band in left):
-            filled, size = Counter[int](), Counter[int]()
-            for band in left:
-                filled[group[band]] += self.filled[band]
-                size[group[band]] += self.size[band]
-            mine = min(size, key=lambda each: (filled[each] / size[each], each))
-            self.current[level] = domain, mine
-        return [band for band in left if group[band] == mine]
+        of_mine = [band for band in left if group[band] == mine] if around == domain else []
+        if of_mine:
+            return of_mine
+        bands: dict[int, list[int]] = {}
+        for band in left:
+            bands.setdefault(group[band], []).append(band)
+        mine = group[left[0]]
+        if len(bands) > 1:
+            mine = min(bands, key=lambda each: (self._fullness_of(bands[each]), each))
+        self.current[level] = domain, mine
+        return bands[mine]
+
+    def _fullness_of(self, bands: list[int]) -> float:
+        """How full bands are together."""
+        return sum(self.filled[band] for band in bands) / sum(self.size[band] for band in bands)
 
     def home(self) -> IntArray:
         """Domain of every cell, shape (P, N)."""

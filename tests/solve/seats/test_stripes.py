@@ -54,12 +54,18 @@ def test_a_band_costs_what_is_predicted(rows, room):
     cluster = grid_cluster(5 * rows, room, uplinks=(1.0,))
     made = Striped(cluster, rings_and_paths(rows, 5 * room, ring=1.0, path=1000.0))
     if rows <= room:
-        assert nested_bands(made.tree, made.costs, [1.0])[0].tolist() == [0] * rows
+        assert bands_of(made, [1.0])[0].tolist() == [0] * rows
         for row in made.home:
             assert (row != np.roll(row, 1)).sum() == len(set(row.tolist()))
     predicted = band_cost(made.costs, room, single_stages(rows), 1)[0, rows]
     assert made.traffic.tier_bytes[0] <= predicted + 1e-9
     assert rows > room or made.traffic.tier_bytes[0] == pytest.approx(predicted)
+
+
+def bands_of(made, weights):
+    """Bands of every level, innermost first, for these weights."""
+    (bands,) = nested_bands(made.tree, made.costs, [weights])
+    return bands
 
 
 def every_cut(start, end):
@@ -97,7 +103,7 @@ def test_nested_bands_are_the_cheapest():
         rooms = [int(level.room[0]) for level in made.tree.levels[:-1]]
         inside = Partition.of(weights[0] * band_cost(made.costs, rooms[0], single_stages(stages), 1))
         total = weights[1] * band_cost(made.costs, rooms[1], inside, rooms[0]) + inside.cost
-        inner, outer = nested_bands(made.tree, made.costs, weights)
+        inner, outer = bands_of(made, weights)
         chosen = pairwise([*np.flatnonzero(np.diff(outer, prepend=-1)), stages])
         least = min(sum(total[each] for each in cut) for cut in every_cut(0, stages))
         assert sum(total[each] for each in chosen) == pytest.approx(least)
@@ -107,7 +113,7 @@ def test_nested_bands_are_the_cheapest():
 def test_tiers_that_cost_nothing_have_bands_all_the_same():
     """Bands of a tier without a price are made of those inside at no more cost."""
     made = Striped(grid_cluster(4, 3, 4), rings_and_paths(4, 12))
-    priced, free = (nested_bands(made.tree, made.costs, weights) for weights in ((1.0, 1e-9), (1.0, 0.0)))
+    priced, free = nested_bands(made.tree, made.costs, [(1.0, 1e-9), (1.0, 0.0)])
     assert np.array_equal(priced[0], free[0])
     assert all(len(set(free[1][free[0] == band].tolist())) == 1 for band in free[0])
 
