@@ -71,7 +71,8 @@ class Tree:
 def summed(widths: IntArray, parent: IntArray, domains: int) -> IntArray:
     """Width vectors of the enclosing domains, shape (domains, P)."""
     if domains == 1:
-        return widths.sum(axis=0, dtype=np.int32, keepdims=True)
+        whole: IntArray = widths.sum(axis=0, dtype=np.int32, keepdims=True)
+        return whole
     columns = [np.bincount(parent, weights=column, minlength=domains) for column in widths.T]
     return np.stack(columns, axis=1).astype(np.int32)
 

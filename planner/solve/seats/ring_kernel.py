@@ -116,7 +116,7 @@ def exchange_runs(
 def paid_along(home: IntArray, kept: FloatArray, stage: int, replica: int, length: int) -> float:
     """Bytes on the edges of a run of stages of a replica, from the one that leads to it on."""
     stages = home.shape[0]
-    at = (stage if stage else stages) - 1
+    at = stage - 1 if stage else stages - 1
     before, paid = home[at, replica], 0.0
     for _ in range(length + 1):
         after = at + 1 if at + 1 < stages else 0

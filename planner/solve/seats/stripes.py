@@ -288,7 +288,8 @@ class _Filling:
     def place(self, domains: Sequence[int], rooms: Sequence[int], above: Sequence[int]) -> None:
         """Give the next cells to domains; `above` are the domains around all of them, innermost first."""
         left: list[int] = []
-        for domain, room in zip(domains, rooms, strict=True):
+        for domain, places in zip(domains, rooms, strict=True):
+            room = places
             while room and self.open:
                 left = left or self._around(above)
                 band = left[0] if len(left) == 1 else min(left, key=self.fullness.__getitem__)
@@ -331,7 +332,7 @@ class _Filling:
 
     def _fullness_of(self, bands: list[int]) -> float:
         """How full bands are together."""
-        return sum(self.filled[band] for band in bands) / sum(self.size[band] for band in bands)
+        return float(sum(self.filled[band] for band in bands) / sum(self.size[band] for band in bands))
 
     def home(self) -> IntArray:
         """Domain of every cell, shape (P, N)."""

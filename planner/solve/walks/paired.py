@@ -43,7 +43,7 @@ STATES_A_MOVE, MOVES_A_PAIR = 400, 3
 # Parts of the time for the outermost tier of a draft, since all further in depends on it: until something is
 # there, and until the draft goes on.
 SOON_SHARE, OUTERMOST_SHARE = 0.03, 0.25
-OUTERMOST_TURNS, ROUGH_TURNS = 3_000, 20
+OUTERMOST_TURNS, ROUGH_TURNS = 3_000, 6
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ def filled_by_pairs(
 def roughly_drafted(tree: Tree, costs: StageCosts, seed: int, control: Control) -> IntArray:
     """Width vectors of the innermost domains, shape (domains, P), by one round of pairs at each tier."""
     outer = _lined_outermost(tree, costs)
-    outer = next(Pairs(costs, tree.levels[-2], control).better(outer, ROUGH_TURNS), outer)
+    pairs = Pairs(costs, tree.levels[-2], control, ROUGH_TURNS)
+    outer = next(pairs.better(outer, patience=0), outer)
     random = np.random.default_rng(seed)
     return filled_by_pairs(tree, costs, len(tree.levels) - 2, outer, ROUGH, random, control)
 

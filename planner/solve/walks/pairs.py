@@ -123,12 +123,17 @@ class Pairs:
 
     Half of the walks begin at the best. The others go on from where they were, and where they gain nothing
     more from cells in line: good placements differ in what no pair can mend.
+
+    Parameters
+    ----------
+    turns
+        For each domain, of the first round.
     """
 
-    def __init__(self, costs: StageCosts, level: Level, control: Control) -> None:
+    def __init__(self, costs: StageCosts, level: Level, control: Control, turns: float = FIRST_TURNS) -> None:
         self.costs, self.level, self.control = costs, level, control
         self.rooms, self.unit = level.room, costliest_cell(costs)
-        self.turns, self.round, self.spent, self.idle = float(FIRST_TURNS), 0, 0.0, 0.0
+        self.turns, self.round, self.spent, self.idle = float(turns), 0, 0.0, 0.0
         self.patience, self.states = PATIENCE, len(self.rooms) * _states(costs, self.rooms)
         self.others: list[_Other] = []
         self.heats = [_Heat(share) for share in HEATS]

@@ -44,3 +44,4 @@ def test_width_vectors_add_up():
     """The vector of an enclosing domain is the sum of those inside it."""
     widths = np.asarray([[1, 0], [2, 3], [0, 5]], np.int32)
     assert summed(widths, np.asarray([0, 0, 1]), 3).tolist() == [[3, 3], [0, 5], [0, 0]]
+    assert summed(widths, np.asarray([0, 0, 0]), 1).tolist() == [[3, 8]]

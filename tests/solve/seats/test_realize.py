@@ -10,7 +10,7 @@ import pytest
 from planner.placement.placement import Objective
 from planner.placement.rails import rail_changes
 from planner.solve.reduction.tree import Tree
-from planner.solve.seats.realize import join_replicas, seat_ranks
+from planner.solve.seats.realize import is_joined, join_replicas, seat_ranks
 from planner.solve.setup.blocks import Blocks, candidate_blocks
 from planner.solve.setup.problem import Problem, lay_out
 from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
@@ -38,6 +38,21 @@ def test_most_neighbours_stay_together_at_every_tier(first):
             together = (domain[1:] == domain[:-1]).sum(axis=1)
             assert together.tolist() == np.minimum(each[:, 1:], each[:, :-1]).sum(axis=0).tolist()
             domain = level.parent[domain]
+
+
+def test_joined_or_not():
+    """What is joined is told from the same widths where each stage's cells are moved on to other replicas."""
+    told_apart = 0
+    for seed in range(40):
+        _, _, tree, widths = random_tree(seed)
+        home = join_replicas(tree, widths)
+        assert is_joined(tree, home, widths)
+        mixed = np.stack([np.roll(cells, stage) for stage, cells in enumerate(home)])
+        kept = [(one[1:] == one[:-1]).sum() for one in (home, mixed)]
+        if kept[1] < kept[0]:
+            assert not is_joined(tree, mixed, widths)
+            told_apart += 1
+    assert told_apart > 10
 
 
 @pytest.mark.parametrize("folded", [False, True], ids=["path", "folded"])
