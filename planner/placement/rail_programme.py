@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 # Work of all searches together, in the units of CP-SAT.
 MOST_WORK = 4.0
+# Parts of what is left of it for the programme over all families with and without an order of alike rails:
+# which of them is proven soon differs, and by far, from job to job.
+ATTEMPTS = ((0.5, True), (1.0, False))
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -75,15 +78,19 @@ def least_together(
     for connected in _connected(families, domain):
         those = [terms[place] for place in connected]
         if _changed(those):
-            least, spent = _Programme(those, domain, room).floor(MOST_WORK - work)
+            least, spent, _ = _Programme(those, domain, room).floor(MOST_WORK - work)
             floors.append((connected, least))
             work += spent
     least = sum(each for _, each in floors)
     if least < _changed(terms):
-        programme = _Programme(terms, domain, room)
-        for connected, each in floors:
-            programme.begin(connected, each)
-        least = max(least, programme.floor(MOST_WORK - work)[0])
+        for share, ordered in ATTEMPTS:
+            programme = _Programme(terms, domain, room, ordered=ordered)
+            for connected, each in floors:
+                programme.begin(connected, each)
+            found, spent, exact = programme.floor(share * (MOST_WORK - work))
+            least, work = max(least, found), work + spent
+            if exact:
+                break
     return float(least * unit)
 
 
@@ -109,10 +116,20 @@ def _changed(terms: Iterable[_Term]) -> int:
     return sum(each.units * each.now for each in terms)
 
 
+class _Floor(NamedTuple):
+    """Units that change at least, the work done to prove it, and whether some seats change no more."""
+
+    units: int
+    work: float
+    exact: bool
+
+
 class _Programme:
     """Rails of ranks, and how many parts each group falls into at least."""
 
-    def __init__(self, terms: Sequence[_Term], domain: IntArray, room: IntArray) -> None:
+    def __init__(
+        self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool = True
+    ) -> None:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
@@ -123,7 +140,8 @@ class _Programme:
             for rank in np.flatnonzero(np.isin(domain, touched)).tolist()
         }
         self._seat(domain, room)
-        self._order(domain, room, touched)
+        if ordered:
+            self._order(domain, room, touched)
         self.more = [self.model.new_int_var(0, len(each.shares) - 1, "") for each in terms]
         for place, each in enumerate(terms):
             if [len(share) for share in each.shares] == [1, 1]:
@@ -204,8 +222,8 @@ class _Programme:
         self.model.add_bool_or([held.negated(), *variables])
         return held
 
-    def floor(self, limit: float) -> tuple[int, float]:
-        """Units that change at least, as far as is proven within a limit of work; and the work done."""
+    def floor(self, limit: float) -> _Floor:
+        """Units that change at least, as far as is proven within a limit of work."""
         from ortools.sat.python import cp_model
 
         best, work = 0, 0.0
@@ -215,11 +233,13 @@ class _Programme:
             work += solver.response_proto.deterministic_time
             if outcome == cp_model.INFEASIBLE:
                 # No seats change less than those that there are.
-                return _changed(self.terms), work
+                return _Floor(_changed(self.terms), work, exact=True)
             best = max(best, ceil(solver.best_objective_bound - 0.5))
-            if outcome != cp_model.OPTIMAL or not self._cut(solver):
+            if outcome != cp_model.OPTIMAL:
                 break
-        return best, work
+            if not self._cut(solver):
+                return _Floor(best, work, exact=True)
+        return _Floor(best, work, exact=False)
 
     def _cut(self, solver: cp_model.CpSolver) -> bool:
         """Hold groups to the parts that they fall into with the seats found, where these are more."""

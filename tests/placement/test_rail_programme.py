@@ -121,9 +121,11 @@ def fewest(placement):
     return least
 
 
+@pytest.mark.parametrize("attempts", [((1.0, True),), ((0.0, True), (1.0, False))], ids=["ordered", "not"])
 @pytest.mark.parametrize("seed", range(42))
-def test_the_floor_is_what_the_best_seats_change(seed):
-    """On random rails, failures and kinds, against every way to seat the job."""
+def test_the_floor_is_what_the_best_seats_change(seed, attempts, monkeypatch):
+    """On random rails, failures and kinds, against every way to seat the job, by either attempt alone."""
+    monkeypatch.setattr(rail_programme, "ATTEMPTS", attempts)
     placement = drawn(seed)
     changes = rail_changes(placement)
     assert changes.necessary_bytes == fewest(placement)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.groups import groups_along
-from planner.solve.seats.rail_model import reseat
+from planner.solve.seats.rail_model import Reseated, reseat
 from planner.solve.seats.rail_wishes import Wishes
 
 if TYPE_CHECKING:
@@ -28,14 +28,18 @@ FEWEST_ROUNDS = 8
 MOST_SWAPS = 500_000
 PATIENCE = 25
 HEAT = 0.5
-# Jobs of up to so many ranks are seated by one model; of others so many nodes at a time.
+# Jobs of up to so many ranks are seated by one model as well.
 WHOLE_RANKS = 512
-WHOLE_SECONDS = 1.0
 FREED_NODES = 8
 FREED_SECONDS = 3.0
 ROUND_SECONDS = 0.3
-FAILURES = 30
+FAILURES, LAST_FAILURES = 30, 200
 DRAWS = 60
+# Of what is left of the time, and at most so many seconds: until the model is likely to have proven an easy
+# job, for a few nodes at a time then, and for the model from better seats on.
+EASY_SHARE, EASY_SECONDS = 0.15, 0.5
+FREED_SHARE = 0.25
+WHOLE_SHARE, WHOLE_SECONDS = 0.4, 2.0
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
@@ -143,20 +147,57 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
 
 
 def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
-    """Seat nodes again by the exact model: all of a small job's, then a few at a time."""
+    """Seat nodes again by the exact model: a few at a time, and all of a small job's."""
+    if len(gpu_of_rank) > WHOLE_RANKS:
+        return _few_at_a_time(problem, wishes, gpu_of_rank, control)
+    whole = _all_at_once(problem, wishes, gpu_of_rank, control, EASY_SHARE, EASY_SECONDS, from_below=True)
+    if whole.proven:
+        return whole.gpu_of_rank
+    with control.step(FREED_SHARE):
+        seats = _few_at_a_time(problem, wishes, whole.gpu_of_rank, control)
+    for from_below in (True, False):
+        whole = _all_at_once(
+            problem, wishes, seats, control, WHOLE_SHARE, WHOLE_SECONDS, from_below=from_below
+        )
+        seats = whole.gpu_of_rank
+        if whole.proven:
+            return seats
+    left_s = FREED_SECONDS if control.deterministic else control.left_s
+    return _few_at_a_time(problem, wishes, seats, control, left_s, LAST_FAILURES)
+
+
+def _all_at_once(
+    problem: Problem,
+    wishes: Wishes,
+    gpu_of_rank: IntArray,
+    control: Control,
+    share: float,
+    most_s: float,
+    *,
+    from_below: bool,
+) -> Reseated:
+    """Seat all nodes of the job again, within a share of what is left of the time."""
     node = problem.cluster.gpu_node
     freed = np.zeros(int(node.max()) + 1, np.bool_)
-    if len(gpu_of_rank) <= WHOLE_RANKS:
-        freed[node[gpu_of_rank]] = True
-        for from_below in (True, False):
-            whole = reseat(problem, wishes, gpu_of_rank, freed, control, WHOLE_SECONDS, from_below=from_below)
-            gpu_of_rank = whole.gpu_of_rank
-            if whole.proven:
-                return gpu_of_rank
-    random = np.random.default_rng(control.seed)
+    freed[node[gpu_of_rank]] = True
+    limit_s = min(most_s, share * control.left_s)
+    return reseat(problem, wishes, gpu_of_rank, freed, control, limit_s, from_below=from_below)
+
+
+def _few_at_a_time(
+    problem: Problem,
+    wishes: Wishes,
+    gpu_of_rank: IntArray,
+    control: Control,
+    most_s: float = FREED_SECONDS,
+    most_failures: int = FAILURES,
+) -> IntArray:
+    """Seat a few nodes again at a time, drawn around bytes that change rail."""
+    node, random = problem.cluster.gpu_node, np.random.default_rng(control.seed)
+    freed = np.zeros(int(node.max()) + 1, np.bool_)
     least, failures = wishes.changed(gpu_of_rank), 0
-    ends_s = control.clock_s + FREED_SECONDS
-    while least > 0 and failures < FAILURES and control.clock_s < ends_s and not control.over:
+    ends_s = control.clock_s + most_s
+    while least > 0 and failures < most_failures and control.clock_s < ends_s and not control.over:
         freed[:] = False
         freed[_around(wishes, gpu_of_rank, node, random)] = True
         found = reseat(

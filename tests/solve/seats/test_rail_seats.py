@@ -11,6 +11,7 @@ import pytest
 from planner.placement.placement import Objective
 from planner.placement.rails import rail_changes
 from planner.solve import solve
+from planner.solve.seats import rail_seats
 from planner.solve.seats.rail_seats import keep_rails
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
@@ -66,10 +67,21 @@ def test_nobody_leaves_a_node_and_nothing_gets_worse(seed):
     assert cluster.gpu_in_service[seats].all()
 
 
-@pytest.mark.parametrize("ranks_at_once", [0, 24])
-def test_a_lost_nic_pairs_lanes_anew(ranks_at_once, monkeypatch):
-    """Two of a node's GPUs share a rail: seats of three nodes have to change together, which no swap does."""
-    monkeypatch.setattr("planner.solve.seats.rail_seats.WHOLE_RANKS", ranks_at_once)
+@pytest.mark.parametrize(
+    ("ranks_at_once", "easy_s", "whole_s"),
+    [(0, 0, 0), (24, 0, 0), (24, 0, 2), (24, 1, 0)],
+    ids=["large", "few", "later", "easy"],
+)
+def test_a_lost_nic_pairs_lanes_anew(ranks_at_once, easy_s, whole_s, monkeypatch):
+    """Two of a node's GPUs share a rail: seats of three nodes have to change together, which no swap does.
+
+    Each of the ways to free nodes does it alone.
+    """
+    monkeypatch.setattr(rail_seats, "WHOLE_RANKS", ranks_at_once)
+    monkeypatch.setattr(rail_seats, "EASY_SECONDS", easy_s)
+    monkeypatch.setattr(rail_seats, "WHOLE_SECONDS", whole_s)
+    if whole_s:
+        monkeypatch.setattr(rail_seats, "FREED_SECONDS", 0.0)
     families = [("pp", "path", 60), ("dp", "all_reduce", 50)]
     workload = grid_workload(tp=4, pp=2, dp=3, order=("tp", "pp", "dp", "cp", "ep"), families=families)
     cluster = grid_cluster(3, 8, nics=8)
