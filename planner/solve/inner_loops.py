@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from planner.solve.columns.pricing import SWEEPS
+from planner.solve.seats.rail_loops import RAILS
 from planner.solve.seats.ring_loops import RINGS
 from planner.solve.splits.few_domains import SPLITS
 from planner.solve.walks.loops import PAIRS, WALKS
@@ -17,7 +18,7 @@ from planner.solve.walks.loops import PAIRS, WALKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALL = WALKS, PAIRS, SPLITS, SWEEPS, RINGS
+ALL = WALKS, PAIRS, SPLITS, SWEEPS, RINGS, RAILS
 
 
 def compile_all(names: Sequence[str] = ()) -> None:

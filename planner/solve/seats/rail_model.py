@@ -47,10 +47,8 @@ def reseat(
     nodes: BoolArray,
     control: Control,
     limit_s: float,
-    *,
-    from_below: bool,
 ) -> Reseated:
-    """Seat the ranks of some nodes so that fewest bytes change rail.
+    """Seat the ranks of some nodes so that fewest bytes change rail, by a bound that rises to meet them.
 
     Parameters
     ----------
@@ -58,13 +56,11 @@ def reseat(
         Which nodes are freed, shape (nodes,).
     limit_s
         Of the search.
-    from_below
-        Whether to raise a bound until there are seats that meet it, or to improve the seats as they are.
     """
     model, best = _Model(problem, wishes, gpu_of_rank, nodes), gpu_of_rank
     ends_s = control.clock_s + limit_s
     while (left_s := ends_s - control.clock_s) > 0 and not control.over:
-        search = control.search(model.model, left_s, from_below=from_below)
+        search = control.search(model.model, left_s, from_below=True)
         cut = False
         if search.found:
             found = model.seats(search.solver)

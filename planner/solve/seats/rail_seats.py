@@ -13,6 +13,7 @@ import numpy as np
 
 from planner.placement.groups import groups_along
 from planner.solve.seats.rail_model import Reseated, reseat
+from planner.solve.seats.rail_walk import walked_seats
 from planner.solve.seats.rail_wishes import Wishes
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ WHOLE_RANKS = 512
 FREED_NODES = 8
 FREED_SECONDS = 3.0
 ROUND_SECONDS = 0.3
-FAILURES, LAST_FAILURES = 30, 200
+FAILURES = 30
 DRAWS = 60
-# Of what is left of the time, and at most so many seconds: until the model is likely to have proven an easy
-# job, for a few nodes at a time then, and for the model from better seats on.
+# Of what is left of the time, and at most so many seconds, for the model of a whole job: until it is likely
+# to have proven an easy one, and from better seats on.
 EASY_SHARE, EASY_SECONDS = 0.15, 0.5
-FREED_SHARE = 0.25
-WHOLE_SHARE, WHOLE_SECONDS = 0.4, 2.0
+WHOLE_SHARE, WHOLE_SECONDS = 0.5, 2.0
+SHORT_WALKS, ALL_WALKS = 1, 3
+WALK_SHARE = 0.5
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
@@ -147,62 +149,45 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
 
 
 def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
-    """Seat nodes again by the exact model: a few at a time, and all of a small job's."""
-    if len(gpu_of_rank) > WHOLE_RANKS:
-        return _few_at_a_time(problem, wishes, gpu_of_rank, control)
-    whole = _all_at_once(problem, wishes, gpu_of_rank, control, EASY_SHARE, EASY_SECONDS, from_below=True)
-    if whole.proven:
-        return whole.gpu_of_rank
-    with control.step(FREED_SHARE):
-        seats = _few_at_a_time(problem, wishes, whole.gpu_of_rank, control)
-    for from_below in (True, False):
-        whole = _all_at_once(
-            problem, wishes, seats, control, WHOLE_SHARE, WHOLE_SECONDS, from_below=from_below
-        )
-        seats = whole.gpu_of_rank
+    """Walk over the seats, and seat nodes again by the exact model: a few at a time, all of a small job's."""
+    small = len(gpu_of_rank) <= WHOLE_RANKS
+    seats = walked_seats(problem, wishes, gpu_of_rank, control, SHORT_WALKS)
+    if small:
+        whole = _all_at_once(problem, wishes, seats, control, EASY_SHARE, EASY_SECONDS)
         if whole.proven:
-            return seats
-    left_s = FREED_SECONDS if control.deterministic else control.left_s
-    return _few_at_a_time(problem, wishes, seats, control, left_s, LAST_FAILURES)
+            return whole.gpu_of_rank
+        seats = whole.gpu_of_rank
+    with control.step(WALK_SHARE):
+        seats = walked_seats(problem, wishes, seats, control, ALL_WALKS)
+    if small:
+        whole = _all_at_once(problem, wishes, seats, control, WHOLE_SHARE, WHOLE_SECONDS)
+        if whole.proven:
+            return whole.gpu_of_rank
+        seats = whole.gpu_of_rank
+    return _few_at_a_time(problem, wishes, seats, control)
 
 
 def _all_at_once(
-    problem: Problem,
-    wishes: Wishes,
-    gpu_of_rank: IntArray,
-    control: Control,
-    share: float,
-    most_s: float,
-    *,
-    from_below: bool,
+    problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control, share: float, most_s: float
 ) -> Reseated:
     """Seat all nodes of the job again, within a share of what is left of the time."""
     node = problem.cluster.gpu_node
     freed = np.zeros(int(node.max()) + 1, np.bool_)
     freed[node[gpu_of_rank]] = True
     limit_s = min(most_s, share * control.left_s)
-    return reseat(problem, wishes, gpu_of_rank, freed, control, limit_s, from_below=from_below)
+    return reseat(problem, wishes, gpu_of_rank, freed, control, limit_s)
 
 
-def _few_at_a_time(
-    problem: Problem,
-    wishes: Wishes,
-    gpu_of_rank: IntArray,
-    control: Control,
-    most_s: float = FREED_SECONDS,
-    most_failures: int = FAILURES,
-) -> IntArray:
+def _few_at_a_time(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
     """Seat a few nodes again at a time, drawn around bytes that change rail."""
     node, random = problem.cluster.gpu_node, np.random.default_rng(control.seed)
     freed = np.zeros(int(node.max()) + 1, np.bool_)
     least, failures = wishes.changed(gpu_of_rank), 0
-    ends_s = control.clock_s + most_s
-    while least > 0 and failures < most_failures and control.clock_s < ends_s and not control.over:
+    ends_s = control.clock_s + FREED_SECONDS
+    while least > 0 and failures < FAILURES and control.clock_s < ends_s and not control.over:
         freed[:] = False
         freed[_around(wishes, gpu_of_rank, node, random)] = True
-        found = reseat(
-            problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS, from_below=True
-        ).gpu_of_rank
+        found = reseat(problem, wishes, gpu_of_rank, freed, control, ROUND_SECONDS).gpu_of_rank
         changed = wishes.changed(found)
         failures = 0 if changed < least else failures + 1
         if changed <= least:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.setup.kernel import compiled, seeded, subroutine, unit
+from planner.solve.setup.kernel import compiled, is_taken, seeded, subroutine, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,12 +52,6 @@ def in_domain(home: IntArray, stage: int, domain: int, begin: int) -> int:
         if home[stage, candidate] == domain:
             return int(candidate)
     return -1
-
-
-@subroutine
-def is_taken(change: float, temperature: float, random: WordArray) -> bool:
-    """Whether what costs so much more is taken at a temperature."""
-    return change <= 0 or unit(random) < math.exp(-change / temperature)
 
 
 @compiled

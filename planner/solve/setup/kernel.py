@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -73,6 +74,12 @@ def unit(random: WordArray) -> float:
     word ^= word << np.uint64(17)
     random[0] = word
     return np.float64(word >> np.uint64(11)) * 2.0**-53
+
+
+@subroutine
+def is_taken(change: float, temperature: float, random: WordArray) -> bool:
+    """Whether what costs so much more is taken at a temperature."""
+    return change <= 0 or unit(random) < math.exp(-change / temperature)
 
 
 @allocating

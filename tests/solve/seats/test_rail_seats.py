@@ -67,21 +67,18 @@ def test_nobody_leaves_a_node_and_nothing_gets_worse(seed):
     assert cluster.gpu_in_service[seats].all()
 
 
-@pytest.mark.parametrize(
-    ("ranks_at_once", "easy_s", "whole_s"),
-    [(0, 0, 0), (24, 0, 0), (24, 0, 2), (24, 1, 0)],
-    ids=["large", "few", "later", "easy"],
-)
-def test_a_lost_nic_pairs_lanes_anew(ranks_at_once, easy_s, whole_s, monkeypatch):
+@pytest.mark.parametrize("way", ["walk", "easy", "whole", "few"])
+def test_a_lost_nic_pairs_lanes_anew(way, monkeypatch):
     """Two of a node's GPUs share a rail: seats of three nodes have to change together, which no swap does.
 
-    Each of the ways to free nodes does it alone.
+    Each of the other ways does it alone.
     """
-    monkeypatch.setattr(rail_seats, "WHOLE_RANKS", ranks_at_once)
-    monkeypatch.setattr(rail_seats, "EASY_SECONDS", easy_s)
-    monkeypatch.setattr(rail_seats, "WHOLE_SECONDS", whole_s)
-    if whole_s:
-        monkeypatch.setattr(rail_seats, "FREED_SECONDS", 0.0)
+    limits = {"easy": "EASY_SECONDS", "whole": "WHOLE_SECONDS", "few": "FREED_SECONDS"}
+    for each, limit in limits.items():
+        if each != way:
+            monkeypatch.setattr(rail_seats, limit, 0.0)
+    if way != "walk":
+        monkeypatch.setattr(rail_seats, "walked_seats", lambda _problem, _wishes, seats, *_: seats)
     families = [("pp", "path", 60), ("dp", "all_reduce", 50)]
     workload = grid_workload(tp=4, pp=2, dp=3, order=("tp", "pp", "dp", "cp", "ep"), families=families)
     cluster = grid_cluster(3, 8, nics=8)
