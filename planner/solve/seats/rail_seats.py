@@ -1,7 +1,7 @@
 """Seats inside nodes: ranks change places so that fewer bytes between nodes change rail.
 
-No rank leaves its node, so nothing changes at any tier. A sweep and swaps come first, then a few nodes at
-a time are seated again by an exact model.
+No rank leaves its node, so nothing changes at any tier. A sweep and swaps come first, then walks; what they
+leave is seated again by an exact model, all nodes of a small job at once, and a few at a time.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> Int
 
     Two starts are tried: the seats as they are, and those that a sweep over the stages gives, in
     which each rank follows its neighbour of the stage before. From the better one on, pairs of seats
-    in a node are swapped as long as that helps; then the nodes around bytes that still change rail are
-    seated again, a few at a time, by a model that sees exchanges among any number of ranks.
+    in a node are swapped as long as that helps, also uphill; then an exact model, which sees exchanges
+    among any number of ranks, proves that no seats are better or finds them.
     """
     wishes = Wishes(problem, gpu_of_rank)
     if wishes.changed(gpu_of_rank) == 0:
@@ -150,20 +150,20 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
 
 def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
     """Walk over the seats, and seat nodes again by the exact model: a few at a time, all of a small job's."""
-    small = len(gpu_of_rank) <= WHOLE_RANKS
-    seats = walked_seats(problem, wishes, gpu_of_rank, control, SHORT_WALKS)
-    if small:
-        whole = _all_at_once(problem, wishes, seats, control, EASY_SHARE, EASY_SECONDS)
-        if whole.proven:
-            return whole.gpu_of_rank
-        seats = whole.gpu_of_rank
-    with control.step(WALK_SHARE):
-        seats = walked_seats(problem, wishes, seats, control, ALL_WALKS)
-    if small:
-        whole = _all_at_once(problem, wishes, seats, control, WHOLE_SHARE, WHOLE_SECONDS)
-        if whole.proven:
-            return whole.gpu_of_rank
-        seats = whole.gpu_of_rank
+    seats = gpu_of_rank
+    for walks, share, most_s in (
+        (SHORT_WALKS, EASY_SHARE, EASY_SECONDS),
+        (ALL_WALKS, WHOLE_SHARE, WHOLE_SECONDS),
+    ):
+        with control.step(WALK_SHARE):
+            seats = walked_seats(problem, wishes, seats, control, walks)
+        if wishes.changed(seats) == 0:
+            return seats
+        if len(seats) <= WHOLE_RANKS:
+            whole = _all_at_once(problem, wishes, seats, control, share, most_s)
+            seats = whole.gpu_of_rank
+            if whole.proven:
+                return seats
     return _few_at_a_time(problem, wishes, seats, control)
 
 
