@@ -40,7 +40,8 @@ DRAWS = 60
 # to have proven an easy one, and from better seats on.
 EASY_SHARE, EASY_SECONDS = 0.15, 0.5
 WHOLE_SHARE, WHOLE_SECONDS = 0.5, 2.0
-SHORT_WALKS, ALL_WALKS = 1, 3
+# Rounds of walks; all of them where a clock ends them.
+SHORT_WALKS, LONG_WALKS, ALL_WALKS = 1, 3, 20
 WALK_SHARE = 0.5
 
 
@@ -153,7 +154,7 @@ def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Con
     seats = gpu_of_rank
     for walks, share, most_s in (
         (SHORT_WALKS, EASY_SHARE, EASY_SECONDS),
-        (ALL_WALKS, WHOLE_SHARE, WHOLE_SECONDS),
+        (LONG_WALKS if control.deterministic else ALL_WALKS, WHOLE_SHARE, WHOLE_SECONDS),
     ):
         with control.step(WALK_SHARE):
             seats = walked_seats(problem, wishes, seats, control, walks)

@@ -26,7 +26,7 @@ MOST_RAILS = 62
 # In what one change of rail is about on average.
 HOT, COLD = 0.5, 0.05
 # A move looks at the members of a rank's groups; a walk is as long as it can be for so many looks.
-FIRST_LOOKS, GROWTH, CHUNK_LOOKS = 6_000_000, 5, 4_000_000
+FIRST_LOOKS, GROWTH, MOST_LOOKS, CHUNK_LOOKS = 6_000_000, 5, 150_000_000, 4_000_000
 
 
 def walked_seats(
@@ -55,7 +55,7 @@ def walked_seats(
                 best, least = found, changed
             if least == 0 or control.over:
                 break
-            looks *= GROWTH
+            looks = min(GROWTH * looks, MOST_LOOKS)
     return best
 
 
