@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_RAILS = 62
 # In what one change of rail is about on average.
 HOT, COLD = 0.5, 0.05
+# Walks of a round: as many on any machine, so that what they find does not depend on it.
+SEEDS = 2
 # A move looks at the members of a rank's groups; a walk is as long as it can be for so many looks.
 FIRST_LOOKS, GROWTH, MOST_LOOKS, CHUNK_LOOKS = 6_000_000, 5, 150_000_000, 4_000_000
 
@@ -37,7 +39,7 @@ def walked_seats(
     Parameters
     ----------
     rounds
-        How many lengths are walked, each from the best seats so far, side by side from several seeds.
+        Each from the best seats so far, side by side from several seeds, and longer than the one before.
     """
     best, least = gpu_of_rank, wishes.changed(gpu_of_rank)
     if wishes.rails > MOST_RAILS or not rails_compiled(control):
@@ -48,7 +50,7 @@ def walked_seats(
         for _ in range(rounds):
             jobs = [
                 pool.submit(_walk, seats, links, best, wishes, looks, next(seeds), control)
-                for _ in range(control.threads)
+                for _ in range(SEEDS)
             ]
             found = min((job.result() for job in jobs), key=wishes.changed)
             if (changed := wishes.changed(found)) < least:
