@@ -131,7 +131,7 @@ def main(arguments=None):
     parser.add_argument("--large", action="store_true", help="20 to 64 nodes rather than 4 to 16")
     parser.add_argument("--time-limit", type=float, default=10.0)
     chosen = parser.parse_args(arguments)
-    console = Console()
+    console = Console(width=120, highlight=False)
     table = Table(
         "job", "ranks", "nodes", "between nodes", "change rail", "must", "at most avoidable", "check s"
     )
