@@ -151,10 +151,10 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
 
 def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
     """Walk over the seats, and seat nodes again by the exact model: a few at a time, all of a small job's."""
-    seats = gpu_of_rank
+    seats, last = gpu_of_rank, LONG_WALKS if control.deterministic else ALL_WALKS
     for walks, share, most_s in (
-        (SHORT_WALKS, EASY_SHARE, EASY_SECONDS),
-        (LONG_WALKS if control.deterministic else ALL_WALKS, WHOLE_SHARE, WHOLE_SECONDS),
+        (range(SHORT_WALKS), EASY_SHARE, EASY_SECONDS),
+        (range(SHORT_WALKS, last), WHOLE_SHARE, WHOLE_SECONDS),
     ):
         with control.step(WALK_SHARE):
             seats = walked_seats(problem, wishes, seats, control, walks)

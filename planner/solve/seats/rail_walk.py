@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,32 +32,31 @@ FIRST_LOOKS, GROWTH, MOST_LOOKS, CHUNK_LOOKS = 6_000_000, 5, 150_000_000, 4_000_
 
 
 def walked_seats(
-    problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control, rounds: int
+    problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control, rounds: range
 ) -> IntArray:
     """The same placement with other seats in its nodes, the best of ever longer walks.
 
     Parameters
     ----------
     rounds
-        Each from the best seats so far, side by side from several seeds, and longer than the one before.
+        Each from the best seats so far, side by side from seeds of its own, and longer than the one before.
     """
     best, least = gpu_of_rank, wishes.changed(gpu_of_rank)
     if wishes.rails > MOST_RAILS or not rails_compiled(control):
         return best
     seats, links = _Seats(problem, wishes, gpu_of_rank), _links(wishes)
-    seeds, looks = count(control.seed), FIRST_LOOKS
     with ThreadPoolExecutor(control.threads) as pool:
-        for _ in range(rounds):
+        for turn in rounds:
+            looks, first = min(FIRST_LOOKS * GROWTH**turn, MOST_LOOKS), control.seed + SEEDS * turn
             jobs = [
-                pool.submit(_walk, seats, links, best, wishes, looks, next(seeds), control)
-                for _ in range(SEEDS)
+                pool.submit(_walk, seats, links, best, wishes, looks, first + each, control)
+                for each in range(SEEDS)
             ]
             found = min((job.result() for job in jobs), key=wishes.changed)
             if (changed := wishes.changed(found)) < least:
                 best, least = found, changed
             if least == 0 or control.over:
                 break
-            looks = min(GROWTH * looks, MOST_LOOKS)
     return best
 
 

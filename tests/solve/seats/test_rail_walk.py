@@ -57,7 +57,7 @@ def fewest(problem, wishes, start):
 def test_small_jobs_change_no_more_than_any_seats(number, seed):
     """Against all ways to seat eight ranks on twelve GPUs of damaged nodes."""
     problem, wishes, start = job(number, seed)
-    found = walked_seats(problem, wishes, start, Control(60.0, seed, workers=1, deterministic=True), 1)
+    found = walked_seats(problem, wishes, start, Control(60.0, seed, workers=1, deterministic=True), range(1))
     node = problem.cluster.gpu_node
     assert len(set(found.tolist())) == len(found)
     assert node[found].tolist() == node[start].tolist()
@@ -102,14 +102,14 @@ def test_more_rails_than_bits():
     problem, wishes, start = job(0, 0)
     wishes.rails = MOST_RAILS + 1
     control = Control(60.0, workers=1, deterministic=True)
-    assert walked_seats(problem, wishes, start, control, 1) is start
+    assert walked_seats(problem, wishes, start, control, range(1)) is start
 
 
 def test_the_same_walks_twice():
     """Same seats and seed: the same seats in the end, however many workers there are."""
     problem, wishes, start = job(1, 5, nodes=6, gpus=8, dp=8, tp=2, pp=2)
     once, again = (
-        walked_seats(problem, wishes, start, Control(60.0, 3, workers=workers, deterministic=True), 2)
+        walked_seats(problem, wishes, start, Control(60.0, 3, workers=workers, deterministic=True), range(2))
         for workers in (1, 2)
     )
     assert once.tolist() == again.tolist()
