@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 4.0
-# Parts of what is left of it for the programme over all families with and without an order of alike rails:
-# which of them is proven soon differs, and by far, from job to job.
-ATTEMPTS = ((0.5, True), (1.0, False))
+MOST_WORK = 16.0
+# Part of it for families alone.
+ALONE = 0.25
+# Parts of what is left for the programme over all families: with alike rails in order, or with the bounds of
+# families alone. Which of them is proven soon differs, and by far, from job to job.
+IN_ORDER, FROM_BOUNDS = 0.6, 1.0
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -78,19 +80,21 @@ def least_together(
     for connected in _connected(families, domain):
         those = [terms[place] for place in connected]
         if _changed(those):
-            least, spent, _ = _Programme(those, domain, room).floor(MOST_WORK - work)
-            floors.append((connected, least))
-            work += spent
+            floor = _Programme(those, domain, room, ordered=True).floor(ALONE * MOST_WORK - work)
+            floors.append((connected, floor.units))
+            work += floor.work
     least = sum(each for _, each in floors)
-    if least < _changed(terms):
-        for share, ordered in ATTEMPTS:
-            programme = _Programme(terms, domain, room, ordered=ordered)
+    for share, ordered in ((IN_ORDER, True), (FROM_BOUNDS, False)):
+        if least == _changed(terms):
+            break
+        programme = _Programme(terms, domain, room, ordered=ordered)
+        if not ordered:
             for connected, each in floors:
                 programme.begin(connected, each)
-            found, spent, exact = programme.floor(share * (MOST_WORK - work))
-            least, work = max(least, found), work + spent
-            if exact:
-                break
+        floor = programme.floor(share * (MOST_WORK - work))
+        least, work = max(least, floor.units), work + floor.work
+        if floor.exact:
+            break
     return float(least * unit)
 
 
@@ -128,7 +132,7 @@ class _Programme:
     """Rails of ranks, and how many parts each group falls into at least."""
 
     def __init__(
-        self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool = True
+        self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool
     ) -> None:
         from ortools.sat.python import cp_model
 

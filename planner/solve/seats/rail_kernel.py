@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,21 +11,52 @@ from planner.solve.setup.kernel import compiled, int64, is_taken, seeded, subrou
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    FloatArray = NDArray[np.float64]
+    from planner.solve.seats.rail_links import Links, Seated, Seats
+
     IntArray = NDArray[np.int64]
+
+# Exchanges of a move at most; how often a move is more than one, and how often groups follow a member then.
+LONGEST, FOLLOWED, BY_GROUPS = 64, 0.5, 0.1
+
+
+class Space(NamedTuple):
+    """Room for what a move does.
+
+    Parameters
+    ----------
+    touched, parts
+        Groups of an exchange, and rails of the parts of one.
+    seats, ranks
+        Both of each exchange.
+    visited
+        The last move of each node.
+    linked
+        Ranks that may follow one.
+    looked
+        Pairs, and members of groups, looked at since the walk began, shape (1,).
+    """
+
+    touched: IntArray
+    parts: IntArray
+    seats: IntArray
+    ranks: IntArray
+    visited: IntArray
+    linked: IntArray
+    looked: IntArray
 
 
 @subroutine
-def parted(rail: IntArray, member: IntArray, share: IntArray, begin: int, end: int, parts: IntArray) -> int:
-    """Parts beyond the first of a group's shares, those together that common rails link.
-
-    The group's members, share by share, are at `begin` .. `end` - 1; `parts` takes the rails of each part.
-    """
+def parted(links: Links, rail: IntArray, group: int, space: Space) -> int:
+    """Parts beyond the first of a group's shares, those together that common rails link."""
+    begin, end, parts = links.members_of_group[group], links.members_of_group[group + 1], space.parts
     found, at = 0, begin
     while at < end:
-        here, rails = share[at], int64(0)
-        while at < end and share[at] == here:
-            rails |= int64(1) << rail[member[at]]
+        if found == 1 and parts[0] == links.every[0]:
+            # Whatever rails the others are on, they are among these.
+            break
+        here, rails = links.share[at], int64(0)
+        while at < end and links.share[at] == here:
+            rails |= int64(1) << rail[links.member[at]]
             at += 1
         kept = 0
         for part in range(found):
@@ -36,131 +67,157 @@ def parted(rail: IntArray, member: IntArray, share: IntArray, begin: int, end: i
                 kept += 1
         parts[kept] = rails
         found = kept + 1
+    space.looked[0] += at - begin
     return found - 1
 
 
 @subroutine
-def lost(rail: IntArray, of_rank: IntArray, other: IntArray, payload: FloatArray, rank: int) -> float:
+def lost(links: Links, rail: IntArray, rank: int, space: Space) -> float:
     """Bytes between a rank and its neighbours on other rails."""
-    total = 0.0
-    for at in range(of_rank[rank], of_rank[rank + 1]):
-        if rail[other[at]] != rail[rank]:
-            total += payload[at]
+    total, begin, end = 0.0, links.pairs_of_rank[rank], links.pairs_of_rank[rank + 1]
+    for at in range(begin, end):
+        if rail[links.other[at]] != rail[rank]:
+            total += links.pair_bytes[at]
+    space.looked[0] += end - begin
     return total
 
 
 @subroutine
-def touch(groups_of_rank: IntArray, group: IntArray, rank: int, touched: IntArray, count: int) -> int:
+def touch(links: Links, rank: int, touched: IntArray, count: int) -> int:
     """Add the groups of a rank to those touched, each once; how many there are then."""
     known = count
-    for at in range(groups_of_rank[rank], groups_of_rank[rank + 1]):
+    for at in range(links.groups_of_rank[rank], links.groups_of_rank[rank + 1]):
         shared = False
         for each in range(known):
-            shared |= touched[each] == group[at]
+            shared |= touched[each] == links.group[at]
         if not shared:
-            touched[count] = group[at]
+            touched[count] = links.group[at]
             count += 1
     return count
 
 
 @subroutine
-def split_bytes(
-    rail: IntArray,
-    members_of_group: IntArray,
-    member: IntArray,
-    share: IntArray,
-    group_bytes: FloatArray,
-    touched: IntArray,
-    count: int,
-    parts: IntArray,
-) -> float:
-    """Bytes between the parts of the groups touched."""
-    total = 0.0
-    for at in range(count):
-        begin, end = members_of_group[touched[at]], members_of_group[touched[at] + 1]
-        total += group_bytes[touched[at]] * parted(rail, member, share, begin, end, parts)
+def changed(links: Links, rail: IntArray, one: int, two: int, groups: int, space: Space) -> float:
+    """Bytes that change rail of the pairs of one or two ranks, and of the groups touched."""
+    total = lost(links, rail, one, space)
+    if two >= 0:
+        total += lost(links, rail, two, space)
+    for at in range(groups):
+        total += links.group_bytes[space.touched[at]] * parted(links, rail, space.touched[at], space)
     return total
+
+
+@subroutine
+def exchange(seats: Seats, seated: Seated, here: int, there: int) -> None:
+    """The rank on one seat takes another of its node, in exchange for the rank there if there is one."""
+    one, two = seated.holder[here], seated.holder[there]
+    seated.holder[here], seated.holder[there] = two, one
+    seated.seat[one], seated.rail[one] = there, seats.rail[there]
+    if two >= 0:
+        seated.seat[two], seated.rail[two] = here, seats.rail[here]
+
+
+@subroutine
+def cost(seats: Seats, seated: Seated, links: Links, here: int, there: int, place: int, space: Space) -> float:
+    """Do an exchange, as the move's at this place; by how much the bytes that change rail rise."""
+    one, two = seated.holder[here], seated.holder[there]
+    space.seats[2 * place], space.seats[2 * place + 1] = here, there
+    space.ranks[2 * place], space.ranks[2 * place + 1] = one, two
+    groups = touch(links, one, space.touched, 0)
+    if two >= 0:
+        groups = touch(links, two, space.touched, groups)
+    before = changed(links, seated.rail, one, two, groups, space)
+    exchange(seats, seated, here, there)
+    return changed(links, seated.rail, one, two, groups, space) - before
+
+
+@subroutine
+def seat_on(seats: Seats, node: int, rail: int) -> int:
+    """The first seat of a node on a rail, or -1."""
+    for seat in range(seats.of_node[node], seats.of_node[node + 1]):
+        if seats.rail[seat] == rail:
+            return seat
+    return -1
+
+
+@subroutine
+def linked(links: Links, rank: int, by_groups: bool, space: Space) -> int:
+    """List the neighbours of a rank, and the members of its groups; how many there are."""
+    count = 0
+    for at in range(links.pairs_of_rank[rank], links.pairs_of_rank[rank + 1]):
+        space.linked[count] = links.other[at]
+        count += 1
+    if by_groups:
+        for at in range(links.groups_of_rank[rank], links.groups_of_rank[rank + 1]):
+            group = links.group[at]
+            for each in range(links.members_of_group[group], links.members_of_group[group + 1]):
+                space.linked[count] = links.member[each]
+                count += 1
+    return count
 
 
 @compiled
 def walk_rails(
-    rail: IntArray,
-    seat: IntArray,
-    holder: IntArray,
-    seat_rail: IntArray,
-    node_of_seat: IntArray,
-    seats_of_node: IntArray,
-    pairs_of_rank: IntArray,
-    other: IntArray,
-    pair_bytes: FloatArray,
-    groups_of_rank: IntArray,
-    group: IntArray,
-    members_of_group: IntArray,
-    member: IntArray,
-    share: IntArray,
-    group_bytes: FloatArray,
-    hot: float,
-    cold: float,
-    moves: int,
-    seed: int,
+    seats: Seats, seated: Seated, links: Links, hot: float, cold: float, looks: int, seed: int
 ) -> None:
     """Let ranks change seats inside their nodes, in place, while the temperature falls from `hot` to `cold`.
 
     A move takes a rank to a seat of its node on another rail, in exchange for the rank there if there is one.
+    Some moves go on from there: neighbours who shared a rail with either follow, and sometimes members of its
+    groups, by exchanges in their own nodes, then theirs; of these exchanges as many are kept as cost least.
 
     Parameters
     ----------
-    rail, seat
-        Of each rank, shape (ranks,).
-    holder
-        The rank on each seat, -1 on a free one, shape (seats,).
-    seat_rail, node_of_seat
-        Of each seat, shape (seats,); those of a node are next to each other.
-    seats_of_node
-        Where the seats of each node begin, and their number at the end, shape (nodes + 1,).
-    pairs_of_rank, other, pair_bytes
-        Where the pairs of each rank begin, shape (ranks + 1,); the other rank and the bytes of each.
-    groups_of_rank, group
-        Where the groups of each rank begin, shape (ranks + 1,), and these groups.
-    members_of_group, member, share
-        Where the members of each group begin, shape (groups + 1,); their ranks and shares, share by share.
-    group_bytes
-        Of each part beyond the first, shape (groups,).
+    looks
+        Pairs, and members of groups, to look at.
     """
-    ranks = len(rail)
-    random = seeded(seed)
-    parts = np.empty(64, np.int64)
-    # More than two ranks have of groups.
-    touched = np.empty(len(group) + 1, np.int64)
-    cooling = (cold / hot) ** (1.0 / max(1, moves))
-    temperature = hot
-    for _ in range(moves):
-        temperature *= cooling
-        one = int(unit(random) * ranks)
-        here = seat[one]
-        begin, end = seats_of_node[node_of_seat[here]], seats_of_node[node_of_seat[here] + 1]
+    random, move = seeded(seed), 0
+    space = Space(
+        # More than two ranks have of groups.
+        np.empty(len(links.group) + 1, np.int64),
+        np.empty(64, np.int64),
+        np.empty(2 * LONGEST, np.int64),
+        np.empty(2 * LONGEST, np.int64),
+        np.zeros(len(seats.of_node), np.int64),
+        np.empty(len(links.other) + len(links.member), np.int64),
+        np.zeros(1, np.int64),
+    )
+    while space.looked[0] < looks:
+        move += 1
+        # A look at least for each move, so that there is an end.
+        space.looked[0] += 1
+        temperature = hot * (cold / hot) ** (space.looked[0] / looks)
+        here = seated.seat[int(unit(random) * len(seated.seat))]
+        node = seats.node[here]
+        begin, end = seats.of_node[node], seats.of_node[node + 1]
         there = begin + int(unit(random) * (end - begin))
-        before, after = seat_rail[here], seat_rail[there]
+        before, after = seats.rail[here], seats.rail[there]
         if before == after:
             continue
-        two = holder[there]
-        count = touch(groups_of_rank, group, one, touched, 0)
-        change = -lost(rail, pairs_of_rank, other, pair_bytes, one)
-        if two >= 0:
-            count = touch(groups_of_rank, group, two, touched, count)
-            change -= lost(rail, pairs_of_rank, other, pair_bytes, two)
-        change -= split_bytes(rail, members_of_group, member, share, group_bytes, touched, count, parts)
-        rail[one] = after
-        change += lost(rail, pairs_of_rank, other, pair_bytes, one)
-        if two >= 0:
-            rail[two] = before
-            change += lost(rail, pairs_of_rank, other, pair_bytes, two)
-        change += split_bytes(rail, members_of_group, member, share, group_bytes, touched, count, parts)
-        if is_taken(change, temperature, random):
-            seat[one], holder[there], holder[here] = there, one, two
-            if two >= 0:
-                seat[two] = here
-        else:
-            rail[one] = before
-            if two >= 0:
-                rail[two] = after
+        space.visited[node] = move
+        change = cost(seats, seated, links, here, there, 0, space)
+        done, kept, least, following = 1, 1, change, 0
+        longest = LONGEST if unit(random) < FOLLOWED else 1
+        by_groups = unit(random) < BY_GROUPS
+        while following < 2 * done and done < longest:
+            rank = space.ranks[following]
+            following += 1
+            if rank < 0:
+                continue
+            rail = seated.rail[rank]
+            for at in range(linked(links, rank, by_groups, space)):
+                here = seated.seat[space.linked[at]]
+                node = seats.node[here]
+                if seats.rail[here] != before + after - rail or space.visited[node] == move or done == longest:
+                    continue
+                there = seat_on(seats, node, rail)
+                if there >= 0:
+                    space.visited[node] = move
+                    change += cost(seats, seated, links, here, there, done, space)
+                    done += 1
+                    if change < least:
+                        least, kept = change, done
+        if not is_taken(least, temperature, random):
+            kept = 0
+        for place in range(done - 1, kept - 1, -1):
+            exchange(seats, seated, space.seats[2 * place + 1], space.seats[2 * place])

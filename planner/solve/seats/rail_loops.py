@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.solve.seats.rail_links import Links, Seated, Seats
 from planner.solve.setup.compiling import InnerLoops, compiled_in_time
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ def rails_compiled(control: Control) -> bool:
 
 
 def compile_rails() -> None:
-    """Walk over one seat without a move, which has the inner loop compiled."""
+    """Walk over one seat without a look, which has the inner loop compiled."""
     from planner.solve.seats.rail_kernel import walk_rails
 
     one, ends, number = np.zeros(1, np.int64), np.zeros(2, np.int64), np.zeros(1)
-    seats = one, one, one, one, one, ends
-    walk_rails(*seats, ends, one, number, ends, one, ends, one, one, number, 1.0, 1.0, 0, 0)
+    links = Links(ends, one, number, ends, one, ends, one, one, number, one)
+    walk_rails(Seats(one, one, ends), Seated(one, one, one), links, 1.0, 1.0, 0, 0)
 
 
 RAILS = InnerLoops(compile_rails, ("planner.solve.seats.rail_kernel",))

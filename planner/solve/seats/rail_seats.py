@@ -39,10 +39,10 @@ DRAWS = 60
 # Of what is left of the time, and at most so many seconds, for the model of a whole job: until it is likely
 # to have proven an easy one, and from better seats on.
 EASY_SHARE, EASY_SECONDS = 0.15, 0.5
-WHOLE_SHARE, WHOLE_SECONDS = 0.5, 2.0
+WHOLE_SHARE, WHOLE_SECONDS = 0.9, 3.0
 # Rounds of walks; all of them where a clock ends them.
 SHORT_WALKS, LONG_WALKS, ALL_WALKS = 1, 3, 20
-WALK_SHARE = 0.5
+WALK_SHARE = 0.35
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:

@@ -142,6 +142,7 @@ class Control:
         parameters.optimize_with_core = from_below
         if from_below:
             parameters.linearization_level = 0
+            parameters.core_minimization_level = 1
         per_second = BELOW_PER_SECOND if from_below else WORK_PER_SECOND
         if self.deterministic:
             # One worker repeats itself; several do so only in turns, which is slower on few cores.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from planner.placement.placement import Objective
-from planner.solve.seats.rail_walk import MOST_RAILS, _links, _Seats, walked_seats
+from planner.solve.seats.rail_links import links_of, seated_at, seats_of
+from planner.solve.seats.rail_walk import MOST_RAILS, walked_seats
 from planner.solve.seats.rail_wishes import Wishes
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
@@ -66,19 +67,19 @@ def test_small_jobs_change_no_more_than_any_seats(number, seed):
 
 @pytest.mark.parametrize("number", range(len(JOBS)))
 def test_the_books_of_a_walk(number):
-    """Rails, seats and who holds them agree after a walk that takes every move."""
+    """Rails, seats and who holds them agree after a walk that takes every move, and nobody leaves a node."""
     from planner.solve.seats.rail_kernel import walk_rails
 
     problem, wishes, start = job(number, 7, nodes=9, gpus=8, dp=4, tp=2, pp=4)
-    seats = _Seats(problem, wishes, start)
-    rail, seat, holder = seats.state(start)
-    before = seat.copy()
-    fixed = seats.rail, seats.node, seats.begin, *_links(wishes)
-    walk_rails(rail, seat, holder, *fixed, 1e9, 1e9, 3_000, 1)
-    assert (seat != before).any()
-    assert rail.tolist() == seats.rail[seat].tolist()
-    assert holder[seat].tolist() == list(range(len(seat)))
-    assert np.count_nonzero(holder >= 0) == len(seat)
+    gpus, seats = seats_of(problem, wishes, start)
+    seated = seated_at(gpus, seats, start)
+    before = seated.seat.copy()
+    walk_rails(seats, seated, links_of(wishes), 1e9, 1e9, 100_000, 1)
+    assert (seated.seat != before).any()
+    assert seats.node[seated.seat].tolist() == seats.node[before].tolist()
+    assert seated.rail.tolist() == seats.rail[seated.seat].tolist()
+    assert seated.holder[seated.seat].tolist() == list(range(len(before)))
+    assert np.count_nonzero(seated.holder >= 0) == len(before)
 
 
 @pytest.mark.parametrize("number", range(len(JOBS)))
@@ -87,14 +88,37 @@ def test_a_cold_walk_never_gains_bytes(number):
     from planner.solve.seats.rail_kernel import walk_rails
 
     problem, wishes, start = job(number, 3, nodes=9, gpus=8, dp=4, tp=2, pp=4)
-    seats = _Seats(problem, wishes, start)
-    state, fixed = seats.state(start), (seats.rail, seats.node, seats.begin, *_links(wishes))
+    (gpus, seats), links = seats_of(problem, wishes, start), links_of(wishes)
+    seated = seated_at(gpus, seats, start)
     changed = [wishes.changed(start)]
     for seed in range(100):
-        walk_rails(*state, *fixed, 1e-9, 1e-9, 5, seed)
-        changed.append(wishes.changed(seats.gpus[state[1]]))
+        walk_rails(seats, seated, links, 1e-9, 1e-9, 200, seed)
+        changed.append(wishes.changed(gpus[seated.seat]))
     assert changed == sorted(changed, reverse=True)
     assert changed[-1] < changed[0]
+
+
+@pytest.mark.parametrize(
+    ("mesh", "looks"),
+    [
+        ({"pp": 16, "families": [("pp", "ring", 1)]}, 300),
+        ({"dp": 16, "order": ("tp", "cp", "ep", "pp", "dp"), "families": [("dp", "all_reduce", 1)]}, 6_000),
+    ],
+)
+def test_a_lane_follows(mesh, looks):
+    """Two lanes that change rails half way are put right by one move, and by no dozen of single exchanges."""
+    from planner.solve.seats.rail_kernel import walk_rails
+
+    cluster, workload = grid_cluster(16, 2, nics=2), grid_workload(tp=2, **mesh)
+    problem = Problem(cluster, workload, Objective.WEIGHTED, cluster.gpu_in_service)
+    start = np.arange(32, dtype=np.int32)
+    start[16:] ^= 1
+    wishes = Wishes(problem, start)
+    gpus, seats = seats_of(problem, wishes, start)
+    seated = seated_at(gpus, seats, start)
+    assert wishes.changed(start) > 0
+    walk_rails(seats, seated, links_of(wishes), 1e-9, 1e-9, looks, 1)
+    assert wishes.changed(gpus[seated.seat]) == 0
 
 
 def test_more_rails_than_bits():
