@@ -13,7 +13,8 @@ each share as a block of its own, which is exact where shares are of one rank. W
 group into more parts than it reckoned with, those parts are added as blocks, and it is solved again.
 
 Each family is bounded alone first, and of it each set of domains that its groups connect. What changes
-in them is part of what changes in all, so the programme over all families begins with these bounds.
+in them is part of what changes in all, so the programme over all families may begin with these bounds;
+whether that or an order among rails that are alike makes its proof shorter differs from job to job.
 
 Any bound that a search has proven when its limit is reached is a floor. The limit is of work, not of
 time, so that the floor is the same on every machine.
@@ -40,12 +41,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 16.0
+MOST_WORK = 20.0
 # Part of it for families alone.
-ALONE = 0.25
-# Parts of what is left for the programme over all families: with alike rails in order, or with the bounds of
-# families alone. Which of them is proven soon differs, and by far, from job to job.
-IN_ORDER, FROM_BOUNDS = 0.6, 1.0
+ALONE = 0.2
+# Parts of what is left of it for the programme over all families: with an order of alike rails, or from the
+# bounds of families alone. Which of them is proven soon differs, and by far, from job to job.
+ATTEMPTS = ((0.75, True), (1.0, False))
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -84,7 +85,7 @@ def least_together(
             floors.append((connected, floor.units))
             work += floor.work
     least = sum(each for _, each in floors)
-    for share, ordered in ((IN_ORDER, True), (FROM_BOUNDS, False)):
+    for share, ordered in ATTEMPTS:
         if least == _changed(terms):
             break
         programme = _Programme(terms, domain, room, ordered=ordered)
@@ -131,9 +132,7 @@ class _Floor(NamedTuple):
 class _Programme:
     """Rails of ranks, and how many parts each group falls into at least."""
 
-    def __init__(
-        self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool
-    ) -> None:
+    def __init__(self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool) -> None:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()

@@ -1,4 +1,10 @@
-"""Seats, who sits on them, and what ranks would have on one rail, as a walk over seats takes them."""
+"""Seats, who sits on them, and what ranks would have on one rail, as a walk over seats takes them.
+
+Replicas may also exchange their stages from one on. Each stage's cells then belong to other replicas, and
+only neighbours along the pipeline notice: a group over replicas has the same ranks' GPUs as before, and a
+group inside a cell goes with it. The walk therefore leaves cells where they are and says which follows
+which; in the end every rank takes the GPU of its part of the cell that it has come to.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from planner.workload.family import Kind
 
 if TYPE_CHECKING:
     from planner.solve.seats.rail_wishes import Wishes
@@ -15,6 +23,8 @@ if TYPE_CHECKING:
     GpuArray = NDArray[np.int32]
 
 IntArray = NDArray[np.int64]
+
+PAIRED = (Kind.PATH, Kind.RING)
 
 
 class Seats(NamedTuple):
@@ -79,11 +89,32 @@ class Links(NamedTuple):
     every: IntArray
 
 
+class Chains(NamedTuple):
+    """Which cell of a stage follows which of the stage before.
+
+    Parameters
+    ----------
+    rank
+        Rank in each place of each cell as they are first, shape (stages, replicas, ranks of a cell).
+    following
+        Cell of the next stage, and of the first after the last, shape (stages, replicas).
+    closed
+        1 where what follows the last stage matters, shape (1,).
+    domain
+        Of each rank at each tier, shape (tiers, ranks).
+    """
+
+    rank: IntArray
+    following: IntArray
+    closed: IntArray
+    domain: IntArray
+
+
 def seats_of(problem: Problem, wishes: Wishes, gpu_of_rank: GpuArray) -> tuple[GpuArray, Seats]:
     """GPUs that may hold a rank, node by node, and these as seats."""
     node = problem.cluster.gpu_node
-    gpus = np.flatnonzero(np.isin(node, node[gpu_of_rank]) & problem.available)
-    gpus = gpus[np.argsort(node[gpus], kind="stable")].astype(np.int32)
+    free = np.flatnonzero(np.isin(node, node[gpu_of_rank]) & problem.available)
+    gpus: GpuArray = free[np.argsort(node[free], kind="stable")].astype(np.int32)
     _, nodes, seats = np.unique(node[gpus], return_inverse=True, return_counts=True)
     rail = wishes.rail_of_gpu[gpus].astype(np.int64)
     return gpus, Seats(rail, nodes, np.concatenate(([0], np.cumsum(seats))))
@@ -125,6 +156,35 @@ def links_of(wishes: Wishes) -> Links:
         np.concatenate([np.zeros(0), *(each.payload for each in wishes.split)]),
         np.array([(1 << wishes.rails) - 1]),
     )
+
+
+def chains_of(problem: Problem, gpu_of_rank: GpuArray) -> Chains:
+    """Cells of replicas that may exchange their stages; one replica where some family would notice."""
+    mesh, families = problem.workload.mesh, problem.workload.families
+    piped = [each for each in families if "pp" in each.axes]
+    noticed = [each for each in families if each.kind in PAIRED and {"dp", "edp"} & set(each.axes)]
+    noticed += [each for each in piped if each.axes != ("pp",) or each.stages or each.kind not in PAIRED]
+    replicas = 1 if noticed or not piped else mesh.dp // mesh.dp_unit
+    ranks = np.arange(mesh.world_size)
+    cell = mesh.coordinate("dp", ranks) // (mesh.dp // replicas)
+    order = np.lexsort((ranks, cell, mesh.coordinate("pp", ranks)))
+    # Over two stages a ring goes there and back between the same ranks.
+    closed = mesh.pp > 2 and any(each.kind is Kind.RING for each in piped)
+    return Chains(
+        ranks[order].reshape(mesh.pp, replicas, -1),
+        np.tile(np.arange(replicas), (mesh.pp, 1)),
+        np.array([int(closed)]),
+        np.stack([domain[gpu_of_rank] for domain in problem.cluster.domain_of_gpu]).astype(np.int64),
+    )
+
+
+def gpus_of_chains(chains: Chains, gpu_of_cell: GpuArray) -> GpuArray:
+    """GPU of every rank, from those of the ranks whose cells theirs have become."""
+    gpu_of_rank, cell = gpu_of_cell.copy(), np.arange(chains.rank.shape[1])
+    for ranks, following in zip(chains.rank, chains.following, strict=True):
+        gpu_of_rank[ranks] = gpu_of_cell[ranks[cell]]
+        cell = following[cell]
+    return gpu_of_rank
 
 
 def _begins(of: IntArray, owners: int) -> IntArray:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from planner.solve.seats.rail_links import Links, Seated, Seats
+from planner.solve.seats.rail_links import Chains, Links, Seated, Seats
 from planner.solve.setup.compiling import InnerLoops, compiled_in_time
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ def compile_rails() -> None:
 
     one, ends, number = np.zeros(1, np.int64), np.zeros(2, np.int64), np.zeros(1)
     links = Links(ends, one, number, ends, one, ends, one, one, number, one)
-    walk_rails(Seats(one, one, ends), Seated(one, one, one), links, 1.0, 1.0, 0, 0)
+    table = one.reshape(1, 1)
+    chains = Chains(table.reshape(1, 1, 1), table, one, table)
+    walk_rails(Seats(one, one, ends), Seated(one, one, one), links, chains, 1.0, 1.0, 0, 0)
 
 
 RAILS = InnerLoops(compile_rails, ("planner.solve.seats.rail_kernel",))

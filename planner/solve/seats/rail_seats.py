@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.placement.groups import groups_along
+from planner.solve.seats.rail_links import chains_of
 from planner.solve.seats.rail_model import Reseated, reseat
 from planner.solve.seats.rail_walk import walked_seats
 from planner.solve.seats.rail_wishes import Wishes
@@ -46,21 +47,21 @@ WALK_SHARE = 0.35
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
-    """The same placement with other seats in its nodes, where that keeps more bytes on their rail.
+    """A placement as good at each tier, with other seats where that keeps more bytes on their rail.
 
     Two starts are tried: the seats as they are, and those that a sweep over the stages gives, in
     which each rank follows its neighbour of the stage before. From the better one on, pairs of seats
-    in a node are swapped as long as that helps, also uphill; then an exact model, which sees exchanges
-    among any number of ranks, proves that no seats are better or finds them.
+    in a node are swapped as long as that helps, also uphill; walks follow, in which replicas exchange
+    stages too, and an exact model, which sees exchanges among any number of ranks and proves that no
+    seats in the same nodes are better or finds them.
     """
     wishes = Wishes(problem, gpu_of_rank)
     if wishes.changed(gpu_of_rank) == 0:
         return gpu_of_rank
     best = min((gpu_of_rank, _swept(problem, gpu_of_rank)), key=wishes.changed)
-    for step in (_swapped, _freed):
-        if wishes.changed(best) > 0 and not control.over:
-            best = step(problem, wishes, best, control)
-    return best
+    if wishes.changed(best) > 0:
+        best = _swapped(problem, wishes, best, control)
+    return _freed(problem, best, control) if wishes.changed(best) > 0 and not control.over else best
 
 
 def _swept(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
@@ -149,23 +150,25 @@ def _seats_of_nodes(problem: Problem, gpu_of_rank: IntArray) -> IntArray:
     return table
 
 
-def _freed(problem: Problem, wishes: Wishes, gpu_of_rank: IntArray, control: Control) -> IntArray:
+def _freed(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:
     """Walk over the seats, and seat nodes again by the exact model: a few at a time, all of a small job's."""
-    seats, last = gpu_of_rank, LONG_WALKS if control.deterministic else ALL_WALKS
-    for walks, share, most_s in (
-        (range(SHORT_WALKS), EASY_SHARE, EASY_SECONDS),
-        (range(SHORT_WALKS, last), WHOLE_SHARE, WHOLE_SECONDS),
-    ):
+    seats, proven = gpu_of_rank, False
+    alone = min(chains_of(problem, gpu_of_rank).following.shape) == 1
+    for share, most_s in ((EASY_SHARE, EASY_SECONDS), (WHOLE_SHARE, WHOLE_SECONDS)):
+        rounds = range(SHORT_WALKS)
+        if share == WHOLE_SHARE:
+            rounds = range(SHORT_WALKS, LONG_WALKS if proven or control.deterministic else ALL_WALKS)
         with control.step(WALK_SHARE):
-            seats = walked_seats(problem, wishes, seats, control, walks)
+            seats = walked_seats(problem, seats, control, rounds)
+        wishes = Wishes(problem, seats)
         if wishes.changed(seats) == 0:
             return seats
         if len(seats) <= WHOLE_RANKS:
-            whole = _all_at_once(problem, wishes, seats, control, share, most_s)
-            seats = whole.gpu_of_rank
-            if whole.proven:
+            seats, proven = _all_at_once(problem, wishes, seats, control, share, most_s)
+            if proven and alone:
+                # No replica can exchange stages with another, so there is nothing else to move.
                 return seats
-    return _few_at_a_time(problem, wishes, seats, control)
+    return seats if proven else _few_at_a_time(problem, wishes, seats, control)
 
 
 def _all_at_once(
