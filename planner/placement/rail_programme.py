@@ -13,8 +13,7 @@ each share as a block of its own, which is exact where shares are of one rank. W
 group into more parts than it reckoned with, those parts are added as blocks, and it is solved again.
 
 Each family is bounded alone first, and of it each set of domains that its groups connect. What changes
-in them is part of what changes in all, so the programme over all families may begin with these bounds;
-whether that or an order among rails that are alike makes its proof shorter differs from job to job.
+in them is part of what changes in all, so their sum is a bound as well, and often enough.
 
 Any bound that a search has proven when its limit is reached is a floor. The limit is of work, not of
 time, so that the floor is the same on every machine.
@@ -41,12 +40,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 20.0
+MOST_WORK = 16.0
 # Part of it for families alone.
 ALONE = 0.2
-# Parts of what is left of it for the programme over all families: with an order of alike rails, or from the
-# bounds of families alone. Which of them is proven soon differs, and by far, from job to job.
-ATTEMPTS = ((0.75, True), (1.0, False))
+# Parts of what is left of it for the programme over all families: with an order of alike rails, and without
+# but with more effort to make cores small. Which of them is proven soon differs, and by far, from job to job.
+ATTEMPTS = ((0.45, True), (1.0, False))
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
 
@@ -76,26 +75,18 @@ def least_together(
         # Some ranks share a GPU, or one out of service: there are no seats for all.
         return 0.0
     terms, unit = _counted(families, rail.tolist())
-    floors: list[tuple[list[int], int]] = []
-    work = 0.0
+    least, work = 0, 0.0
     for connected in _connected(families, domain):
         those = [terms[place] for place in connected]
         if _changed(those):
             floor = _Programme(those, domain, room, ordered=True).floor(ALONE * MOST_WORK - work)
-            floors.append((connected, floor.units))
-            work += floor.work
-    least = sum(each for _, each in floors)
+            least, work = least + floor.units, work + floor.work
     for share, ordered in ATTEMPTS:
-        if least == _changed(terms):
-            break
-        programme = _Programme(terms, domain, room, ordered=ordered)
-        if not ordered:
-            for connected, each in floors:
-                programme.begin(connected, each)
-        floor = programme.floor(share * (MOST_WORK - work))
-        least, work = max(least, floor.units), work + floor.work
-        if floor.exact:
-            break
+        if least < _changed(terms):
+            floor = _Programme(terms, domain, room, ordered=ordered).floor(share * (MOST_WORK - work))
+            least, work = max(least, floor.units), work + floor.work
+            if floor.exact:
+                break
     return float(least * unit)
 
 
@@ -136,7 +127,7 @@ class _Programme:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
-        self.terms = terms
+        self.terms, self.ordered = terms, ordered
         touched = np.unique(domain[[rank for each in terms for share in each.shares for rank in share]])
         self.on: dict[int, Rails] = {
             rank: {rail: self.model.new_bool_var("") for rail in np.flatnonzero(room[domain[rank]]).tolist()}
@@ -154,10 +145,6 @@ class _Programme:
         total = sum(each.units * more for each, more in zip(terms, self.more, strict=True))
         self.model.add(total < _changed(terms))
         self.model.minimize(total)
-
-    def begin(self, places: Sequence[int], least: int) -> None:
-        """Say that so many units of some of the terms change at least."""
-        self.model.add(sum(self.terms[place].units * self.more[place] for place in places) >= least)
 
     def _seat(self, domain: IntArray, room: IntArray) -> None:
         """Every rank takes one rail, and a rail as many ranks as it has room; all of it in a full domain."""
@@ -231,7 +218,7 @@ class _Programme:
 
         best, work = 0, 0.0
         while work < limit:
-            solver = _solver(limit - work)
+            solver = _solver(limit - work, 1 if self.ordered else 2)
             outcome = solver.solve(self.model)
             work += solver.response_proto.deterministic_time
             if outcome == cp_model.INFEASIBLE:
@@ -297,7 +284,7 @@ def _counted(families: Sequence[Sequence[Group]], rail: Sequence[int]) -> tuple[
     ], unit
 
 
-def _solver(work: float) -> cp_model.CpSolver:
+def _solver(work: float, core_minimization_level: int) -> cp_model.CpSolver:
     """A search that raises its bound from below, and repeats itself."""
     from ortools.sat.python import cp_model
 
@@ -305,7 +292,7 @@ def _solver(work: float) -> cp_model.CpSolver:
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = work
     solver.parameters.optimize_with_core = True
-    solver.parameters.core_minimization_level = 1
+    solver.parameters.core_minimization_level = core_minimization_level
     solver.parameters.linearization_level = 0
     # With these two in the presolve of OR-Tools 9.15 a solution can be called optimal that is not.
     solver.parameters.keep_all_feasible_solutions_in_presolve = True
