@@ -26,7 +26,7 @@ from planner.solve.narrowed import construct_narrowed
 from planner.solve.reduction.reduction import reduce_costs
 from planner.solve.reduction.tree import Tree
 from planner.solve.seats.boxes import boxed_placements
-from planner.solve.seats.rail_seats import WHOLE_RANKS, keep_rails
+from planner.solve.seats.rail_seats import keep_rails, time_for_rails
 from planner.solve.seats.realize import seat_ranks
 from planner.solve.seats.rings import join_cells
 from planner.solve.setup.blocks import candidate_blocks
@@ -67,8 +67,6 @@ ANNEAL_SHARE = 0.3
 LARGE_RANKS = 50_000
 LARGE_GAP = 0.005
 PERMUTED_RANKS = 50_000
-# Of the time, kept for seats on rails; of jobs that one model seats whole more, as little else needs it.
-RAIL_SHARE, WHOLE_RAIL_SHARE = 0.03, 0.3
 BOUND_SHARE, ALONE_SHARE = 0.4, 0.05
 ROUNDED = 1e-6
 
@@ -186,7 +184,8 @@ class _Run:
     def work(self) -> None:
         """All steps, each only where the one before has left something to gain."""
         self.tier_bounds = np.zeros(len(self.problem.cluster.tiers))
-        with self.control.step(1 - self._rail_share):
+        for_rails = time_for_rails(self.problem)
+        with self.control.step(1 - for_rails):
             self.sketch()
             self.try_default_orders()
             self.spread_out()
@@ -196,7 +195,7 @@ class _Run:
             self.bound_busiest()
             self.prove()
             self.walk_on()
-        if self.has_rails:
+        if for_rails:
             self.seat_on_rails()
 
     @property
@@ -208,19 +207,6 @@ class _Run:
             return True
         tie = weighted_seconds(self.problem.cluster, self.tier_bounds.tolist())
         return self.problem.objective is Objective.WEIGHTED or self.best.weighted_s <= tie * (1 + MET)
-
-    @property
-    def has_rails(self) -> bool:
-        """Whether GPUs are on rails, and the job is not too large to change its seats for them."""
-        few = self.problem.workload.mesh.world_size <= PERMUTED_RANKS
-        return few and bool((self.problem.cluster.gpu_rail >= 0).any())
-
-    @property
-    def _rail_share(self) -> float:
-        """Part of the time that is kept for seats on rails."""
-        if not self.has_rails:
-            return 0.0
-        return WHOLE_RAIL_SHARE if self.problem.workload.mesh.world_size <= WHOLE_RANKS else RAIL_SHARE
 
     @property
     def met(self) -> bool:

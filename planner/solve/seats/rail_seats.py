@@ -30,8 +30,11 @@ FEWEST_ROUNDS = 8
 MOST_SWAPS = 500_000
 PATIENCE = 25
 HEAT = 0.5
-# Jobs of up to so many ranks are seated by one model as well.
-WHOLE_RANKS = 512
+# Jobs of up to so many ranks are seated by one model as well, and larger ones at all.
+WHOLE_RANKS, MOST_RANKS = 512, 50_000
+# Of the time, kept for seats: of jobs that one model seats whole most, as little else needs it, and of larger
+# ones little where all nodes have the same rails.
+WHOLE_PART, UNEQUAL_PART, EQUAL_PART = 0.3, 0.1, 0.03
 FREED_NODES = 8
 FREED_SECONDS = 3.0
 ROUND_SECONDS = 0.3
@@ -44,6 +47,19 @@ WHOLE_SHARE, WHOLE_SECONDS = 0.9, 3.0
 # Rounds of walks; all of them where a clock ends them.
 SHORT_WALKS, LONG_WALKS, ALL_WALKS = 1, 3, 20
 WALK_SHARE = 0.35
+
+
+def time_for_rails(problem: Problem) -> float:
+    """Part of the time that is kept for seats on rails: none without rails, or for too large a job."""
+    cluster, ranks = problem.cluster, problem.workload.mesh.world_size
+    if (cluster.gpu_rail < 0).all() or ranks > MOST_RANKS:
+        return 0.0
+    if ranks <= WHOLE_RANKS:
+        return WHOLE_PART
+    room = np.zeros((int(cluster.gpu_node.max()) + 1, int(cluster.gpu_rail.max()) + 2), np.int32)
+    np.add.at(room, (cluster.gpu_node[problem.available], cluster.gpu_rail[problem.available]), 1)
+    kinds = np.unique(room[room.any(axis=1)], axis=0)
+    return EQUAL_PART if len(kinds) == 1 else UNEQUAL_PART
 
 
 def keep_rails(problem: Problem, gpu_of_rank: IntArray, control: Control) -> IntArray:

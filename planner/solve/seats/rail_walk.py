@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 # Rails of a part are bits of one word.
 MOST_RAILS = 62
-# In what one change of rail is about on average.
-HOT, COLD = 0.5, 0.05
-# Walks of a round: as many on any machine, so that what they find does not depend on it.
-SEEDS = 2
+# How hot the walks of a round begin, and how all of them end, in what one change of rail is about on average.
+# There are as many on any machine, so that what they find does not depend on it.
+HOT, COLD = (0.5, 0.2), 0.05
 # Of a walk, at pairs of ranks and members of groups: in the first round, fewer for few ranks, and in others.
 FIRST_LOOKS, LOOKS_A_RANK, GROWTH, MOST_LOOKS, CHUNK_LOOKS = 6_000_000, 100_000, 5, 150_000_000, 4_000_000
 
@@ -45,8 +44,11 @@ def walked_seats(problem: Problem, gpu_of_rank: IntArray, control: Control, roun
     with ThreadPoolExecutor(control.threads) as pool:
         for turn in rounds:
             looks = min(min(FIRST_LOOKS, LOOKS_A_RANK * len(best)) * GROWTH**turn, MOST_LOOKS)
-            seeds = range(control.seed + SEEDS * turn, control.seed + SEEDS * (turn + 1))
-            jobs = [pool.submit(_walk, problem, best, looks, each, control) for each in seeds]
+            first = control.seed + len(HOT) * turn
+            jobs = [
+                pool.submit(_walk, problem, best, hot, looks, seed, control)
+                for seed, hot in enumerate(HOT, first)
+            ]
             for found in [job.result() for job in jobs]:
                 if (changed := Wishes(problem, found).changed(found)) < least:
                     best, least = found, changed
@@ -55,7 +57,9 @@ def walked_seats(problem: Problem, gpu_of_rank: IntArray, control: Control, roun
     return best
 
 
-def _walk(problem: Problem, gpu_of_rank: IntArray, looks: int, seed: int, control: Control) -> IntArray:
+def _walk(
+    problem: Problem, gpu_of_rank: IntArray, hot: float, looks: int, seed: int, control: Control
+) -> IntArray:
     """Walk from these seats, cooling down, or as far as the time goes."""
     from planner.solve.seats.rail_kernel import walk_rails
 
@@ -65,9 +69,9 @@ def _walk(problem: Problem, gpu_of_rank: IntArray, looks: int, seed: int, contro
     chains, typical = chains_of(problem, gpu_of_rank), wishes.typical()
     chunks = max(1, looks // CHUNK_LOOKS)
     drawn = np.random.default_rng(seed).integers(2**31, size=chunks).tolist()
-    heats = pairwise(np.geomspace(HOT * typical, COLD * typical, chunks + 1).tolist())
-    for (hot, cold), each in zip(heats, drawn, strict=True):
+    heats = pairwise(np.geomspace(hot * typical, COLD * typical, chunks + 1).tolist())
+    for (begin, end), each in zip(heats, drawn, strict=True):
         if control.over:
             break
-        walk_rails(seats, seated, links, chains, hot, cold, looks // chunks, each)
+        walk_rails(seats, seated, links, chains, begin, end, looks // chunks, each)
     return gpus_of_chains(chains, gpus[seated.seat])

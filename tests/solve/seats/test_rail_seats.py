@@ -13,7 +13,7 @@ from planner.placement.rails import rail_changes
 from planner.placement.recount import recount
 from planner.solve import solve
 from planner.solve.seats import rail_seats
-from planner.solve.seats.rail_seats import keep_rails
+from planner.solve.seats.rail_seats import keep_rails, time_for_rails
 from planner.solve.setup.control import Control
 from planner.solve.setup.problem import Problem
 from tests.builders import claimed, grid_cluster, grid_workload, ragged_cluster
@@ -154,3 +154,19 @@ def test_a_solved_placement_keeps_its_rails(monkeypatch):
         claims.append(placement.claims)
     assert changed[0] < changed[1] / 2
     assert claims[0] == claims[1]
+
+
+def test_time_is_kept_where_rails_need_it():
+    """None without rails and for the largest jobs; little where all nodes are alike, most for small jobs."""
+    kept = []
+    for cluster, dp in (
+        (grid_cluster(160, 4), 640),
+        (grid_cluster(160, 4, nics=4), 640),
+        (grid_cluster(160, 4, nics=4, down=[5]), 639),
+        (grid_cluster(160, 4, nics=4), 512),
+        (grid_cluster(13_000, 4, nics=4), 50_004),
+    ):
+        workload = grid_workload(dp=dp, families=[("dp", "all_reduce", 1)])
+        kept.append(time_for_rails(Problem(cluster, workload, Objective.WEIGHTED, cluster.gpu_in_service)))
+    assert kept[0] == kept[4] == 0
+    assert 0 < kept[1] < kept[2] < kept[3] < 0.5
