@@ -16,11 +16,15 @@ Each family is bounded alone first, and of it each set of domains that its group
 in them is part of what changes in all, so their sum is a bound as well, and often enough.
 
 Any bound that a search has proven when its limit is reached is a floor. The limit is of work, not of
-time, so that the floor is the same on every machine.
+time, so that the floor is the same on every machine. How long a proof takes depends on chance, so several
+searches that differ go side by side until the first of them has ended with one.
 """
 
 from __future__ import annotations
 
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, gcd, lcm
@@ -39,15 +43,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Work of all searches together, in the units of CP-SAT.
-MOST_WORK = 16.0
-# Part of it for families alone.
-ALONE = 0.2
-# Parts of what is left of it for the programme over all families: with an order of alike rails, and without
-# but with more effort to make cores small. Which of them is proven soon differs, and by far, from job to job.
-ATTEMPTS = ((0.45, True), (1.0, False))
+# Work in the units of CP-SAT: of the searches for families alone together, and of each attempt at all.
+ALONE_WORK, ATTEMPT_WORK = 3.0, 7.0
 # Sums of payloads are kept below this, so that every bound is a whole number of doubles.
 LARGEST = 2**45
+
+
+class Attempt(NamedTuple):
+    """One way to search: with alike rails in order or not, the effort to make cores small, and a seed."""
+
+    ordered: bool
+    effort: int
+    seed: int
+
+
+# Which of them ends with a proof soon differs, and by far, from job to job.
+ALONE = Attempt(ordered=True, effort=1, seed=1)
+ATTEMPTS = (ALONE, *(Attempt(ordered=False, effort=2, seed=seed) for seed in (1, 2, 3)))
 
 
 class Group(NamedTuple):
@@ -79,15 +91,35 @@ def least_together(
     for connected in _connected(families, domain):
         those = [terms[place] for place in connected]
         if _changed(those):
-            floor = _Programme(those, domain, room, ordered=True).floor(ALONE * MOST_WORK - work)
+            floor = _Programme(those, domain, room, ALONE).floor(ALONE_WORK - work)
             least, work = least + floor.units, work + floor.work
-    for share, ordered in ATTEMPTS:
-        if least < _changed(terms):
-            floor = _Programme(terms, domain, room, ordered=ordered).floor(share * (MOST_WORK - work))
-            least, work = max(least, floor.units), work + floor.work
+    if least < _changed(terms):
+        least = max(least, _attempted(terms, domain, room))
+    return float(least * unit)
+
+
+def _attempted(terms: Sequence[_Term], domain: IntArray, room: IntArray) -> int:
+    """Units that change at least by any attempt, side by side until one is exact."""
+    least, over, begun = 0, threading.Event(), list[_Programme]()
+
+    def attempt(chosen: Attempt) -> _Floor:
+        begun.append(_Programme(terms, domain, room, chosen, over))
+        return begun[-1].floor(ATTEMPT_WORK)
+
+    pool = ThreadPoolExecutor(min(len(ATTEMPTS), os.cpu_count() or 1))
+    try:
+        for job in as_completed([pool.submit(attempt, each) for each in ATTEMPTS]):
+            floor = job.result()
+            # Others are exact with the same number or have proven less: it does not matter who is first.
+            least = max(least, floor.units)
             if floor.exact:
                 break
-    return float(least * unit)
+    finally:
+        over.set()
+        for each in begun:
+            each.stop()
+        pool.shutdown(cancel_futures=True)
+    return least
 
 
 def _connected(families: Sequence[Sequence[Group]], domain: IntArray) -> Iterator[list[int]]:
@@ -123,18 +155,27 @@ class _Floor(NamedTuple):
 class _Programme:
     """Rails of ranks, and how many parts each group falls into at least."""
 
-    def __init__(self, terms: Sequence[_Term], domain: IntArray, room: IntArray, *, ordered: bool) -> None:
+    def __init__(
+        self,
+        terms: Sequence[_Term],
+        domain: IntArray,
+        room: IntArray,
+        chosen: Attempt,
+        over: threading.Event | None = None,
+    ) -> None:
         from ortools.sat.python import cp_model
 
         self.model = cp_model.CpModel()
-        self.terms, self.ordered = terms, ordered
+        self.terms, self.chosen = terms, chosen
+        self.over = over or threading.Event()
+        self.solver: cp_model.CpSolver | None = None
         touched = np.unique(domain[[rank for each in terms for share in each.shares for rank in share]])
         self.on: dict[int, Rails] = {
             rank: {rail: self.model.new_bool_var("") for rail in np.flatnonzero(room[domain[rank]]).tolist()}
             for rank in np.flatnonzero(np.isin(domain, touched)).tolist()
         }
         self._seat(domain, room)
-        if ordered:
+        if chosen.ordered:
             self._order(domain, room, touched)
         self.more = [self.model.new_int_var(0, len(each.shares) - 1, "") for each in terms]
         for place, each in enumerate(terms):
@@ -217,8 +258,8 @@ class _Programme:
         from ortools.sat.python import cp_model
 
         best, work = 0, 0.0
-        while work < limit:
-            solver = _solver(limit - work, 1 if self.ordered else 2)
+        while work < limit and not self.over.is_set():
+            self.solver = solver = _solver(limit - work, self.chosen)
             outcome = solver.solve(self.model)
             work += solver.response_proto.deterministic_time
             if outcome == cp_model.INFEASIBLE:
@@ -230,6 +271,11 @@ class _Programme:
             if not self._cut(solver):
                 return _Floor(best, work, exact=True)
         return _Floor(best, work, exact=False)
+
+    def stop(self) -> None:
+        """End the search that is going on, if there is one."""
+        if self.solver:
+            self.solver.stop_search()
 
     def _cut(self, solver: cp_model.CpSolver) -> bool:
         """Hold groups to the parts that they fall into with the seats found, where these are more."""
@@ -284,7 +330,7 @@ def _counted(families: Sequence[Sequence[Group]], rail: Sequence[int]) -> tuple[
     ], unit
 
 
-def _solver(work: float, core_minimization_level: int) -> cp_model.CpSolver:
+def _solver(work: float, chosen: Attempt) -> cp_model.CpSolver:
     """A search that raises its bound from below, and repeats itself."""
     from ortools.sat.python import cp_model
 
@@ -292,7 +338,10 @@ def _solver(work: float, core_minimization_level: int) -> cp_model.CpSolver:
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = work
     solver.parameters.optimize_with_core = True
-    solver.parameters.core_minimization_level = core_minimization_level
+    solver.parameters.core_minimization_level = chosen.effort
+    solver.parameters.random_seed = chosen.seed
+    # An interrupt is Python's: one that a search takes for itself would end it as its limit does.
+    solver.parameters.catch_sigint_signal = False
     solver.parameters.linearization_level = 0
     # With these two in the presolve of OR-Tools 9.15 a solution can be called optimal that is not.
     solver.parameters.keep_all_feasible_solutions_in_presolve = True

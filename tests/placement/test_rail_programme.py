@@ -55,7 +55,8 @@ def test_a_search_that_is_cut_short_has_a_bound(monkeypatch):
     """With next to no work the floor is lower, never higher."""
     room = [[1, 1], [1, 0], [0, 1]]
     groups = [(((0,), (1,)), 5.0), (((0,), (2,)), 3.0)]
-    monkeypatch.setattr(rail_programme, "MOST_WORK", 1e-9)
+    monkeypatch.setattr(rail_programme, "ALONE_WORK", 1e-9)
+    monkeypatch.setattr(rail_programme, "ATTEMPT_WORK", 1e-9)
     assert 0 <= floor(groups, [0, 1, 2], room, [1, 0, 1]) <= 3.0
 
 
@@ -121,10 +122,13 @@ def fewest(placement):
     return least
 
 
-@pytest.mark.parametrize("attempts", [((1.0, True),), ((0.0, True), (1.0, False))], ids=["ordered", "not"])
+ATTEMPTS = [rail_programme.ATTEMPTS[:1], rail_programme.ATTEMPTS[1:2], rail_programme.ATTEMPTS]
+
+
+@pytest.mark.parametrize("attempts", ATTEMPTS, ids=["ordered", "not", "all"])
 @pytest.mark.parametrize("seed", range(42))
 def test_the_floor_is_what_the_best_seats_change(seed, attempts, monkeypatch):
-    """On random rails, failures and kinds, against every way to seat the job, by either attempt alone."""
+    """On random rails, failures and kinds, against every way to seat the job, by attempts alone and together."""
     monkeypatch.setattr(rail_programme, "ATTEMPTS", attempts)
     placement = drawn(seed)
     changes = rail_changes(placement)
@@ -148,7 +152,8 @@ def test_an_odd_loop_of_full_nodes():
 @pytest.mark.parametrize("work", [4.0, 0.01])
 def test_the_same_floor_every_time(work, monkeypatch):
     """Also where the search is cut short."""
-    monkeypatch.setattr(rail_programme, "MOST_WORK", work)
+    monkeypatch.setattr(rail_programme, "ALONE_WORK", work)
+    monkeypatch.setattr(rail_programme, "ATTEMPT_WORK", work)
     workload = grid_workload(tp=4, dp=3, pp=6, families=[("pp", "ring", 10), ("dp", "all_reduce", 3)])
     gpus = np.random.default_rng(0).permutation(72)
     floors = {
