@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
     FloatArray = NDArray[np.float64]
 
-# Jobs of up to so many ranks have all their families bounded together, which takes a second or two at most.
+# Jobs of up to so many ranks have all their families bounded together, which takes some seconds at most.
 MOST_RANKS = 512
 # Sums of bytes in another order, and payloads rounded down to whole units, differ by less.
 ROUNDED = 1e-9

@@ -128,7 +128,7 @@ ATTEMPTS = [rail_programme.ATTEMPTS[:1], rail_programme.ATTEMPTS[1:2], rail_prog
 @pytest.mark.parametrize("attempts", ATTEMPTS, ids=["ordered", "not", "all"])
 @pytest.mark.parametrize("seed", range(42))
 def test_the_floor_is_what_the_best_seats_change(seed, attempts, monkeypatch):
-    """On random rails, failures and kinds, against every way to seat the job, by attempts alone and together."""
+    """On random rails, failures and kinds, against every way to seat the job, by attempts alone and all."""
     monkeypatch.setattr(rail_programme, "ATTEMPTS", attempts)
     placement = drawn(seed)
     changes = rail_changes(placement)
