@@ -497,7 +497,7 @@ class _Run:
         self.report("exact")
 
     def seat_on_rails(self) -> None:
-        """Change seats inside nodes so that fewer bytes change rail; no tier and no rule notices."""
+        """Change seats so that fewer bytes change rail; no tier and no rule notices."""
         if self.best is not None:
             seats = keep_rails(self.problem, self.best.gpu_of_rank, self.control)
             self.best = replace(self.best, gpu_of_rank=seats)

@@ -1,7 +1,8 @@
-"""Seats inside nodes: ranks change places so that fewer bytes between nodes change rail.
+"""Seats on rails: ranks change places so that fewer bytes between nodes change rail.
 
-No rank leaves its node, so nothing changes at any tier. A sweep and swaps come first, then walks; what they
-leave is seated again by an exact model, all nodes of a small job at once, and a few at a time.
+Ranks change seats inside their nodes, and replicas exchange stages where no tier notices, so nothing changes
+at any tier. A sweep and swaps come first, then walks; what they leave is seated again by an exact model, all
+nodes of a small job at once, and a few at a time.
 """
 
 from __future__ import annotations
